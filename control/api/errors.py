@@ -8,7 +8,7 @@ GenieHiveError
 ├── Conflict              HostIdInUse
 ├── TooLarge              BodyTooLarge UriTooLong HeadersTooLarge
 ├── Busy                  AllBusy
-├── Unavailable           NoHealthyRoute NotReady StorageUnavailable ControlUnavailable
+├── Unavailable           NoHealthyRoute NotReady AuthUnavailable StorageUnavailable …
 └── Upstream              UpstreamError UpstreamAuthFailed UpstreamBadResponse UpstreamTimeout
 """
 
@@ -161,6 +161,12 @@ class NoHealthyRoute(Unavailable):
 
 class NotReady(Unavailable):
     code = "not_ready"
+
+
+class AuthUnavailable(Unavailable):
+    """Keys cannot be judged now; nobody is told that theirs is wrong."""
+
+    code = "auth_unavailable"
 
 
 class StorageUnavailable(Unavailable):
