@@ -1,0 +1,93 @@
+"""The node agent: looks at this machine's model servers and keeps them registered."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import grpc
+
+from control.api.channel import aio_channel
+from control.api.errors import GenieHiveError
+from control.api.settings import SettingsError
+from control.api.tls import channel_credentials
+from node import config
+from node.engines import detect, http
+from node.remote import GrpcRemote
+from node.session import Session
+from node.watch import Watch
+
+log = logging.getLogger("node")
+
+LEAVE_SECONDS = 2.0
+
+
+async def run(settings: config.Config, credentials: grpc.ChannelCredentials | None) -> None:
+    """Stay registered until SIGINT or SIGTERM, then give the lease back."""
+    stop = _stop_event()
+    async with http.new_client() as client, aio_channel(settings.control, credentials) as channel:
+        watch = Watch(
+            settings,
+            look=lambda url, engine: detect.look(client, url, engine),
+            detect=lambda ports: detect.detect(client, ports),
+        )
+        await watch.first_look()
+        node_key = os.environ.get(settings.node_key_env)
+        remote = GrpcRemote(channel, instance_id=secrets.token_hex(16), node_key=node_key)
+        session = Session(remote, watch.report, watch.changed)
+        async with asyncio.TaskGroup() as group:
+            lives = [group.create_task(watch.run()), group.create_task(session.run())]
+            await stop.wait()
+            for life in lives:
+                life.cancel()
+        with contextlib.suppress(GenieHiveError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await session.leave()
+    log.info("stopped")
+
+
+def _stop_event() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set, on every system."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # loop.add_signal_handler does not exist on Windows.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return stop
+
+
+def main() -> None:
+    """Entry point of `python -m node`."""
+    parser = argparse.ArgumentParser(prog="node", description=__doc__)
+    parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a look is no event
+    try:
+        settings, warnings = config.read(arguments.config)
+        tls = settings.tls
+        credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
+    except SettingsError as error:
+        _give_up(error.problems)
+    except OSError as error:
+        _give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
+    for warning in warnings:
+        log.warning("%s", warning)
+    asyncio.run(run(settings, credentials))
+
+
+def _give_up(problems: list[str]) -> NoReturn:
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)  # noqa: T201  # one line a problem, no log form
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

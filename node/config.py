@@ -1,0 +1,192 @@
+"""The node's settings. Every key is explained, at its default, in `configs/node.yaml`."""
+
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from control.api.ports import join_address, parse_address
+from control.api.settings import Section, SettingsError, load
+from node.engines.sight import MAX_COUNT
+
+Kind = Literal["chat", "embeddings", "transcription"]
+Engine = Literal["llamacpp", "openai"]
+
+CONTROL_PORT = 8801
+HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+LLAMACPP_NAMES = frozenset({"llamacpp", "llama.cpp", "llama-server", "llamafile"})
+
+
+def _address(value: str) -> str:
+    try:
+        parse_address(value)
+    except ValueError as error:
+        raise PydanticCustomError("address", "{why}", {"why": str(error)}) from error
+    return value
+
+
+def _url(value: str) -> str:
+    """Return `value` without what every path adds: a trailing slash, `/v1`."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise PydanticCustomError("url", "write http://HOST:PORT, with a path where needed")
+    return value.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _no_base_url(value: str | None) -> None:
+    if value is not None:
+        host = urlsplit(value).hostname or "127.0.0.1"
+        new = join_address(host, CONTROL_PORT)
+        raise PydanticCustomError(
+            "retired",
+            "nodes no longer speak HTTP to control; write instead `control: {new}`",
+            {"new": new},
+        )
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def valid_host_id(hostname: str) -> str:
+    """Return `hostname` up to its first dot, made a host id: `Lab PC.lan` becomes `Lab-PC`."""
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", hostname.partition(".")[0]).strip("-_")
+    return words[:63] or "node-1"
+
+
+class Node(Section):
+    """Who this machine is."""
+
+    host_id: Annotated[str, StringConstraints(pattern=f"^{HOST_ID}$")] = Field(
+        default_factory=lambda: valid_host_id(socket.gethostname())
+    )
+    display_name: Annotated[str, StringConstraints(max_length=200)] = ""
+    address: str = ""
+    labels: dict[str, str] = Field(default_factory=dict, max_length=64)
+
+
+class Inventory(Section):
+    """What the machine has, where measuring would tell something else."""
+
+    cpu_threads: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    ram_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    capabilities: dict[str, bool] = Field(default_factory=dict, max_length=64)
+
+
+class Asset(Section):
+    """A model that is declared instead of discovered, or as well."""
+
+    asset_id: Name
+    loaded: bool = False
+    context_size: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
+    max_context_tokens: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens one request may use, 0 when not declared."""
+        return self.max_context_tokens or self.context_size or 0
+
+
+class Service(Section):
+    """A model server on this machine, or reached through it."""
+
+    service_id: Name
+    endpoint: Url
+    kind: Kind = "chat"
+    protocol: Literal["openai"] = "openai"
+    engine: Engine | None = None
+    concurrency: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    assets: tuple[Asset, ...] = Field(default=(), max_length=10_000)
+    runtime: dict[str, str] = Field(default_factory=dict)
+    discover_protocol: Literal["ollama", "openai"] | None = None
+
+    @property
+    def asked_as(self) -> Engine | None:
+        """How the server is asked; None means: find out."""
+        if self.engine is None and self.runtime.get("engine", "").lower() in LLAMACPP_NAMES:
+            return "llamacpp"
+        return self.engine
+
+    @property
+    def discovers(self) -> bool:
+        """Whether models that the server lists are offered beside the declared ones."""
+        return bool(self.engine or self.discover_protocol or not self.assets)
+
+
+class ControlPlane(Section):
+    """The section that `control` replaced."""
+
+    base_url: Annotated[str | None, AfterValidator(_no_base_url)] = None
+
+
+class Tls(Section):
+    """How control is verified, and who we are to it."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise PydanticCustomError("pair", "certificate and key come together")
+        return self
+
+
+class Config(Section):
+    """All settings of a node."""
+
+    deployment_profile: Literal["casual", "foundation"] = "casual"
+    control: Address = f"127.0.0.1:{CONTROL_PORT}"
+    node_key_env: Name = "GENIEHIVE_NODE_KEY"
+    tls: Tls | None = None
+    node: Node = Field(default_factory=Node)
+    inventory: Inventory = Inventory()
+    services: tuple[Service, ...] = Field(default=(), max_length=1_000)
+    detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
+    control_plane: ControlPlane = ControlPlane()
+
+    @model_validator(mode="after")
+    def _service_ids(self) -> Self:
+        ids = [self.full_id(service.service_id) for service in self.services]
+        for service_id in ids:
+            if not service_id.startswith(f"{self.node.host_id}/"):
+                raise PydanticCustomError(
+                    "foreign",
+                    "service_id {id!r} does not start with {host!r}",
+                    {"id": service_id, "host": f"{self.node.host_id}/"},
+                )
+            if ids.count(service_id) > 1:
+                raise PydanticCustomError(
+                    "twice", "service_id {id!r} is used twice", {"id": service_id}
+                )
+        return self
+
+    def full_id(self, service_id: str) -> str:
+        """Return `service_id` with the host's name before it when it has none."""
+        return service_id if "/" in service_id else f"{self.node.host_id}/{service_id}"
+
+
+def read(path: Path | None) -> tuple[Config, list[str]]:
+    """Return the settings in `path`, or the defaults, and warnings about unknown keys.
+
+    Raises:
+        SettingsError: the settings cannot be used; in the foundation profile
+            unknown keys are such a problem.
+    """
+    if path is None:
+        return Config(), []
+    config, warnings = load(path, Config, strict=False)
+    if warnings and config.deployment_profile == "foundation":
+        raise SettingsError(warnings)
+    return config, warnings

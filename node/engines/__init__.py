@@ -1,0 +1,1 @@
+"""Asking model servers what they serve: one file a kind of server."""

@@ -1,0 +1,85 @@
+"""Any server with an OpenAI-compatible door, known only by its list of models.
+
+`GET /v1/models` is all that is asked. `/health` is not: SGLang may generate a token
+to answer it, and other paths of unknown servers may do worse (llama-swap unloads
+everything on `GET /unload`).
+"""
+
+import httpx
+
+from node.engines.http import NoAnswer, get
+from node.engines.sight import MAX_MODELS, Model, Sight, count, document, field, name
+
+# Servers that list what they could load, not what they hold.
+LISTS_UNLOADED = frozenset(
+    {"library", "llama-swap", "organization_owner"}
+)  # Ollama, LM Studio last
+LLAMACPP_OWNER = "llamacpp"
+
+
+async def look(client: httpx.AsyncClient, url: str) -> Sight:
+    """Return what the server at `url` shows; never raises for what the server does.
+
+    `engine` of the answer is `llamacpp` when the server says so.
+    """
+    try:
+        reply = await get(client, f"{url}/v1/models")
+    except NoAnswer as error:
+        return Sight("unhealthy", str(error))
+    if reply.status == 404:
+        # Speech servers without a list exist; what is declared for them stands.
+        return Sight("healthy", "lists no models: 404 at /v1/models", "openai")
+    if reply.status == 503 and is_loading(reply.body):
+        return Sight("loading", "loading its model", "llamacpp")
+    if reply.status != 200:
+        return Sight("unhealthy", f"answers {reply.status} at /v1/models")
+    listed = models(reply.body)
+    if listed is None:
+        return Sight("unhealthy", "answers something else than a list of models at /v1/models")
+    owners = owned_by(reply.body)
+    return Sight("healthy", "", LLAMACPP_OWNER if LLAMACPP_OWNER in owners else "openai", listed)
+
+
+def models(body: bytes) -> tuple[Model, ...] | None:
+    """Return the models listed, in the server's order; None when `body` is no list.
+
+    An entry that makes no sense is left out, the rest stands.
+    """
+    data = field(document(body), "data")
+    if not isinstance(data, list):
+        return None
+    found: dict[str, Model] = {}
+    for entry in data[:MAX_MODELS]:
+        asset_id = name(field(entry, "id"))
+        if asset_id is not None:
+            found.setdefault(asset_id, Model(asset_id, _is_loaded(entry), _context(entry)))
+    return tuple(found.values())
+
+
+def owned_by(body: bytes) -> frozenset[str]:
+    """Return what the entries of a list of models say of their owner."""
+    data = field(document(body), "data")
+    owners = (
+        (field(entry, "owned_by") for entry in data[:MAX_MODELS]) if isinstance(data, list) else ()
+    )
+    return frozenset(owner for owner in owners if isinstance(owner, str))
+
+
+def is_loading(body: bytes) -> bool:
+    """Return whether an error says that the model is still being loaded."""
+    message = field(document(body), "error", "message")
+    return isinstance(message, str) and "loading" in message.lower()
+
+
+def _is_loaded(entry: object) -> bool:
+    """Prefer the server's word on this model; a plain list is of what is in memory."""
+    status = field(entry, "status")
+    status = field(status, "value") if isinstance(status, dict) else status
+    if isinstance(status, str):
+        return status in {"loaded", "ready"}
+    return field(entry, "owned_by") not in LISTS_UNLOADED
+
+
+def _context(entry: object) -> int:
+    """llama.cpp tells `meta.n_ctx`, vLLM and SGLang `max_model_len`."""
+    return count(field(entry, "meta", "n_ctx")) or count(field(entry, "max_model_len")) or 0

@@ -1,0 +1,68 @@
+"""What a look at a model server shows, and how far its words are trusted."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+Health = Literal["healthy", "loading", "unhealthy"]
+
+MAX_MODELS = 2_000  # control takes 10,000 of a host; no one server may use them up
+MAX_NAME_CHARACTERS = 200
+MAX_COUNT = 2**31 - 1  # what an int32 of the contract holds
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that a server lists."""
+
+    asset_id: str
+    loaded: bool
+    context_tokens: int = 0  # 0 when the server does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at a server. None is "not told"; what was known before stands."""
+
+    health: Health
+    detail: str = ""  # one line on why it is not healthy
+    engine: str | None = None
+    models: tuple[Model, ...] | None = None
+    concurrency: int | None = None
+    in_flight: int | None = None
+    queue_depth: int | None = None
+    tokens_per_second: float | None = None
+
+
+def document(body: bytes) -> object:
+    """Return `body` as JSON, or None when it is not JSON."""
+    try:
+        found: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def field(value: object, *path: str) -> object:
+    """Return what is found at `path` in nested objects, or None."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def count(value: object) -> int | None:
+    """Return `value` when it can be a number of things: a whole number from 0 to 2**31-1."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    return None
+
+
+def name(value: object) -> str | None:
+    """Return `value` when it can name a model: printable, 1 to 200 characters."""
+    if isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARACTERS and value.isprintable():
+        return value
+    return None

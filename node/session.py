@@ -1,0 +1,235 @@
+"""The life of a registration: register, beat, and come back after whatever happened.
+
+Control owns the pace. What each outcome leads to:
+
+* an answer              wait as told, or until something changed, then beat again
+* the lease is lost      register again, spread over the window that control told
+* the stream ended       open it again at once; control ends streams for their age
+* control is silent      the same call again, 0.5 to 2 s later
+* the definition is bad  register again when something changed, or much later
+* refused otherwise      register again later, slowly: host id in use, key not known
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from control.api.errors import BadRequest, GenieHiveError, NotFound, Unavailable
+from node.state import Report
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+MAX_RETRY_SECONDS = 2.0
+REFUSAL_SECONDS = 10.0  # another instance lives, or the key is not known
+REFUSED_SECONDS = 60.0  # the definition is not accepted; only a change helps
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What control tells about time, in seconds."""
+
+    interval: float
+    lease: float
+    reconnect_window: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease, by its generation, and the pace to keep it."""
+
+    generation: int
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What control says to one beat."""
+
+    pace: Pace
+    wanted: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One sign of life. `defined` names the services that go with their definition."""
+
+    generation: int
+    sequence: int
+    report: Report
+    defined: frozenset[str]
+
+
+class StreamEnded(Exception):
+    """Control ended a stream that had carried answers; the lease may well live."""
+
+
+class Stream(Protocol):
+    """An open stream of beats."""
+
+    async def beat(self, beat: Beat, patience: float) -> Answer:
+        """Send a beat and return its answer, which may take `patience` seconds.
+
+        Raises:
+            StreamEnded, LeaseLost, ControlUnavailable or another GenieHiveError.
+        """
+
+
+class Remote(Protocol):
+    """Control, as a node needs it. The gRPC one is `node/remote.py`."""
+
+    async def register(self, report: Report) -> Grant:
+        """Register the host with all its services."""
+
+    def stream(self) -> AbstractAsyncContextManager[Stream]:
+        """Open a stream of beats."""
+
+    async def deregister(self, host_id: str, generation: int) -> None:
+        """Give the lease back."""
+
+
+class Session:
+    """Keeps one host registered. `generation` is that of the lease held, None without one."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        report: Callable[[], Report],
+        changed: asyncio.Event,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.generation: int | None = None
+        self._remote = remote
+        self._report = report
+        self._changed = changed
+        self._sleep = sleep
+        self._jitter = jitter
+        self._window = MAX_RETRY_SECONDS  # control may tell a wider one for a larger fleet
+        self._failures = 0  # calls in a row that control did not answer
+        self._complaint = ""  # the last trouble logged, so that it is logged once
+        self._sent: dict[str, int] = {}  # revision of each definition that control holds
+        self._refused: Mapping[str, str] = {}
+
+    async def run(self) -> None:
+        """Stay registered until cancelled."""
+        while True:
+            try:
+                await self._register()
+                while True:
+                    await self._beat_on_one_stream()
+            except NotFound:
+                self.generation = None
+                log.warning("lease lost, registering again")
+                await self._sleep(self._window * self._jitter())
+            except BadRequest as error:
+                self._refuse(error)
+                await self._until_changed(self._about(REFUSED_SECONDS))
+            except GenieHiveError as error:
+                self._refuse(error)
+                await self._sleep(self._about(REFUSAL_SECONDS))
+
+    async def leave(self) -> None:
+        """Give the lease back, when there is one.
+
+        Raises:
+            GenieHiveError: control did not take it; it expires by itself.
+        """
+        if self.generation is not None:
+            await self._remote.deregister(self._report().host.host_id, self.generation)
+
+    async def _register(self) -> None:
+        while True:
+            self._changed.clear()
+            report = self._report()
+            try:
+                grant = await self._remote.register(report)
+            except Unavailable as error:
+                await self._silent(error)
+                continue
+            break
+        self.generation, self._sequence = grant.generation, 0
+        self._sent = {one.service.service_id: one.service.revision for one in report.services}
+        self._refused = {}
+        self._pace = grant.pace
+        self._answered(grant.pace)
+        log.info("registered as %s (%d services)", report.host.host_id, len(report.services))
+
+    async def _beat_on_one_stream(self) -> None:
+        """Beat until the stream ends; return when it should be opened again."""
+        try:
+            async with self._remote.stream() as stream:
+                wanted: frozenset[str] = frozenset()
+                while True:
+                    wanted = await self._beat(stream, wanted)
+                    if not wanted:
+                        await self._until_changed(self._pace.interval)
+        except StreamEnded as error:
+            log.debug("stream ended, opening it again: %s", error)
+        except Unavailable as error:
+            await self._silent(error)
+
+    async def _beat(self, stream: Stream, wanted: frozenset[str]) -> frozenset[str]:
+        """Send one beat; return the services whose definition control asks for."""
+        assert self.generation is not None
+        self._changed.clear()
+        report = self._report()
+        self._sequence += 1
+        revisions = {one.service.service_id: one.service.revision for one in report.services}
+        grown = {key for key, value in revisions.items() if self._sent.get(key, 0) < value}
+        defined = frozenset(grown) | (wanted & revisions.keys())
+        beat = Beat(self.generation, self._sequence, report, defined)
+        answer = await stream.beat(beat, self._pace.lease)
+        self._sent = revisions
+        self._pace = answer.pace
+        self._answered(answer.pace)
+        for service_id, reason in answer.refused.items():
+            if self._refused.get(service_id) != reason:
+                log.error("control refuses %s: %s", service_id, reason)
+        self._refused = answer.refused
+        # A definition just sent and wanted again would be sent without end.
+        return (answer.wanted & revisions.keys()) - defined
+
+    async def _until_changed(self, seconds: float) -> None:
+        """Return after `seconds`, or as soon as something changed."""
+        timer = asyncio.ensure_future(self._sleep(seconds))
+        change = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({timer, change}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            change.cancel()
+
+    def _answered(self, pace: Pace) -> None:
+        if self._complaint:
+            log.info("control answers again")
+        self._failures, self._complaint = 0, ""
+        self._window = pace.reconnect_window
+
+    async def _silent(self, error: Unavailable) -> None:
+        """Wait before the next call to a control that does not answer."""
+        self._complain(logging.WARNING, f"control is silent: {error}")
+        ceiling = max(MAX_RETRY_SECONDS, self._window)
+        wait = min(RETRY_SECONDS * 2 ** min(self._failures, 16), ceiling)
+        self._failures += 1
+        await self._sleep(wait * (0.5 + 0.5 * self._jitter()))
+
+    def _refuse(self, error: GenieHiveError) -> None:
+        self.generation = None
+        self._complain(logging.ERROR, f"control refuses this host: {error}")
+
+    def _about(self, seconds: float) -> float:
+        """Return a wait of 0.75 to 1.25 times `seconds`."""
+        return seconds * (0.75 + 0.5 * self._jitter())
+
+    def _complain(self, level: int, message: str) -> None:
+        log.log(level if message != self._complaint else logging.DEBUG, "%s", message)
+        self._complaint = message

@@ -1,0 +1,136 @@
+"""What a node tells control: plain values, made from what is declared and what is seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from node import config
+from node.engines.sight import Health, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine, as it is told at registration."""
+
+    host_id: str
+    display_name: str = ""
+    address: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Mapping[str, bool] = field(default_factory=dict)
+    cpu_threads: int = 0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How busy the machine is."""
+
+    cpu_utilization: float  # 0 to 1, over all processors
+    memory_available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A model that a service offers."""
+
+    asset_id: str
+    loaded: bool
+    context_tokens: int  # 0 when unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The definition of a service: what control stores and routes by."""
+
+    service_id: str
+    endpoint: str
+    kind: config.Kind
+    engine: str = ""
+    assets: tuple[Asset, ...] = ()
+    concurrency: int = 0  # 0 when unknown
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is seen of a service now; None where nothing is known."""
+
+    health: Health
+    detail: str = ""
+    in_flight: int | None = None
+    queue_depth: int | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A service and what is seen of it."""
+
+    service: Service
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a node can tell at one moment."""
+
+    host: Host
+    metrics: Metrics
+    services: tuple[Watched, ...]
+
+
+def declared(settings: config.Service, service_id: str) -> Watched:
+    """Return the service as it stands before the first look at it."""
+    assets = tuple(Asset(a.asset_id, a.loaded, a.context_tokens) for a in settings.assets)
+    return Watched(
+        Service(
+            service_id,
+            settings.endpoint,
+            settings.kind,
+            settings.asked_as or "",
+            assets,
+            settings.concurrency,
+        ),
+        Observation("unhealthy", "not looked at yet"),
+    )
+
+
+def seen(before: Watched, sight: Sight, settings: config.Service) -> Watched:
+    """Return `before` as it stands after `sight`; the revision grows when the definition changes.
+
+    What the sight does not tell stays as it was, so that a server that restarts
+    keeps its models, unroutable, until it lists them again.
+    """
+    known = before.service
+    after = replace(
+        known,
+        engine=sight.engine or known.engine,
+        assets=known.assets if sight.models is None else _assets(sight, settings),
+        concurrency=settings.concurrency or sight.concurrency or known.concurrency,
+    )
+    if after != known:
+        after = replace(after, revision=known.revision + 1)
+    observation = Observation(
+        sight.health, sight.detail, sight.in_flight, sight.queue_depth, sight.tokens_per_second
+    )
+    return Watched(after, observation)
+
+
+def differs(before: Watched, after: Watched) -> bool:
+    """Return whether control must hear of `after` now and not at the next beat."""
+    return before.service != after.service or before.observation.health != after.observation.health
+
+
+def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
+    """Declared assets first, in their order, then what else the server lists.
+
+    A server that lists its models knows better than a file what is in memory.
+    """
+    listed = {model.asset_id: model for model in sight.models or ()}
+    offered = []
+    for one in settings.assets:
+        model = listed.pop(one.asset_id, None)
+        context = one.context_tokens or (model.context_tokens if model else 0)
+        offered.append(Asset(one.asset_id, model is not None and model.loaded, context))
+    if settings.discovers:
+        offered += [Asset(m.asset_id, m.loaded, m.context_tokens) for m in listed.values()]
+    return tuple(offered)

@@ -1,0 +1,111 @@
+"""Keeps looking at the model servers of this machine, each on its own."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from node import config, observe, state
+from node.engines.detect import Found
+from node.engines.sight import Sight
+
+log = logging.getLogger(__name__)
+
+SETTLED_SECONDS = 2.0
+UNSETTLED_SECONDS = 0.5  # while a server loads or is away, people wait for it
+DETECT_SECONDS = 5.0
+
+Look = Callable[[str, str | None], Awaitable[Sight]]
+Detect = Callable[[Iterable[int]], Awaitable[list[Found]]]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Watch:
+    """The services of this host and what is seen of them.
+
+    `changed` is set whenever control should hear of it now; whoever tells it clears it.
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        look: Look,
+        detect: Detect,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._host = observe.machine(settings)
+        self._look = look
+        self._detect = detect
+        self._sleep = sleep
+        self._undetected = set(settings.detect_ports)
+        self._declared = {settings.full_id(one.service_id): one for one in settings.services}
+        self._watched = {
+            service_id: state.declared(one, service_id)
+            for service_id, one in self._declared.items()
+        }
+
+    def report(self) -> state.Report:
+        """Return everything that is known now."""
+        return state.Report(self._host, observe.metrics(), tuple(self._watched.values()))
+
+    async def first_look(self) -> None:
+        """Look at everything once, all at the same time."""
+        await self._detect_once()
+        await asyncio.gather(*(self._look_once(service_id) for service_id in self._declared))
+
+    async def run(self) -> None:
+        """Keep looking until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for service_id in self._declared:
+                group.create_task(self._keep_looking(service_id))
+            while self._undetected:
+                await self._sleep(DETECT_SECONDS)
+                for service_id in await self._detect_once():
+                    group.create_task(self._keep_looking(service_id))
+
+    async def _keep_looking(self, service_id: str) -> None:
+        while True:
+            settled = self._watched[service_id].observation.health == "healthy"
+            await self._sleep(SETTLED_SECONDS if settled else UNSETTLED_SECONDS)
+            await self._look_once(service_id)
+
+    async def _look_once(self, service_id: str) -> None:
+        before, settings = self._watched[service_id], self._declared[service_id]
+        try:
+            sight = await self._look(settings.endpoint, settings.asked_as)
+        except Exception:  # the one edge: whatever one server provokes, the others stay served
+            log.exception("looking at %s broke", service_id)
+            sight = Sight("unhealthy", "looking at it broke; see the log of the node")
+        after = state.seen(before, sight, settings)
+        self._watched[service_id] = after
+        if state.differs(before, after):
+            _log(after)
+            self.changed.set()
+
+    async def _detect_once(self) -> list[str]:
+        """Add the servers found on ports where none was known; return their service ids."""
+        added = []
+        for found in await self._detect(sorted(self._undetected)):
+            self._undetected.discard(found.port)
+            settings = config.Service(service_id=found.name, endpoint=found.url)
+            service_id = f"{self._host.host_id}/{found.name}"
+            if any(one.endpoint == found.url for one in self._declared.values()):
+                continue
+            self._declared[service_id] = settings
+            self._watched[service_id] = state.declared(settings, service_id)
+            await self._look_once(service_id)
+            added.append(service_id)
+        return added
+
+
+def _log(watched: state.Watched) -> None:
+    service, now = watched.service, watched.observation
+    loaded = sum(asset.loaded for asset in service.assets)
+    log.info(
+        "%s is %s%s, %d of %d models loaded",
+        service.service_id,
+        now.health,
+        f" ({now.detail})" if now.detail else "",
+        loaded,
+        len(service.assets),
+    )

@@ -1,0 +1,128 @@
+"""What a node tells, as messages of the contract, and control's answers as plain values."""
+
+from urllib.parse import urlsplit
+
+from geniehive.v1 import inventory_pb2 as pb
+from geniehive.v1 import registry_service_pb2 as registry_pb
+from google.protobuf.duration_pb2 import Duration
+
+from control.api.ports import join_address
+from node.session import Beat, Pace
+from node.state import Host, Metrics, Observation, Watched
+
+OPERATIONS = {
+    "chat": pb.OPERATION_CHAT,
+    "embeddings": pb.OPERATION_EMBEDDINGS,
+    "transcription": pb.OPERATION_TRANSCRIPTION,
+}
+HEALTHS = {
+    "healthy": pb.HEALTH_HEALTHY,
+    "loading": pb.HEALTH_LOADING,
+    "unhealthy": pb.HEALTH_UNHEALTHY,
+}
+SCHEME_PORTS = {"http": 80, "https": 443}
+
+# What a control that tells nothing leaves us with: the defaults of the contract.
+INTERVAL_SECONDS = 5.0
+LEASE_INTERVALS = 3
+RECONNECT_SECONDS = 2.0
+
+
+def host_message(host: Host, metrics: Metrics) -> pb.Host:
+    """Return the host for a registration."""
+    return pb.Host(
+        host_id=host.host_id,
+        display_name=host.display_name,
+        address=host.address,
+        labels=host.labels,
+        capabilities=host.capabilities,
+        resources=pb.HostResources(cpu_threads=host.cpu_threads, memory_bytes=host.memory_bytes),
+        metrics=metrics_message(metrics),
+    )
+
+
+def metrics_message(metrics: Metrics) -> pb.HostMetrics:
+    """Return how busy the host is."""
+    return pb.HostMetrics(
+        cpu_utilization=metrics.cpu_utilization,
+        memory_available_bytes=metrics.memory_available_bytes,
+    )
+
+
+def service_message(watched: Watched) -> pb.Service:
+    """Return a service with its definition and what is seen of it."""
+    service = watched.service
+    return pb.Service(
+        service_id=service.service_id,
+        engine=service.engine,
+        endpoint=endpoint_message(service.endpoint),
+        assets=[
+            pb.Asset(
+                asset_id=asset.asset_id,
+                operations=[OPERATIONS[service.kind]],
+                loaded=asset.loaded,
+                context_tokens=asset.context_tokens,
+            )
+            for asset in service.assets
+        ],
+        concurrency=service.concurrency,
+        revision=service.revision,
+        observation=observation_message(watched.observation),
+    )
+
+
+def endpoint_message(url: str) -> pb.Endpoint:
+    """Return where `url` is reached; the port is always named."""
+    parts = urlsplit(url)
+    return pb.Endpoint(
+        scheme=parts.scheme,
+        address=join_address(parts.hostname or "", parts.port or SCHEME_PORTS[parts.scheme]),
+        base_path=parts.path,
+        kind=pb.ENDPOINT_KIND_DIRECT,
+    )
+
+
+def observation_message(seen: Observation) -> pb.ServiceObservation:
+    """Return what is seen of a service; what is not known is left out."""
+    return pb.ServiceObservation(
+        health=HEALTHS[seen.health],
+        in_flight=seen.in_flight,
+        queue_depth=seen.queue_depth,
+        tokens_per_second=seen.tokens_per_second,
+        detail=seen.detail,
+    )
+
+
+def beat_message(beat: Beat, lease: registry_pb.Lease) -> registry_pb.Heartbeat:
+    """Return a beat; only the services named in it carry their definition."""
+    services = []
+    for watched in beat.report.services:
+        service_id = watched.service.service_id
+        defined = service_id in beat.defined
+        services.append(
+            registry_pb.ServiceBeat(
+                service_id=service_id,
+                observation=observation_message(watched.observation),
+                definition=service_message(watched) if defined else None,
+            )
+        )
+    return registry_pb.Heartbeat(
+        lease=lease,
+        sequence=beat.sequence,
+        metrics=metrics_message(beat.report.metrics),
+        services=services,
+    )
+
+
+def pace_of(message: registry_pb.Pace) -> Pace:
+    """Return what control tells about time; what it leaves out is the default."""
+    interval = _seconds(message.heartbeat_interval) or INTERVAL_SECONDS
+    return Pace(
+        interval=interval,
+        lease=_seconds(message.lease_duration) or LEASE_INTERVALS * interval,
+        reconnect_window=_seconds(message.reconnect_window) or RECONNECT_SECONDS,
+    )
+
+
+def _seconds(duration: Duration) -> float:
+    return max(duration.ToTimedelta().total_seconds(), 0.0)
