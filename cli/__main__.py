@@ -1,0 +1,222 @@
+"""The `geniehive` command. Commands import what they need when they run: help is fast."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, shared
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+STATE = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("state"),
+    envvar="GENIEHIVE_STATE_DIR",
+    show_default=True,
+    show_envvar=True,
+    help="Folder of everything that is kept.",
+)
+CONTROL = click.option(
+    "--control",
+    "control_address",
+    metavar="HOST:PORT",
+    envvar="GENIEHIVE_CONTROL",
+    show_envvar=True,
+    help="Where control is; default: the geniehive up of the state folder.",
+)
+PORT = click.IntRange(0, 65_535)
+
+
+@click.group(context_settings=HELP)
+@click.version_option(package_name="geniehive", message="geniehive %(version)s")
+def cli() -> None:
+    r"""One OpenAI-compatible address over the model servers of several machines.
+
+    \b
+    Examples:
+      geniehive up                everything on this machine; prints the address
+      geniehive status            hosts, services, what is loaded, how busy
+    """
+
+
+@cli.command()
+@click.option(
+    "--port",
+    type=PORT,
+    envvar="GENIEHIVE_PORT",
+    show_envvar=True,
+    help="Of the gateway; 0: any free one. [default: 8800]",
+)
+@click.option(
+    "--control-port",
+    type=PORT,
+    envvar="GENIEHIVE_CONTROL_PORT",
+    show_envvar=True,
+    help="Of control; 0: any free one. [default: 8801]",
+)
+@click.option("--config", type=click.Path(path_type=Path), help="Settings of control, YAML.")
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    metavar="URL",
+    help="A model server, instead of looking for some. May be repeated.",
+)
+@STATE
+@shared
+def up(
+    output: Output,
+    port: int | None,
+    control_port: int | None,
+    config: Path | None,
+    engines: tuple[str, ...],
+    state_dir: Path,
+) -> None:
+    r"""Start control, node and gateway here, until Ctrl-C.
+
+    Model servers on the usual ports are found by themselves; without any, a small demo
+    model is fetched once and served.
+
+    \b
+    Examples:
+      geniehive up
+      geniehive up --port 0 --engine http://127.0.0.1:9000
+    """
+    from cli.plan import plan
+    from cli.up import up as run
+
+    run(plan(state_dir, port, control_port, config, engines), output)
+
+
+@cli.command()
+@CONTROL
+@STATE
+@click.option("--check", is_flag=True, help="Exit with 1 when something is not healthy.")
+@shared
+def status(output: Output, control_address: str | None, state_dir: Path, check: bool) -> None:
+    r"""Show hosts and services: what is loaded, how busy, what is wrong.
+
+    \b
+    Examples:
+      geniehive status
+      geniehive status --json --check
+    """
+    from datetime import datetime
+
+    from cli import cluster, status
+
+    address = cluster.control_address(control_address, state_dir)
+    with cluster.connected(address) as channel:
+        found = cluster.read(channel, output.timeout, cluster.operator_key())
+    if output.as_json:
+        output.document("status", status.document(found))
+    elif output.quiet:
+        for one in found.services:
+            output.answer(one.service.service_id)
+    else:
+        color = output.colorful(sys.stdout)
+        now = datetime.now().astimezone()
+        output.answer(status.render(found, now, color=color, assets=output.verbose))
+    if check and not status.healthy(found):
+        sys.exit(BAD)
+
+
+@cli.group()
+def admin() -> None:
+    r"""Change the cluster.
+
+    \b
+    Examples:
+      geniehive admin hosts remove attic
+      geniehive-admin hosts remove attic --yes
+    """
+
+
+@admin.group()
+def hosts() -> None:
+    """Change what is known of hosts."""
+
+
+@hosts.command()
+@click.argument("host_id")
+@CONTROL
+@STATE
+@shared
+def remove(output: Output, host_id: str, control_address: str | None, state_dir: Path) -> None:
+    """Forget a host and all its services; a node that still runs registers it again."""
+    from cli import cluster
+
+    output.confirm(
+        f"remove {host_id} and all its services?", f"geniehive admin hosts remove {host_id} --yes"
+    )
+    address = cluster.control_address(control_address, state_dir)
+    with cluster.connected(address) as channel:
+        cluster.remove_host(channel, host_id, output.timeout, cluster.operator_key())
+    if output.as_json:
+        output.document("host_removed", {"host_id": host_id})
+    else:
+        output.answer(host_id if output.quiet else f"{host_id} removed; undo: start its node again")
+
+
+def _service(name: str, what: str) -> None:
+    """Add the command that runs a service in this process, with the flags of `python -m`."""
+
+    @cli.command(
+        name,
+        help=f"Run {what}, as `python -m {name}` does.",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def run(arguments: Sequence[str]) -> None:
+        import runpy
+
+        sys.argv = [f"geniehive {name}", *arguments]
+        runpy.run_module(name, run_name="__main__", alter_sys=False)
+
+
+_service("control", "the service that knows all hosts and decides")
+_service("node", "the agent of this machine")
+_service("gateway", "the address that clients speak to")
+
+
+def main() -> None:
+    """Entry point of `geniehive`."""
+    _run(cli, "geniehive")
+
+
+def admin_main() -> None:
+    """Entry point of `geniehive-admin`."""
+    _run(admin, "geniehive-admin")
+
+
+def _run(command: click.Command, name: str) -> None:
+    """Run a command; every failure leaves in one form, on stderr."""
+    try:
+        command.main(prog_name=name, standalone_mode=False)
+    except Failure as failure:
+        _leave(failure)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(USAGE)
+    except click.ClickException as error:
+        message = error.format_message().rstrip(".")
+        _leave(Failure(message[:1].lower() + message[1:], USAGE, "usage", fix=f"{name} --help"))
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our answer has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave(failure: Failure) -> None:
+    as_json = "--json" in sys.argv
+    click.echo(failure.as_json() if as_json else failure.text(), err=True)
+    sys.exit(failure.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Processes that `geniehive up` starts, watches, restarts and stops."""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.output import USAGE, Failure
+
+LISTENING = re.compile(r"^.*\blistening on (\S+:\d+)$", re.MULTILINE)
+ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
+
+POLL_SECONDS = 0.02
+START_SECONDS = 60.0  # a cold disk; usually half a second
+STOP_SECONDS = 10.0
+RESTART_SECONDS = 0.5
+MAX_RESTART_SECONDS = 10.0
+STEADY_SECONDS = 60.0  # a child that lived this long starts with a short wait again
+
+# What a service exits with when starting it again cannot help.
+CANNOT_START = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to start: a module of Python with its arguments."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """One child process, restarted whenever it ends by itself."""
+
+    def __init__(self, command: Command, say: Callable[[str], None]) -> None:
+        self.command = command
+        self._say = say
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self._offset = 0  # where in the log the present life begins
+
+    async def start(self) -> None:
+        """Start the process; its log of the last time is kept as `NAME.log.1`."""
+        log = self.command.log
+        if log.exists():
+            log.replace(log.with_name(f"{log.name}.1"))
+        await self._spawn()
+
+    async def keep(self) -> None:
+        """Restart the process whenever it ends; return when it was stopped.
+
+        Raises:
+            Failure: it says that it cannot run.
+        """
+        assert self._process is not None
+        wait = RESTART_SECONDS
+        while True:
+            born = time.monotonic()
+            code = await self._process.wait()
+            if self._stopping:
+                return
+            if code == CANNOT_START:
+                raise self.failure()
+            wait = RESTART_SECONDS if time.monotonic() - born > STEADY_SECONDS else wait
+            self._say(
+                f"{self.command.name} ended ({_end(code)}), starting it again in {wait:.1f} s: "
+                f"{self.command.log}"
+            )
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, MAX_RESTART_SECONDS)
+            if not self._stopping:
+                await self._spawn()
+
+    async def said(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """Return the first match of `pattern` in what this life of the process logs.
+
+        Raises:
+            Failure: it ended before, or does not say it for a minute.
+        """
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            # Asked before the log is read, so that the last words of a process count.
+            ended = self._process.returncode is not None
+            if found := pattern.search(self._logged()):
+                return found
+            if ended:
+                raise self.failure()
+            await asyncio.sleep(POLL_SECONDS)
+        raise Failure(
+            f"{self.command.name} is not ready after {START_SECONDS:.0f} s",
+            USAGE,
+            "start_failed",
+            fix=f"look into {self.command.log}",
+        )
+
+    async def stop(self) -> None:
+        """Ask the process to stop; end it after 10 s."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            self._say(f"{self.command.name} did not stop within {STOP_SECONDS:.0f} s: killed")
+            self.kill()
+            await process.wait()
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def failure(self) -> Failure:
+        """Return why the process could not run, in its own words where it left any."""
+        said = ERROR.findall(self._logged())
+        code = self._process.returncode if self._process else None
+        if said:
+            return Failure("\n".join(said), USAGE, "start_failed")
+        return Failure(
+            f"{self.command.name} ended ({_end(code)}) before it was ready",
+            USAGE,
+            "start_failed",
+            fix=f"look into {self.command.log}",
+        )
+
+    async def _spawn(self) -> None:
+        command = self.command
+        with command.log.open("ab") as log:
+            self._offset = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # a ./control folder in the current directory must not win
+                "-m",
+                "cli.tethered",
+                command.module,
+                *command.arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **command.environment},
+                # Ctrl-C of the terminal is for us; we stop the children in order.
+                start_new_session=True,
+            )
+
+    def _logged(self) -> str:
+        with self.command.log.open("rb") as log:
+            log.seek(self._offset)
+            return log.read().decode("utf-8", "replace")
+
+
+def _end(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"

@@ -1,0 +1,235 @@
+"""The children of one `geniehive up`: their start, their settings, their end."""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import grpc
+import httpx
+import psutil
+import yaml
+
+from cli import cluster, demo, running
+from cli.children import LISTENING, Child, Command
+from cli.output import Output
+from cli.plan import LOOPBACK, Plan, reachable
+from cli.screen import Screen, chat_models, next_steps
+from cli.text import gigabytes
+from control.api.channel import sync_channel
+from node.engines import detect, http, llamacpp
+from node.engines.sight import Sight, document, field
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 5.0  # without a model for that long, say what is missing
+ASK_SECONDS = 1.0
+REGISTERED = re.compile(r"\bregistered as (\S+) \(")
+
+
+class Hive:
+    """Control, node, gateway and perhaps the demo model, as children of this process."""
+
+    def __init__(self, plan: Plan, output: Output) -> None:
+        self._plan = plan
+        self._output = output
+        self._screen = Screen(output)
+        self._children: dict[str, Child] = {}
+        self._control = ""
+
+    async def live(self) -> None:
+        """Start everything, say when it can be used, and keep it running.
+
+        Raises:
+            ExceptionGroup: of a `Failure`, when a child cannot run.
+        """
+        async with http.new_client() as client, asyncio.TaskGroup() as group:
+            looking = group.create_task(self._found_engines(client))
+            self._control = await self._start_control(group)
+            servers = self._plan.engines
+            needs_demo = not await looking
+            if needs_demo:
+                # The node must know the address before the server can tell it.
+                port = _free_port()
+                servers = (f"http://{LOOPBACK}:{port}",)
+            node = group.create_task(self._start_node(group, servers))
+            gateway = group.create_task(self._start_gateway(group))
+            if needs_demo:
+                await self._start_demo(group, client, port)
+            await node
+            base_url = f"http://{await gateway}"
+            note = running.ourselves(control=self._control, gateway=base_url)
+            running.write(self._plan.state, note)
+            models = await self._first_models(client, base_url)
+            self._announce(base_url, models, is_demo=needs_demo)
+
+    async def say_goodbye(self) -> None:
+        """Say what a stop interrupts."""
+        in_flight = 0
+        with contextlib.suppress(grpc.RpcError):
+            in_flight = (await asyncio.to_thread(self._cluster)).health.in_flight
+        busy = f", {in_flight} requests in flight" if in_flight else ""
+        self._screen.say(f"stopping{busy} (again to cut)")
+
+    async def stop(self) -> None:
+        """Stop all children: first who serves and who reports, then what they need."""
+        for names in (("gateway", "node"), ("model", "control")):
+            stopping = [self._children[name].stop() for name in names if name in self._children]
+            await asyncio.gather(*stopping)
+
+    def cut(self) -> None:
+        """End all children at once."""
+        for child in self._children.values():
+            child.kill()
+
+    async def _found_engines(self, client: httpx.AsyncClient) -> bool:
+        """Look for model servers and show them; return whether the demo is not needed."""
+        if self._plan.engines:
+            for url in self._plan.engines:
+                sight = await detect.look(client, url.rstrip("/").removesuffix("/v1"), None)
+                self._screen.step("engines", f"{url}: {_engine_text(sight)}")
+            return True
+        found = await detect.detect(client, detect.USUAL_PORTS)
+        for one in found:
+            text = f"{one.sight.engine} {LOOPBACK}:{one.port}: {_engine_text(one.sight)}"
+            self._screen.step("engines", text)
+        if not found:
+            ports = " ".join(map(str, detect.USUAL_PORTS))
+            self._screen.step("engines", f"none on {ports}: starting the demo model")
+        return bool(found)
+
+    async def _start_control(self, group: asyncio.TaskGroup) -> str:
+        began = time.monotonic()
+        plan = self._plan
+        path = self._write("control", plan.control_file(plan.control))
+        child = await self._start("control", "control", ("--config", str(path)))
+        address = (await child.said(LISTENING))[1]
+        # A restart must come back to the same port, also when the kernel chose it.
+        self._write("control", plan.control_file(address))
+        group.create_task(child.keep())
+        self._screen.step("control", f"ready    {address}", time.monotonic() - began)
+        return reachable(address)
+
+    async def _start_node(self, group: asyncio.TaskGroup, servers: tuple[str, ...]) -> None:
+        began = time.monotonic()
+        path = self._write("node", self._plan.node_file(self._control, servers))
+        keys = {"GENIEHIVE_NODE_KEY": self._plan.node_key}
+        child = await self._start("node", "node", ("--config", str(path)), keys)
+        host_id = (await child.said(REGISTERED))[1]
+        group.create_task(child.keep())
+        memory = gigabytes(psutil.virtual_memory().total)
+        text = f"ready    {host_id}: {psutil.cpu_count()} cores, {memory}"
+        self._screen.step("node", text, time.monotonic() - began)
+
+    async def _start_gateway(self, group: asyncio.TaskGroup) -> str:
+        began = time.monotonic()
+        plan = self._plan
+        path = self._write("gateway", plan.gateway_file(self._control, plan.gateway))
+        keys = {"GENIEHIVE_GATEWAY_KEY": plan.gateway_key}
+        child = await self._start("gateway", "gateway", ("--config", str(path)), keys)
+        address = (await child.said(LISTENING))[1]
+        self._write("gateway", plan.gateway_file(self._control, address))
+        group.create_task(child.keep())
+        self._screen.step("gateway", f"ready    {address}", time.monotonic() - began)
+        return reachable(address)
+
+    async def _start_demo(
+        self, group: asyncio.TaskGroup, client: httpx.AsyncClient, port: int
+    ) -> None:
+        state = self._plan.state
+        if not demo.is_fetched(state):
+            await demo.fetch(state, self._screen.progress)
+        began = time.monotonic()
+        folder = demo.folder(state)
+        arguments = (str(folder / demo.MODEL_FILE), str(port), demo.ALIAS)
+        places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = {"PYTHONPATH": os.pathsep.join(places)}
+        child = await self._start("model", "cli.demo_engine", arguments, paths)
+        group.create_task(child.keep())
+        self._screen.step("model", f"loading  {demo.ALIAS}")
+        url = f"http://{LOOPBACK}:{port}"
+        while (await llamacpp.look(client, url)).health != "healthy":  # noqa: ASYNC110  # another process, no events
+            await asyncio.sleep(POLL_SECONDS)
+        text = f"ready    {demo.ALIAS}  {LOOPBACK}:{port}"
+        self._screen.step("model", text, time.monotonic() - began)
+
+    async def _start(
+        self,
+        name: str,
+        module: str,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str | None] | None = None,
+    ) -> Child:
+        given = {key: value for key, value in (environment or {}).items() if value is not None}
+        log = self._plan.logs / f"{name}.log"
+        child = Child(Command(name, module, arguments, log, given), self._screen.say)
+        self._children[name] = child
+        await child.start()
+        return child
+
+    def _write(self, name: str, settings: Mapping[str, object]) -> Path:
+        """Write the settings of a child; they may hold keys, so only we may read them."""
+        path = self._plan.run / f"{name}.yaml"
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            yaml.safe_dump(dict(settings), file, sort_keys=False)
+        return path
+
+    async def _first_models(self, client: httpx.AsyncClient, base_url: str) -> list[str]:
+        """Return the models that answer a chat now, once there is one."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with contextlib.suppress(grpc.RpcError):
+                answering = chat_models(await asyncio.to_thread(self._cluster))
+                listed = await self._listed(client, base_url) if answering else frozenset()
+                if models := [model for model in answering if model in listed]:
+                    return models
+            if time.monotonic() > patience:
+                self._screen.step("model", "none answers yet; geniehive status says why")
+                patience = float("inf")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _listed(self, client: httpx.AsyncClient, base_url: str) -> frozenset[str]:
+        """Return the models that the gateway lists, none while it does not answer."""
+        key = self._plan.client_key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            reply = await client.get(f"{base_url}/v1/models", headers=headers)
+        except httpx.HTTPError:
+            return frozenset()
+        data = field(document(reply.content), "data")
+        entries = data if isinstance(data, list) else []
+        return frozenset(str(field(entry, "id")) for entry in entries)
+
+    def _cluster(self) -> cluster.Cluster:
+        with closing(sync_channel(self._control)) as channel:
+            return cluster.read(channel, ASK_SECONDS, self._plan.operator_key)
+
+    def _announce(self, base_url: str, models: list[str], *, is_demo: bool) -> None:
+        if self._output.as_json:
+            content = {"base_url": base_url, "control": self._control, "models": models}
+            self._output.document("up", content)
+            return
+        self._output.answer(f"geniehive ready: {base_url}")
+        keyed = self._plan.client_key is not None
+        self._output.say(next_steps(base_url, models, keyed=keyed, demo=is_demo))
+
+
+def _engine_text(sight: Sight) -> str:
+    if sight.models is None:
+        return sight.detail or sight.health
+    if not sight.models:
+        return "no models yet; they are found when they come"
+    loaded = sum(model.loaded for model in sight.models)
+    return f"{len(sight.models)} models, {loaded} loaded"
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

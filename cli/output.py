@@ -1,0 +1,123 @@
+"""What every command shares: its options, its two streams, and how it fails."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, TextIO
+
+import click
+
+BAD, USAGE, UNREACHABLE, NOT_ALLOWED, UNKNOWN, INTERRUPTED = 1, 2, 3, 4, 5, 130
+
+SECONDS = 3.0  # how long a question to control may take
+
+
+class Failure(Exception):
+    """A command that cannot do what was asked.
+
+    why, fix: the likely cause and what to type, where they are known.
+    """
+
+    def __init__(
+        self, message: str, exit_code: int, code: str, *, why: str = "", fix: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+        self.why = why
+        self.fix = fix
+
+    def text(self) -> str:
+        """Return the lines for people."""
+        lines = [f"error: {clean(line)}" for line in str(self).splitlines()]
+        lines += [f"why: {clean(self.why)}"] if self.why else []
+        lines += [f"fix: {self.fix}"] if self.fix else []
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        """Return the one object for programs."""
+        error = {"code": self.code, "message": str(self), "hint": self.fix, "request_id": None}
+        return json.dumps({"error": error})
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The options that every command has."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: Literal["auto", "always", "never"] = "auto"
+    timeout: float = SECONDS
+    yes: bool = False
+
+    def answer(self, text: str) -> None:
+        """Print what was asked for."""
+        click.echo(text, color=self.colorful(sys.stdout))
+
+    def document(self, schema: str, content: Mapping[str, object]) -> None:
+        """Print the answer for programs: one object that names its schema."""
+        click.echo(json.dumps({"schema": f"geniehive.{schema}/1", **content}))
+
+    def say(self, text: str) -> None:
+        """Print progress or a hint."""
+        if not self.quiet and not self.as_json:
+            click.echo(text, err=True, color=self.colorful(sys.stderr))
+
+    def colorful(self, stream: TextIO) -> bool:
+        """Return whether `stream` gets colour."""
+        if self.color == "auto":
+            if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+                return True
+            return interactive(stream) and "NO_COLOR" not in os.environ
+        return self.color == "always"
+
+    def confirm(self, question: str, again: str) -> None:
+        """Ask before a loss.
+
+        again: the command that does it without asking.
+
+        Raises:
+            Failure: nobody can answer; click.Abort: the answer is no.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise Failure(f"{question} needs an answer", USAGE, "not_confirmed", fix=again)
+        click.confirm(question, abort=True, err=True)
+
+
+def interactive(stream: TextIO) -> bool:
+    """Return whether `stream` is a terminal that can redraw a line."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def clean(text: str) -> str:
+    """Return `text` without what a terminal would obey: what others named is never trusted."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options, as one `Output` before its own arguments."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+    @click.option("-q", "--quiet", is_flag=True, help="Only ids, no progress.")
+    @click.option("-v", "--verbose", is_flag=True, help="More detail.")
+    @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+    @click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True, max=3600),
+        default=SECONDS,
+        metavar="SECONDS",
+        help="How long control may take to answer.",
+    )
+    @click.option("--yes", is_flag=True, help="Do not ask before a loss.")
+    @functools.wraps(command)
+    def wrapped(**given: object) -> None:
+        output = Output(**{one.name: given.pop(one.name) for one in fields(Output)})  # type: ignore[arg-type]  # click has checked the types
+        command(output, **given)
+
+    return wrapped

@@ -1,0 +1,247 @@
+"""The cluster as text: totals, what is worst first, and what to do about it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import click
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import inventory_pb2 as inventory
+
+from cli.cluster import Cluster
+from cli.output import clean
+from cli.text import Table, age, gigabytes
+
+NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT"})
+LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
+COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
+OPERATIONS = {
+    inventory.OPERATION_CHAT: "chat",
+    inventory.OPERATION_EMBEDDINGS: "embeddings",
+    inventory.OPERATION_TRANSCRIPTION: "transcription",
+}
+HOST_STATES = {
+    inventory.HOST_STATE_ONLINE: "online",
+    inventory.HOST_STATE_RETURNING: "returning",
+    inventory.HOST_STATE_LOST: "lost",
+}
+HEALTHS = {
+    inventory.HEALTH_HEALTHY: "healthy",
+    inventory.HEALTH_LOADING: "loading",
+    inventory.HEALTH_UNHEALTHY: "unhealthy",
+}
+
+
+def healthy(cluster: Cluster) -> bool:
+    """Return whether every known host is online and every service serves."""
+    return (
+        bool(cluster.services)
+        and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
+        and all(status.routable for status in cluster.services)
+    )
+
+
+def render(cluster: Cluster, now: datetime, *, color: bool = False, assets: bool = False) -> str:
+    """Return the screen. now: aware; assets: also a table of every asset."""
+    parts = [summary(cluster)]
+    if cluster.hosts:
+        parts.append(_services(cluster, now, color))
+    if assets and any(status.service.assets for status in cluster.services):
+        parts.append("\n" + _assets(cluster))
+    parts += [f"! {hint}" for hint in hints(cluster, now)]
+    return "\n".join(parts)
+
+
+def summary(cluster: Cluster) -> str:
+    """Return the totals, as one line."""
+    health = cluster.health
+    waiting = sum(status.service.observation.queue_depth for status in cluster.services)
+    routes_age = age(health.route_age.ToTimedelta().total_seconds())
+    return " | ".join(
+        [
+            f"{health.online_host_count} of {health.host_count} hosts up",
+            f"{health.asset_count} models, {health.loaded_asset_count} loaded",
+            f"{health.in_flight} in flight, {waiting} waiting",
+            f"routes v{health.route_version}, {routes_age} old",
+        ]
+    )
+
+
+def hints(cluster: Cluster, now: datetime) -> list[str]:
+    """Return what is wrong and what to look at, worst first."""
+    found = []
+    for host in cluster.hosts:
+        if host.state == inventory.HOST_STATE_LOST:
+            seen = host.heartbeat_time.ToDatetime(UTC).astimezone(now.tzinfo)
+            place = f" at {clean(host.address)}" if host.address else ""
+            found.append(
+                f"{clean(host.host_id)}: last seen {seen:%H:%M:%S}{place}; "
+                "check its power and node log"
+            )
+    hosts = {host.host_id: host for host in cluster.hosts}
+    for status in cluster.services:
+        service = status.service
+        owner = hosts.get(service.host_id)
+        if owner is not None and severity(status, owner) == DOWN:
+            url = f"{service.endpoint.scheme}://{service.endpoint.address}"
+            why = service.observation.detail or "unhealthy"
+            found.append(f"{clean(service.service_id)}: {clean(f'{url} {why}')}")
+    if not cluster.hosts:
+        found.append("no hosts yet: geniehive node --config FILE")
+    elif not any(status.service.assets for status in cluster.services):
+        found.append("no models yet: start a model server and name it in the node's services")
+    return found
+
+
+def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
+    """Return how bad a service is; the smallest is the worst."""
+    if host.state == inventory.HOST_STATE_LOST:
+        return LOST
+    if host.state == inventory.HOST_STATE_RETURNING:
+        return RETURNING
+    health = status.service.observation.health
+    if health == inventory.HEALTH_LOADING:
+        return LOADING
+    if health != inventory.HEALTH_HEALTHY:
+        return DOWN
+    return UP if status.routable else WAITING
+
+
+def document(cluster: Cluster) -> Mapping[str, object]:
+    """Return the cluster for programs. Fields are only ever added."""
+    health = cluster.health
+    services: dict[str, list[object]] = {}
+    for status in cluster.services:
+        services.setdefault(status.service.host_id, []).append(_service(status))
+    return {
+        "healthy": healthy(cluster),
+        "in_flight": health.in_flight,
+        "route_version": health.route_version,
+        "route_age_s": health.route_age.ToTimedelta().total_seconds(),
+        "settled": health.settled,
+        "gateways": health.gateway_count,
+        "control_version": health.control_version,
+        "hosts": [
+            {
+                "host_id": host.host_id,
+                "display_name": host.display_name,
+                "address": host.address,
+                "state": HOST_STATES.get(host.state, "unknown"),
+                "heartbeat_time": host.heartbeat_time.ToDatetime(UTC).isoformat(),
+                "memory_bytes": host.resources.memory_bytes,
+                "memory_available_bytes": _told(host.metrics, "memory_available_bytes"),
+                "services": services.get(host.host_id, []),
+            }
+            for host in cluster.hosts
+        ],
+    }
+
+
+def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
+    service, seen = status.service, status.service.observation
+    return {
+        "service_id": service.service_id,
+        "engine": service.engine,
+        "endpoint": f"{service.endpoint.scheme}://{service.endpoint.address}"
+        f"{service.endpoint.base_path}",
+        "health": HEALTHS.get(seen.health, "unknown"),
+        "detail": seen.detail,
+        "routable": status.routable,
+        "in_flight": status.in_flight,
+        "queue_depth": _told(seen, "queue_depth"),
+        "concurrency": service.concurrency or None,
+        "assets": [
+            {
+                "asset_id": asset.asset_id,
+                "operations": [OPERATIONS.get(one, "unknown") for one in asset.operations],
+                "loaded": asset.loaded,
+                "context_tokens": asset.context_tokens or None,
+            }
+            for asset in service.assets
+        ],
+    }
+
+
+def _told(
+    message: inventory.HostMetrics | inventory.ServiceObservation, field: str
+) -> int | float | None:
+    value: int | float | None = getattr(message, field) if message.HasField(field) else None
+    return value
+
+
+def _services(cluster: Cluster, now: datetime, color: bool) -> str:
+    table = Table(["HOST", "SERVICE", "STATE", "LOADED", "FREE MEM", "BUSY", "WAIT"], right=NUMBERS)
+    hosts = {host.host_id: host for host in cluster.hosts}
+    served = {status.service.host_id for status in cluster.services}
+    for host in cluster.hosts:
+        if host.host_id not in served:
+            rank = LOST if host.state == inventory.HOST_STATE_LOST else UP
+            cells = [host.host_id, "-", _host_state(host, now), "-", _free(host), "-", "-"]
+            table.add((rank, host.host_id, ""), cells, COLORS.get(rank))
+    for status in cluster.services:
+        service = status.service
+        found = hosts.get(service.host_id)
+        if found is None:
+            continue  # registered between our two questions; it shows next time
+        rank = severity(status, found)
+        name = service.service_id.removeprefix(f"{service.host_id}/")
+        cells = [found.host_id, name, _state(status, found, rank, now)]
+        cells += [_loaded(service, rank), _free(found), *_load(status, rank)]
+        table.add((rank, found.host_id, name), cells, COLORS.get(rank))
+    paint = (lambda text, shade: click.style(text, fg=shade)) if color else None
+    return table.text(paint, painted="STATE")
+
+
+def _assets(cluster: Cluster) -> str:
+    table = Table(["HOST", "SERVICE", "ASSET", "OPERATION", "LOADED", "CONTEXT"], right=NUMBERS)
+    for status in cluster.services:
+        service = status.service
+        name = service.service_id.removeprefix(f"{service.host_id}/")
+        for place, asset in enumerate(service.assets):
+            operations = ",".join(OPERATIONS.get(one, "?") for one in asset.operations)
+            context = str(asset.context_tokens) if asset.context_tokens else "?"
+            loaded = "yes" if asset.loaded else "no"
+            cells = [service.host_id, name, asset.asset_id, operations, loaded, context]
+            table.add((service.host_id, name, place), cells)
+    return table.text()
+
+
+def _host_state(host: inventory.Host, now: datetime) -> str:
+    if host.state == inventory.HOST_STATE_LOST:
+        silent = (now - host.heartbeat_time.ToDatetime(UTC)).total_seconds()
+        return f"lost {age(silent)}: no heartbeat"
+    return "returning" if host.state == inventory.HOST_STATE_RETURNING else "up"
+
+
+def _state(status: pb.ServiceStatus, host: inventory.Host, rank: int, now: datetime) -> str:
+    detail = status.service.observation.detail
+    words = {
+        LOST: _host_state(host, now),
+        DOWN: f"down: {detail}" if detail else "down",
+        RETURNING: "returning: not heard since control started",
+        LOADING: "loading",
+        WAITING: "up, not routed",
+        UP: "up",
+    }
+    return words[rank]
+
+
+def _loaded(service: inventory.Service, rank: int) -> str:
+    names = [asset.asset_id for asset in service.assets if asset.loaded]
+    known = "?" if rank in {LOST, RETURNING} else str(len(names))
+    first = f" {names[0]}" if names and known != "?" else ""
+    return f"{known}/{len(service.assets)}{first}"
+
+
+def _free(host: inventory.Host) -> str:
+    if host.state != inventory.HOST_STATE_ONLINE:
+        return "?"
+    free = _told(host.metrics, "memory_available_bytes")
+    return "?" if free is None else gigabytes(free)
+
+
+def _load(status: pb.ServiceStatus, rank: int) -> Sequence[str]:
+    if rank in {LOST, RETURNING, DOWN}:
+        return ["?", "?"]
+    waiting = _told(status.service.observation, "queue_depth")
+    slots = status.service.concurrency or "?"
+    return [f"{status.in_flight}/{slots}", "?" if waiting is None else str(waiting)]

@@ -1,0 +1,97 @@
+"""`geniehive up`: everything on this machine, until Ctrl-C."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli import running
+from cli.hive import Hive
+from cli.output import USAGE, Failure, Output
+from cli.plan import Plan
+from control.api.ports import describe, parse_address
+
+
+def up(plan: Plan, output: Output) -> None:
+    """Run until SIGINT or SIGTERM; a second one ends all children at once.
+
+    Raises:
+        Failure: something could not start.
+    """
+    _make_folders(plan.state, plan.run, plan.logs)
+    if found := running.read(plan.state):
+        message = f"already running since {found.since()} (pid {found.pid}): geniehive status"
+        raise Failure(message, USAGE, "already_running")
+    _require_free(plan.control, "geniehive up --control-port 0")
+    _require_free(plan.gateway, "geniehive up --port 0")
+    running.write(plan.state, running.ourselves())
+    try:
+        asyncio.run(_run(Hive(plan, output)))
+    finally:
+        running.remove(plan.state)
+
+
+async def _run(hive: Hive) -> None:
+    life = asyncio.ensure_future(hive.live())
+    asked: list[int] = []
+
+    def interrupt(number: int) -> None:
+        asked.append(number)
+        life.cancel()
+        if len(asked) > 1:
+            hive.cut()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt, number)
+    try:
+        await life
+    except asyncio.CancelledError:
+        await hive.say_goodbye()
+    except BaseExceptionGroup as group:
+        raise next(_failures(group), group) from None
+    finally:
+        await hive.stop()
+
+
+def _failures(group: BaseExceptionGroup[BaseException]) -> Iterator[Failure]:
+    for error in group.exceptions:
+        if isinstance(error, Failure):
+            yield error
+        elif isinstance(error, BaseExceptionGroup):
+            yield from _failures(error)
+
+
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            usable = os.access(folder, os.W_OK | os.X_OK)
+        except OSError:
+            usable = False
+        if not usable:
+            raise Failure(
+                f"{folder} cannot be written; fix: geniehive up --state-dir FOLDER",
+                USAGE,
+                "state_unusable",
+            )
+
+
+def _require_free(address: str, fix: str) -> None:
+    """Find out before anything is started, so that the answer is one line."""
+    host, port = parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            # As the servers do; without it a port just left counts as taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} is {describe(address)}; fix: {fix}"
+        else:
+            message = f"{address} cannot be listened on: {(error.strerror or str(error)).lower()}"
+        raise Failure(message, USAGE, "port_in_use") from error
