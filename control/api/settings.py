@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,12 +13,19 @@ MAX_DEPTH = 32
 
 Path_ = tuple[str | int, ...]
 T = TypeVar("T", bound="Section")
+P = TypeVar("P", bound="Profiled")
 
 
 class Section(BaseModel):
     """A frozen block of YAML; unknown keys are reported by `load`, never used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Profiled(Section):
+    """A whole file. `casual`: unknown keys are warnings; `foundation`: they are errors."""
+
+    deployment_profile: Literal["casual", "foundation"] = "casual"
 
 
 class SettingsError(Exception):
@@ -31,6 +38,20 @@ class SettingsError(Exception):
 
 class _Loader(yaml.CSafeLoader):
     """Composes first, so that `_check` sees aliases and duplicate keys before they are merged."""
+
+
+def read(path: Path | None, model: type[P]) -> tuple[P, list[str]]:
+    """Return the settings in `path`, or the defaults, and warnings about unknown keys.
+
+    Raises:
+        SettingsError: as `load`; in the foundation profile also for unknown keys.
+    """
+    if path is None:
+        return model(), []
+    settings, warnings = load(path, model, strict=False)
+    if warnings and settings.deployment_profile == "foundation":
+        raise SettingsError(warnings)
+    return settings, warnings
 
 
 def load(path: Path, model: type[T], *, strict: bool = True) -> tuple[T, list[str]]:

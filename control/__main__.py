@@ -1,0 +1,216 @@
+"""Control: the service that knows what is where, and tells the gateways."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import logging
+import random
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import grpc
+
+from control import config as configuration
+from control.api.ports import describe, join_address, parse_address
+from control.api.settings import SettingsError
+from control.api.tls import server_credentials
+from control.cluster import Cluster
+from control.config import Config
+from control.discovery import DiscoveryServicer
+from control.interceptors import Edge
+from control.keeper import Keeper
+from control.live import Loads
+from control.membership import Membership
+from control.principals import Doorkeeper
+from control.publisher import Publisher
+from control.registry import RegistryServicer
+from control.routing import RoutingServicer
+from control.server import build
+from control.store.database import sqlite_warning
+from control.store.opening import Store, StoreError, open_store
+from control.table.compile import Compiler
+from control.table.keys import static_keys
+from control.table.watch import Hub
+
+log = logging.getLogger("control")
+
+EXIT_CANNOT_START = 2
+
+
+class CannotStart(Exception):
+    """Why control does not start, one line each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run control until SIGINT or SIGTERM; return the exit code, 2 when it cannot start."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    options = _options(arguments)
+    try:
+        config = _config(options.config, insecure=options.insecure)
+        store = _store(config)
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(serve(config, store))
+        finally:
+            store.close()
+    except CannotStart as error:
+        for problem in error.problems:
+            sys.stderr.write(f"error: {problem}\n")
+        return EXIT_CANNOT_START
+    return 0
+
+
+async def serve(config: Config, store: Store) -> None:
+    """Serve until SIGINT or SIGTERM, then drain.
+
+    Raises:
+        CannotStart: the address or the TLS files cannot be used.
+    """
+    now = time.monotonic
+
+    def wall_time(moment: float) -> float:
+        return time.time() - now() + moment
+
+    # 1. What is known.
+    membership = Membership(config.registry.rhythm, jitter=random.random)
+    for stored in store.hosts:
+        heard = now() - max(0.0, time.time() - stored.heartbeat_time)
+        membership.restore(stored.host, stored.generation, stored.services, heard)
+    # 2. What is pushed.
+    incarnation = secrets.token_hex(8)
+    compiler = Compiler()
+    routes = Hub(store.store_id, incarnation, settled=False)
+    keys = Hub(store.store_id, incarnation, settled=True)
+    keys.publish(static_keys(config.auth.client_api_keys, store.key_hash_secret), settled=True)
+    # 3. What keeps these in step.
+    publisher = Publisher(membership, compiler, routes)
+    keeper = Keeper(membership, store.writer, wall_time)
+    cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s)
+    # 4. What callers see of it.
+    loads = Loads()
+    version = metadata.version("geniehive")
+    server, port = build(
+        Edge(_doorkeeper(config, store)),
+        RegistryServicer(cluster),
+        DiscoveryServicer(cluster, publisher, routes, loads, now, wall_time, version),
+        RoutingServicer(membership, compiler, routes, keys, loads),
+        _binder(config),
+    )
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        background = [group.create_task(keeper.run()), group.create_task(cluster.keep_time())]
+        await server.start()
+        host, _ = parse_address(config.listen)
+        log.info("store %s, %d hosts expected back", store.store_id, membership.returning)
+        log.info("listening on %s", join_address(host, port))
+        await stop.wait()
+        log.info("stopping")
+        await server.stop()
+        for task in background:
+            task.cancel()
+    await keeper.save_changes()
+    await keeper.save_liveness()
+    log.info("stopped")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="control", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, YAML; optional")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="listen beyond this machine although there are neither keys nor TLS",
+    )
+    return parser.parse_args(arguments)
+
+
+def _config(path: Path | None, *, insecure: bool) -> Config:
+    try:
+        config, warnings = configuration.read(path)
+    except SettingsError as error:
+        raise CannotStart(*error.problems) from error
+    for warning in warnings:
+        log.warning("%s", warning)
+    if (exposed := configuration.exposure(config)) is not None:
+        if not insecure:
+            raise CannotStart(exposed)
+        log.warning("INSECURE: everybody who reaches %s controls this cluster", config.listen)
+    return config
+
+
+def _store(config: Config) -> Store:
+    if (warning := sqlite_warning()) is not None:
+        log.warning("%s", warning)
+    try:
+        return open_store(config.storage.sqlite_path)
+    except StoreError as error:
+        raise CannotStart(str(error)) from error
+
+
+def _doorkeeper(config: Config, store: Store) -> Doorkeeper:
+    auth = config.auth
+    keys = {
+        "node": auth.node_api_keys,
+        "gateway": auth.gateway_api_keys,
+        "operator": auth.operator_api_keys,
+        "admin": auth.admin_api_keys,
+    }
+    return Doorkeeper(keys, store.key_hash_secret)
+
+
+def _binder(config: Config) -> Callable[[grpc.aio.Server], int]:
+    """Return what adds the configured port to a server."""
+    address, tls = config.listen, config.tls
+    _check_free(address)
+    if tls.certificate is None or tls.key is None:
+        return lambda server: server.add_insecure_port(address)
+    try:
+        credentials = server_credentials(tls.certificate, tls.key, tls.client_ca)
+    except OSError as error:
+        raise CannotStart(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
+    return lambda server: server.add_secure_port(address, credentials)
+
+
+def _check_free(address: str) -> None:
+    """Raise CannotStart when nothing can listen at `address`: gRPC would not say why."""
+    host, port = parse_address(address)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, _, _, where in found:
+            with contextlib.closing(socket.socket(family, kind)) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            used = f"port {port} is {describe(address)}; set another `listen`"
+            raise CannotStart(used) from error
+        why = (error.strerror or str(error)).lower()
+        raise CannotStart(f"cannot listen on {address}: {why}") from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for every platform; it is only faster
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""What a node may register: the rules for hosts and services, each with its reason."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from control import endpoints
+from control.api.errors import InvalidValue
+from control.inventory import Asset, Host, Service
+from control.text import unprintable
+
+MAX_SERVICES = 1_000
+MAX_ASSETS = 10_000
+MAX_PAIRS = 64  # labels, and capabilities
+MAX_TEXT = 200
+MAX_KEY = 63
+MAX_INSTANCE_ID = 64
+MAX_CONCURRENCY = 1_000_000
+
+_HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
+_INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def check_registration(host: Host, instance_id: str, services: Sequence[Service]) -> None:
+    """Check what a node wants to register, whole.
+
+    Raises:
+        InvalidValue: names the first thing that is refused, and why.
+    """
+    reason = host_refusal(host)
+    if reason is None and not _INSTANCE_ID.fullmatch(instance_id):
+        reason = f"instance_id is not 1 to {MAX_INSTANCE_ID} of letters, digits and ._-"
+    if reason is None:
+        reason = _services_refusal(host.host_id, services)
+    if reason is not None:
+        raise InvalidValue(reason)
+
+
+def host_refusal(host: Host) -> str | None:
+    """Return why `host` may not be registered, or None."""
+    host_id = host.host_id
+    # Control itself will own what external providers offer.
+    if host_id == "provider" or host_id.startswith("external-provider"):
+        return f"host_id {host_id[:MAX_TEXT]!r} is reserved for external providers"
+    if not _HOST_ID.fullmatch(host_id):
+        return (
+            f"host_id {host_id[:MAX_TEXT]!r} is not 1 to 63 of letters, digits and ._-,"
+            " starting with a letter or digit"
+        )
+    texts = {"display_name": host.display_name, "address": host.address}
+    for name, text in texts.items():
+        if reason := _text_refusal(name, text):
+            return reason
+    if host.resources.cpu_threads < 0 or host.resources.memory_bytes < 0:
+        return "resources are negative"
+    return _pairs_refusal("labels", host.labels) or _pairs_refusal(
+        "capabilities", dict.fromkeys(host.capabilities, "")
+    )
+
+
+def service_refusal(service: Service, host_id: str) -> str | None:
+    """Return why `host_id` may not offer `service`, or None."""
+    service_id = service.service_id
+    if not service_id.startswith(f"{host_id}/"):
+        return f"service_id {service_id[:MAX_TEXT]!r} does not start with {host_id + '/'!r}"
+    if len(service_id) > MAX_TEXT or not _SERVICE_ID.fullmatch(service_id):
+        return f"service_id {service_id[:MAX_TEXT]!r} is not a plain id of at most {MAX_TEXT}"
+    if reason := _text_refusal("engine", service.engine):
+        return f"{service_id}: {reason}"
+    if not 0 <= service.concurrency <= MAX_CONCURRENCY:
+        return f"{service_id}: concurrency {service.concurrency} is not 0 to {MAX_CONCURRENCY}"
+    if service.revision < 0:
+        return f"{service_id}: revision {service.revision} is negative"
+    if reason := endpoints.refusal(service.endpoint) or _assets_refusal(service.assets):
+        return f"{service_id}: {reason}"
+    return None
+
+
+def _services_refusal(host_id: str, services: Sequence[Service]) -> str | None:
+    # 1. Sizes, so that nothing below is slow.
+    if len(services) > MAX_SERVICES:
+        return f"{len(services)} services are more than {MAX_SERVICES}"
+    if (count := asset_count(services)) > MAX_ASSETS:
+        return f"{count} assets are more than {MAX_ASSETS}"
+    # 2. Each service, 3. and that each is there once.
+    for service in services:
+        if reason := service_refusal(service, host_id):
+            return reason
+    repeated = _first_repeated(service.service_id for service in services)
+    return f"service_id {repeated!r} is registered twice" if repeated else None
+
+
+def asset_count(services: Iterable[Service]) -> int:
+    """Return how many assets `services` hold together."""
+    return sum(len(service.assets) for service in services)
+
+
+def _assets_refusal(assets: Sequence[Asset]) -> str | None:
+    for asset in assets:
+        name = asset.asset_id
+        if not name or name != name.strip():
+            return f"asset_id {name[:MAX_TEXT]!r} is empty or has space around it"
+        if reason := _text_refusal("asset_id", name):
+            return reason
+        if not asset.operations:
+            return f"asset {name!r} names no operation"
+        if asset.context_tokens < 0:
+            return f"asset {name!r} has negative context_tokens"
+    repeated = _first_repeated(asset.asset_id for asset in assets)
+    return f"asset_id {repeated!r} is there twice" if repeated else None
+
+
+def _pairs_refusal(name: str, pairs: dict[str, str]) -> str | None:
+    if len(pairs) > MAX_PAIRS:
+        return f"{len(pairs)} {name} are more than {MAX_PAIRS}"
+    for key, value in pairs.items():
+        if not 1 <= len(key) <= MAX_KEY:
+            return f"a key of {name} is not 1 to {MAX_KEY} characters"
+        if reason := _text_refusal(name, key) or _text_refusal(name, value):
+            return reason
+    return None
+
+
+def _text_refusal(name: str, text: str) -> str | None:
+    if len(text) > MAX_TEXT:
+        return f"{name} is longer than {MAX_TEXT} characters"
+    if (bad := unprintable(text)) is not None:
+        return f"{name} holds the control character U+{ord(bad):04X}"
+    return None
+
+
+def _first_repeated(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

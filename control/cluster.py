@@ -1,0 +1,106 @@
+"""The cluster as control's services see it: membership, with everything that must follow it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from control.inventory import Host
+from control.keeper import Keeper
+from control.members import Answer, Beat, Lease, Offer
+from control.membership import Membership
+from control.pace import Pace
+from control.publisher import Publisher
+
+SWEEP_S = 0.25
+# A sweep this late means that control was stopped or starved, not that nodes were silent.
+LATE_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Cluster:
+    """Applies what nodes say and what time does, then stores and publishes the changes.
+
+    now: the monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        keeper: Keeper,
+        publisher: Publisher,
+        now: Callable[[], float],
+        grace: float,
+    ) -> None:
+        self.membership = membership
+        self._keeper = keeper
+        self._publisher = publisher
+        self._now = now
+        self._expected_back = membership.returning > 0
+        self._grace_ends = now() + grace
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is not registered is gone: all hosts are back, or had their time."""
+        if self._expected_back and self.membership.returning == 0:
+            return True
+        return self._now() >= self._grace_ends
+
+    async def register(
+        self, host: Host, instance_id: str, offers: Sequence[Offer]
+    ) -> tuple[Lease, Pace]:
+        """See `Membership.register`; returns when the host is durable, or the disk unable."""
+        lease, pace = self.membership.register(host, instance_id, offers, self._now())
+        log.info("host %s registered, %d services", host.host_id, len(offers))
+        self._follow()
+        await self._keeper.kept()
+        return lease, pace
+
+    def beat(self, beat: Beat) -> Answer:
+        """See `Membership.beat`."""
+        dropped = self.membership.dropped_values
+        answer = self.membership.beat(beat, self._now())
+        for service_id, reason in answer.refused.items():
+            log.warning("host %s: %r refused: %s", beat.lease.host_id, service_id, reason)
+        if self.membership.dropped_values != dropped:
+            log.debug("host %s: unusable observed values dropped", beat.lease.host_id)
+        self._follow()
+        return answer
+
+    async def deregister(self, host_id: str, lease: Lease | None) -> None:
+        """See `Membership.deregister`; returns when that is durable, or the disk unable."""
+        self.membership.deregister(host_id, lease)
+        log.info("host %s deregistered", host_id)
+        self._follow()
+        await self._keeper.kept()
+
+    async def keep_time(self) -> None:
+        """End leases and the grace period when they are over, until cancelled."""
+        swept = self._now()
+        held_back = False
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = self._now()
+            if (late := now - swept - SWEEP_S) > LATE_S:
+                log.warning("control did not run for %.1f s; leases are longer by that", late)
+                self.membership.forgive(late)
+            swept = now
+            held_back = self._sweep(now, held_back)
+
+    def _sweep(self, now: float, was_held_back: bool) -> bool:
+        if now >= self._grace_ends:
+            for host_id in self.membership.end_grace():
+                log.warning("host %s did not come back", host_id)
+        over, held_back = self.membership.expire(now)
+        if held_back and not was_held_back:
+            log.error("%d hosts went silent together; control itself may be cut off", len(over))
+        if not held_back:
+            for host_id in over:
+                log.warning("host %s is lost: no heartbeat", host_id)
+        self._follow()
+        return held_back
+
+    def _follow(self) -> None:
+        changes = self.membership.take_changes()
+        self._keeper.note(changes.hosts)
+        self._publisher.note(changes.services, settled=self.settled)

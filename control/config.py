@@ -1,0 +1,123 @@
+"""What an operator can set: one YAML file, every key of it optional."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from control.api.ports import parse_address
+from control.api.settings import Section, SettingsError, load
+from control.pace import Rhythm
+
+
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+# What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
+Key = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]
+
+Keys = tuple[Key, ...]
+
+
+class Server(Section):
+    """Where the gateway that `geniehive up` starts listens; control itself does not use it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8800, ge=0, le=65_535)
+
+
+class Auth(Section):
+    """Keys by kind of caller. An empty list switches the check of that kind off."""
+
+    client_api_keys: Keys = ()
+    node_api_keys: Keys = ()
+    gateway_api_keys: Keys = ()
+    operator_api_keys: Keys = ()
+    admin_api_keys: Keys = ()
+
+
+class Tls(Section):
+    """PEM files. With `client_ca`, callers must present a certificate of it."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Tls":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("client_ca needs certificate and key")
+        return self
+
+
+class Storage(Section):
+    """Where the database is; the folder is made when it is not there. Local disks only."""
+
+    sqlite_path: Path = Path("state/geniehive.sqlite3")
+
+
+class Registry(Section):
+    """The pace of a small fleet; a large one beats slower, at most 500 times a second in all."""
+
+    heartbeat_interval_s: float = Field(default=5.0, ge=0.1, le=300)
+    lease_intervals: int = Field(default=3, ge=2, le=20)
+    grace_s: float = Field(default=30.0, ge=0, le=3_600)
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """The same, for the pure code."""
+        return Rhythm(self.heartbeat_interval_s, self.lease_intervals)
+
+
+class Config(Section):
+    """The whole file. `foundation` is the profile of organisations: it forgives less."""
+
+    deployment_profile: Literal["casual", "foundation"] = "casual"
+    listen: Address = "127.0.0.1:8801"
+    server: Server = Server()
+    auth: Auth = Auth()
+    tls: Tls = Tls()
+    storage: Storage = Storage()
+    registry: Registry = Registry()
+
+
+def read(path: Path | None) -> tuple[Config, list[str]]:
+    """Return the settings in the file, all defaults without one, and warnings.
+
+    Raises:
+        SettingsError: the file cannot be used, or has unknown keys in the foundation profile.
+    """
+    if path is None:
+        return Config(), []
+    config, warnings = load(path, Config, strict=False)
+    if warnings and config.deployment_profile == "foundation":
+        raise SettingsError(warnings)
+    return config, warnings
+
+
+def exposure(config: Config) -> str | None:
+    """Return why `config` would leave control open to a network, or None."""
+    if _is_loopback(config.listen) or config.tls.certificate is not None:
+        return None
+    lists = ("client_api_keys", "node_api_keys", "gateway_api_keys")
+    if missing := [name for name in lists if not getattr(config.auth, name)]:
+        names = ", ".join(f"auth.{name}" for name in missing)
+        return (
+            f"listen {config.listen} is open to the network without keys or TLS;"
+            f" set {names}, or tls.certificate and tls.key, or start with --insecure"
+        )
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    host, _ = parse_address(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

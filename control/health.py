@@ -1,0 +1,8 @@
+"""Whether requests may go to a service: one rule, and nowhere else."""
+
+from control.inventory import Health, HostState
+
+
+def routable(host: HostState, reported: Health) -> bool:
+    """Return whether a service is routed to, from its host's life and its reported health."""
+    return host is HostState.ONLINE and reported is Health.HEALTHY

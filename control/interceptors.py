@@ -1,0 +1,153 @@
+"""The edge of every RPC, of all four kinds: who calls, what went wrong, one line in the log.
+
+A gRPC interceptor sees method and metadata only, so the work is done in a
+wrapper around the handler, inside the RPC. Requests are decoded there, too: a
+message that is none is the caller's fault, where gRPC would say INTERNAL.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from control.api.errors import REASON_KEY, BadRequest, Forbidden, GenieHiveError, Unavailable
+from control.principals import Doorkeeper, caller
+from control.scopes import SCOPES
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+# Generic in the stubs only, so it is quoted; None is a method that does not exist.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+# Nodes and probes call these all the time: logged only for who looks closely.
+QUIET = ("Heartbeat", ".Health/", "ServerReflection")
+
+
+class Edge(grpc.aio.ServerInterceptor):
+    """Admits callers, turns errors into statuses, and ends streams when control stops."""
+
+    def __init__(self, doorkeeper: Doorkeeper) -> None:
+        self._doorkeeper = doorkeeper
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    def end_streams(self) -> None:
+        """End every stream with UNAVAILABLE: its caller comes back, to a new control."""
+        self._stopping = True
+        for task in self._streams:
+            task.cancel()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the handler of a method, wrapped; None for a method that does not exist."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return None  # gRPC answers UNIMPLEMENTED
+        method = handler_call_details.method
+        kinds = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+        }
+        make, serve = kinds[handler.request_streaming, handler.response_streaming]
+        decode = _decoded_stream if handler.request_streaming else _decoded
+        answer = _stream if handler.response_streaming else _answer
+
+        async def call(raw: Any, context: Context) -> Any:
+            async def run() -> Any:
+                return await answer(
+                    serve(decode(raw, handler.request_deserializer), context), context
+                )
+
+            streaming = handler.request_streaming or handler.response_streaming
+            return await self._guard(method, run, context, streaming=streaming)
+
+        # Without a deserializer gRPC hands over the bytes.
+        wrapped: Handler = make(call, None, handler.response_serializer)
+        return wrapped
+
+    async def _guard(
+        self, method: str, run: Callable[[], Awaitable[Any]], context: Context, *, streaming: bool
+    ) -> Any:
+        """Run an RPC in the name of its caller, and abort it with the status of its error."""
+        started = time.monotonic()
+        outcome = "ok"
+        task = asyncio.current_task()
+        if streaming and task is not None:
+            self._streams.add(task)
+        try:
+            self._admit(method, context)
+            return await run()
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            if task is None or not self._stopping or context.cancelled():
+                raise  # swallowed, it would leak inside gRPC: grpc#43360
+            task.uncancel()
+            await _abort(context, Unavailable("control is stopping; connect again"))
+        except grpc.aio.AbortError:
+            outcome = "aborted"
+            raise
+        except GenieHiveError as error:
+            outcome = f"{error.code}: {error}"
+            await _abort(context, error)
+        except Exception:  # the one place where an unexpected error stops travelling
+            outcome = "internal error"
+            log.exception("%s failed", method)
+            await _abort(context, GenieHiveError("internal error; control's log says more"))
+        finally:
+            if task is not None:
+                self._streams.discard(task)
+            level = logging.DEBUG if any(word in method for word in QUIET) else logging.INFO
+            took = (time.monotonic() - started) * 1000
+            log.log(level, "%s by %s: %s, %.1f ms", method, caller.get().id, outcome, took)
+
+    def _admit(self, method: str, context: Context) -> None:
+        scope = SCOPES.get(method)
+        if scope is None:
+            raise Forbidden(f"{method} may be called by nobody")
+        metadata = context.invocation_metadata() or ()
+        # A call runs in a task of its own, so this ends with it.
+        caller.set(self._doorkeeper.admit(method, scope, metadata))
+
+
+async def _answer(answer: Awaitable[Any], _context: Context) -> Any:
+    return await answer
+
+
+async def _stream(answer: Any, context: Context) -> None:
+    # A handler either yields its messages or writes them itself.
+    if not inspect.isasyncgen(answer):
+        await answer
+        return
+    async with aclosing(answer):
+        async for message in answer:
+            await context.write(message)
+
+
+def _decoded(raw: bytes, deserializer: Callable[[bytes], Any]) -> Any:
+    try:
+        return deserializer(raw)
+    except DecodeError as error:
+        raise BadRequest(f"the request is not a message of this method: {error}") from error
+
+
+async def _decoded_stream(
+    raw: AsyncIterator[bytes], deserializer: Callable[[bytes], Any]
+) -> AsyncIterator[Any]:
+    async for one in raw:
+        yield _decoded(one, deserializer)
+
+
+async def _abort(context: Context, error: GenieHiveError) -> None:
+    await context.abort(error.grpc, str(error), ((REASON_KEY, error.code),))

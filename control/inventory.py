@@ -1,0 +1,112 @@
+"""What hosts offer, as control thinks of it: the nouns of the contract without its messages."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """What a client can ask for. The values are part of resource names."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    TRANSCRIPTION = "transcription"
+
+
+class Health(StrEnum):
+    """Whether a service answers, as its node reports it."""
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    LOADING = "loading"
+    UNHEALTHY = "unhealthy"
+
+
+class HostState(StrEnum):
+    """Whether a host is alive."""
+
+    ONLINE = "online"
+    RETURNING = "returning"  # known from before control started, within the grace period
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a machine has; 0 when unknown."""
+
+    cpu_threads: int = 0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How busy a machine is; None when not told."""
+
+    cpu_utilization: float | None = None  # share of all processors, 0 to 1
+    memory_available_bytes: int | None = None
+
+
+UNMEASURED = Metrics()
+
+
+UNKNOWN_RESOURCES = Resources()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine, as its node describes it."""
+
+    host_id: str
+    display_name: str = ""
+    address: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    capabilities: dict[str, bool] = field(default_factory=dict)
+    resources: Resources = UNKNOWN_RESOURCES
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a gateway reaches a service."""
+
+    scheme: str  # http or https
+    address: str  # host:port
+    base_path: str = ""
+    tls_name: str = ""
+    direct: bool = True  # the gateway connects to the address itself, the only kind so far
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A model, by the service's own name."""
+
+    asset_id: str
+    operations: tuple[Operation, ...]
+    loaded: bool = False
+    context_tokens: int = 0  # 0 when unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running model server, as its node defines it."""
+
+    service_id: str
+    host_id: str
+    endpoint: Endpoint
+    engine: str = ""
+    assets: tuple[Asset, ...] = ()
+    concurrency: int = 0  # requests it serves at the same time, 0 when unknown
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a node sees of a service now; None when not told."""
+
+    health: Health = Health.UNKNOWN
+    in_flight: int | None = None
+    queue_depth: int | None = None
+    tokens_per_second: float | None = None
+    latency_p50: float | None = None  # seconds
+    detail: str = ""
+
+
+UNOBSERVED = Observation()

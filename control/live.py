@@ -1,0 +1,47 @@
+"""How busy services are right now: sums of what each gateway counts. Never stored.
+
+Whoever opened a connection owns its count. So what a gateway told lives as long
+as its stream, and a sum never holds what a dead gateway took with it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+
+class Loads:
+    """Requests in flight by service, in all and by gateway stream."""
+
+    def __init__(self) -> None:
+        self._total: Counter[str] = Counter()
+        self._told: dict[object, dict[str, int]] = {}
+
+    def tell(self, stream: object, loads: Mapping[str, int]) -> None:
+        """Replace what `stream` told by `loads`; negative counts are taken for none."""
+        self.forget(stream)
+        kept = {service_id: count for service_id, count in loads.items() if count > 0}
+        self._told[stream] = kept
+        self._total.update(kept)
+
+    def forget(self, stream: object) -> None:
+        """Drop what `stream` told, because it ended."""
+        for service_id, count in self._told.pop(stream, {}).items():
+            self._total[service_id] -= count
+            if not self._total[service_id]:
+                del self._total[service_id]
+
+    def total(self, service_id: str) -> int:
+        """Return the requests in flight at a service."""
+        return self._total[service_id]
+
+    @property
+    def in_flight(self) -> int:
+        """All requests in flight."""
+        return self._total.total()
+
+    def others(self, stream: object) -> dict[str, int]:
+        """Return what all streams but `stream` told, by service; only what is above 0."""
+        mine = self._told.get(stream, {})
+        left = {
+            service_id: count - mine.get(service_id, 0) for service_id, count in self._total.items()
+        }
+        return {service_id: count for service_id, count in left.items() if count > 0}

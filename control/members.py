@@ -1,0 +1,81 @@
+"""What is known of one host, and what its node and control say to each other about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from control.inventory import (
+    UNMEASURED,
+    UNOBSERVED,
+    Host,
+    HostState,
+    Metrics,
+    Observation,
+    Service,
+)
+from control.pace import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one instance of a host to be considered alive."""
+
+    host_id: str
+    instance_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A service and what its node sees of it."""
+
+    service: Service
+    observation: Observation = UNOBSERVED
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a node says at every beat. A definition is None when it did not change."""
+
+    lease: Lease
+    sequence: int
+    services: Sequence[tuple[str, Observation, Service | None]] = ()
+    metrics: Metrics = UNMEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What control says to a beat."""
+
+    pace: Pace
+    wanted: tuple[str, ...] = ()  # services whose definition is not held
+    refused: dict[str, str] = field(default_factory=dict)  # reason by service
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to store and what to publish again, by id; includes what is gone."""
+
+    hosts: frozenset[str]
+    services: frozenset[str]
+
+
+@dataclass(slots=True)
+class Member:
+    """A host and its life so far. Others only read it."""
+
+    host: Host
+    generation: int
+    heard_at: float  # monotonic seconds; before control's own start for a returning host
+    state: HostState = HostState.RETURNING
+    instance_id: str = ""
+    deadline: float = 0.0
+    sequence: int = 0
+    streams: int = 0
+    detached: bool = False  # the last stream ended, and no beat came since
+    metrics: Metrics = UNMEASURED
+    offers: dict[str, Offer] = field(default_factory=dict)
+
+    @property
+    def lease(self) -> Lease:
+        """The only lease that is good for this host."""
+        return Lease(self.host.host_id, self.instance_id, self.generation)

@@ -1,0 +1,296 @@
+"""Who is in the cluster: hosts, their leases and what they offer. A state machine without I/O.
+
+RETURNING ──register──▶ ONLINE ──lease expired──▶ LOST ──register──▶ ONLINE
+     └──────────grace over──────────────────────▶ LOST
+
+`now` is always control's monotonic clock; clocks of nodes are never trusted.
+What changed is gathered until the caller takes it, to store and to publish it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from control import admission, observations
+from control.api.errors import HostIdInUse, LeaseLost, NotFound
+from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
+from control.members import Answer, Beat, Changes, Lease, Member, Offer
+from control.pace import Pace, Rhythm, pace
+
+# When more than this share of at least this many hosts goes silent together,
+# control takes itself for the one that is cut off, and withdraws nothing.
+MASS_LOSS_SHARE = 0.55
+MASS_LOSS_HOSTS = 5
+
+
+class Membership:
+    """All hosts, and the rules of their lives.
+
+    rhythm: the pace in a small fleet; jitter: returns 0 to 1, random.
+    """
+
+    def __init__(self, rhythm: Rhythm, jitter: Callable[[], float]) -> None:
+        self.members: dict[str, Member] = {}
+        self.dropped_values = 0  # observed values that could not be used, so far
+        self._rhythm = rhythm
+        self._jitter = jitter
+        self._online = 0
+        self._returning = 0
+        self._hosts: set[str] = set()
+        self._services: set[str] = set()
+
+    # What others ask.
+
+    def offer(self, service_id: str) -> tuple[Member, Offer] | None:
+        """Return a service with its host, or None when it is not registered."""
+        member = self.members.get(service_id.partition("/")[0])
+        found = member.offers.get(service_id) if member else None
+        return (member, found) if member and found else None
+
+    def offers(self) -> Iterator[tuple[Member, Offer]]:
+        """Yield every service with its host, in no order."""
+        for member in self.members.values():
+            for offer in member.offers.values():
+                yield member, offer
+
+    @property
+    def online(self) -> int:
+        """How many hosts hold a live lease."""
+        return self._online
+
+    @property
+    def returning(self) -> int:
+        """How many hosts of control's last life have not come back yet."""
+        return self._returning
+
+    def take_changes(self) -> Changes:
+        """Return what changed since the last call."""
+        changes = Changes(frozenset(self._hosts), frozenset(self._services))
+        self._hosts.clear()
+        self._services.clear()
+        return changes
+
+    # What nodes do.
+
+    def register(
+        self, host: Host, instance_id: str, offers: Sequence[Offer], now: float
+    ) -> tuple[Lease, Pace]:
+        """Grant a lease to an instance of a host, replacing what was known of it.
+
+        Raises:
+            InvalidValue: the definition is refused.
+            HostIdInUse: another instance is alive.
+        """
+        admission.check_registration(host, instance_id, [offer.service for offer in offers])
+        member = self.members.get(host.host_id)
+        if member is not None and member.instance_id != instance_id and _alive(member, now):
+            raise HostIdInUse(
+                f"another instance of host {host.host_id!r} is alive; stop it,"
+                " or give one of the two another host_id"
+            )
+        if member is None:
+            member = self.members[host.host_id] = Member(host, 0, now)
+            self._returning += 1  # until it is set online below
+        member.host = host
+        member.generation += 1
+        member.instance_id = instance_id
+        member.sequence = member.streams = 0
+        member.metrics = UNMEASURED
+        self._hosts.add(host.host_id)
+        self._services.update(member.offers)
+        member.offers = {
+            offer.service.service_id: Offer(offer.service, self._clean(offer.observation))
+            for offer in offers
+        }
+        self._services.update(member.offers)
+        self._set_state(member, HostState.ONLINE)
+        return member.lease, self._renew(member, now)
+
+    def beat(self, beat: Beat, now: float) -> Answer:
+        """Renew a lease and take over what the node sees; an old beat changes nothing.
+
+        Raises:
+            LeaseLost: the lease is unknown, replaced or expired.
+        """
+        member = self._holder(beat.lease)
+        if beat.sequence <= member.sequence:
+            return Answer(self._pace())
+        member.sequence = beat.sequence
+        metrics, dropped = observations.clean_metrics(beat.metrics)
+        member.metrics = metrics
+        self.dropped_values += dropped
+        wanted, refused = self._take_services(member, beat.services)
+        return Answer(self._renew(member, now), wanted, refused)
+
+    def open_stream(self, lease: Lease) -> None:
+        """Note that a stream carries the beats of `lease`.
+
+        Raises:
+            LeaseLost: the lease is unknown, replaced or expired.
+        """
+        self._holder(lease).streams += 1
+
+    def close_stream(self, lease: Lease) -> None:
+        """Note that such a stream ended: the host is not lost, but may be taken over."""
+        member = self.members.get(lease.host_id)
+        if member is not None and member.lease == lease and member.streams > 0:
+            member.streams -= 1
+            member.detached = member.streams == 0
+
+    def deregister(self, host_id: str, lease: Lease | None) -> None:
+        """Remove a host and all its services.
+
+        lease: as the node holds it; None when an administrator removes the host.
+
+        Raises:
+            NotFound: the host is not registered.
+            LeaseLost: the lease is not the host's own.
+        """
+        if lease is not None:
+            member = self._holder(replace(lease, host_id=host_id))
+        elif (found := self.members.get(host_id)) is not None:
+            member = found
+        else:
+            raise NotFound(f"host {host_id!r} is not registered")
+        self._set_state(member, HostState.LOST)
+        self._hosts.add(host_id)
+        self._services.update(member.offers)
+        del self.members[host_id]
+
+    # What time does.
+
+    def restore(
+        self, host: Host, generation: int, services: Iterable[Service], heard: float
+    ) -> None:
+        """Take over a host of control's last life; it is expected to come back.
+
+        heard: when a beat last came, on the monotonic clock.
+        """
+        offers = {service.service_id: Offer(service) for service in services}
+        self.members[host.host_id] = Member(host, generation, heard, offers=offers)
+        self._returning += 1
+        self._services.update(offers)
+
+    def expire(self, now: float) -> tuple[list[str], bool]:
+        """End the leases that are over; return their hosts, and whether that was held back.
+
+        Held back means that so many are over together that control itself must
+        be cut off: their leases go on.
+        """
+        over = [m for m in self.members.values() if _overdue(m, now)]
+        held_back = self._online >= MASS_LOSS_HOSTS and len(over) > MASS_LOSS_SHARE * self._online
+        if not held_back:
+            for member in over:
+                self._set_state(member, HostState.LOST)
+        return [member.host.host_id for member in over], held_back
+
+    def forgive(self, seconds: float) -> None:
+        """Lengthen every lease by a time in which control itself did not run."""
+        for member in self.members.values():
+            member.deadline += seconds
+
+    def end_grace(self) -> list[str]:
+        """Give up on the hosts that did not come back; return them."""
+        gone = [m for m in self.members.values() if m.state is HostState.RETURNING]
+        for member in gone:
+            self._set_state(member, HostState.LOST)
+        return [member.host.host_id for member in gone]
+
+    # How it is done.
+
+    def _holder(self, lease: Lease) -> Member:
+        member = self.members.get(lease.host_id)
+        if member is None or member.state is not HostState.ONLINE or member.lease != lease:
+            raise LeaseLost(f"host {lease.host_id[:64]!r} holds no such live lease; register again")
+        return member
+
+    def _take_services(
+        self, member: Member, beats: Sequence[tuple[str, Observation, Service | None]]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Make `beats` the services of `member`; return the wanted and the refused ones."""
+        wanted: list[str] = []
+        refused: dict[str, str] = {}
+        offers: dict[str, Offer] = {}
+        assets = 0
+        for service_id, seen, definition in beats:
+            held = member.offers.get(service_id)
+            service = held.service if held else None
+            if definition is not None and (
+                service is None or definition.revision > service.revision
+            ):
+                reason = self._refusal(member, service_id, definition, len(offers), assets)
+                if reason is not None:
+                    refused[service_id[: admission.MAX_TEXT]] = reason
+                else:
+                    service = definition
+                    self._hosts.add(member.host.host_id)
+            if service is None:
+                if definition is None:
+                    wanted.append(service_id)
+                continue
+            assets += len(service.assets)
+            offers[service_id] = Offer(service, self._clean(seen))
+        # Only what routing or an operator could see differently is a change.
+        gone = member.offers.keys() - offers.keys()
+        if gone:
+            self._hosts.add(member.host.host_id)
+        self._services |= gone
+        self._services.update(
+            service_id
+            for service_id, offer in offers.items()
+            if _differs(member.offers.get(service_id), offer)
+        )
+        member.offers = offers
+        return tuple(wanted[: admission.MAX_SERVICES]), refused
+
+    def _refusal(
+        self, member: Member, service_id: str, definition: Service, services: int, assets: int
+    ) -> str | None:
+        if definition.service_id != service_id:
+            return f"the definition is of {definition.service_id[: admission.MAX_TEXT]!r}"
+        if services >= admission.MAX_SERVICES:
+            return f"a host has at most {admission.MAX_SERVICES} services"
+        if assets + len(definition.assets) > admission.MAX_ASSETS:
+            return f"a host has at most {admission.MAX_ASSETS} assets"
+        return admission.service_refusal(definition, member.host.host_id)
+
+    def _clean(self, seen: Observation) -> Observation:
+        kept, dropped = observations.clean(seen)
+        self.dropped_values += dropped
+        return kept
+
+    def _renew(self, member: Member, now: float) -> Pace:
+        told = self._pace()
+        member.heard_at = now
+        member.deadline = now + told.lease
+        member.detached = False
+        return told
+
+    def _pace(self) -> Pace:
+        return pace(self._rhythm, self._online, self._jitter())
+
+    def _set_state(self, member: Member, state: HostState) -> None:
+        if member.state is state:
+            return
+        for counted, step in ((member.state, -1), (state, 1)):
+            self._online += step if counted is HostState.ONLINE else 0
+            self._returning += step if counted is HostState.RETURNING else 0
+        member.state = state
+        self._services.update(member.offers)
+
+
+def _alive(member: Member, now: float) -> bool:
+    return member.state is HostState.ONLINE and not member.detached and now < member.deadline
+
+
+def _overdue(member: Member, now: float) -> bool:
+    return member.state is HostState.ONLINE and now >= member.deadline
+
+
+def _differs(before: Offer | None, after: Offer) -> bool:
+    if before is None or before.service != after.service:
+        return True
+    return _healthy(before) != _healthy(after)
+
+
+def _healthy(offer: Offer) -> bool:
+    return offer.observation.health is Health.HEALTHY

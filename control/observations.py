@@ -1,0 +1,57 @@
+"""What a node measured, made safe to compute with: odd values are dropped, never refused.
+
+A NaN that reached a score would break the order of every candidate beside it.
+"""
+
+import math
+from dataclasses import replace
+from typing import TypeVar
+
+from control.inventory import Metrics, Observation
+from control.text import printable
+
+MAX_DETAIL = 200
+
+N = TypeVar("N", int, float)
+
+
+def clean(seen: Observation) -> tuple[Observation, int]:
+    """Return `seen` without unusable values, and how many were dropped."""
+    kept = replace(
+        seen,
+        in_flight=_usable(seen.in_flight),
+        queue_depth=_usable(seen.queue_depth),
+        tokens_per_second=_usable(seen.tokens_per_second),
+        latency_p50=_usable(seen.latency_p50),
+        detail=printable(seen.detail, MAX_DETAIL),
+    )
+    pairs = (
+        (seen.in_flight, kept.in_flight),
+        (seen.queue_depth, kept.queue_depth),
+        (seen.tokens_per_second, kept.tokens_per_second),
+        (seen.latency_p50, kept.latency_p50),
+    )
+    return kept, _dropped(pairs)
+
+
+def clean_metrics(seen: Metrics) -> tuple[Metrics, int]:
+    """Return `seen` without unusable values, and how many were dropped."""
+    kept = Metrics(
+        cpu_utilization=_usable(seen.cpu_utilization, at_most=1.0),
+        memory_available_bytes=_usable(seen.memory_available_bytes),
+    )
+    pairs = (
+        (seen.cpu_utilization, kept.cpu_utilization),
+        (seen.memory_available_bytes, kept.memory_available_bytes),
+    )
+    return kept, _dropped(pairs)
+
+
+def _usable(value: N | None, at_most: float = math.inf) -> N | None:
+    if value is None or not math.isfinite(value) or not 0 <= value <= at_most:
+        return None
+    return value
+
+
+def _dropped(pairs: tuple[tuple[float | None, float | None], ...]) -> int:
+    return sum(before is not None and after is None for before, after in pairs)

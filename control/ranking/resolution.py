@@ -1,0 +1,65 @@
+"""What a name that a client asks for means now."""
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from control.ranking.scoring import Candidate
+
+# Comparing costs about 20 us a name, and this runs beside the heartbeats.
+MAX_COMPARED = 500
+MAX_NEAR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody can serve it; best first."""
+
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """It is known, and nobody can serve it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """It is known for other operations only."""
+
+    operations: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody has it. `near` holds at most 3 names that look like it, best first."""
+
+    near: Sequence[str]
+
+
+def resolve(
+    name: str, operation: str, targets: Mapping[str, Mapping[str, Sequence[Candidate]]]
+) -> Found | Unserved | Mismatch | Unknown:
+    """Return what `name` means for `operation`.
+
+    targets: candidates by name by operation; a name that is known and cannot be
+    served now has none.
+    """
+    of_operation = targets.get(operation, {})
+    if name in of_operation:
+        candidates = of_operation[name]
+        return Found(candidates) if candidates else Unserved()
+    if others := [other for other, names in targets.items() if name in names]:
+        return Mismatch(sorted(others))
+    return Unknown(near(name, of_operation))
+
+
+def near(name: str, names: Collection[str]) -> list[str]:
+    """Return at most 3 of `names` that look like `name`, best first."""
+    return difflib.get_close_matches(name[:100], _likely(name, names), n=MAX_NEAR)
+
+
+def _likely(name: str, names: Iterable[str]) -> list[str]:
+    """Return the names worth comparing: those that begin alike come first."""
+    first = name[:1].lower()
+    return sorted(names, key=lambda one: (one[:1].lower() != first, one))[:MAX_COMPARED]

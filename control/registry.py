@@ -1,0 +1,129 @@
+"""RegistryService: translates between nodes' messages and the cluster; decides nothing."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+from geniehive.v1 import registry_service_pb2 as pb
+from geniehive.v1 import registry_service_pb2_grpc as pb_grpc
+from google.protobuf.duration_pb2 import Duration
+
+from control import messages
+from control.api.errors import OperationNotAllowed
+from control.cluster import Cluster
+from control.members import Answer, Beat, Lease, Offer
+from control.pace import Pace
+from control.principals import caller
+from control.scopes import Scope
+
+
+class RegistryServicer(pb_grpc.RegistryServiceServicer):
+    """See the comments of the service in the contract."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def RegisterHost(
+        self,
+        request: pb.RegisterHostRequest,
+        context: grpc.aio.ServicerContext[pb.RegisterHostRequest, pb.RegisterHostResponse],
+    ) -> pb.RegisterHostResponse:
+        host = messages.host(request.host)
+        offers = [
+            Offer(messages.service(one, host.host_id), messages.observation(one.observation))
+            for one in request.services
+        ]
+        lease, pace = await self._cluster.register(host, request.instance_id, offers)
+        return pb.RegisterHostResponse(lease=_lease_message(lease), pace=_pace_message(pace))
+
+    async def StreamHeartbeats(
+        self,
+        request_iterator: AsyncIterator[pb.StreamHeartbeatsRequest],
+        context: grpc.aio.ServicerContext[pb.StreamHeartbeatsRequest, pb.StreamHeartbeatsResponse],
+    ) -> AsyncIterator[pb.StreamHeartbeatsResponse]:
+        membership = self._cluster.membership
+        lease: Lease | None = None
+        try:
+            async for request in request_iterator:
+                beat = _beat(request.heartbeat)
+                if lease != beat.lease:
+                    # The first beat, or a peer that carries several hosts' beats in turn.
+                    membership.open_stream(beat.lease)
+                    if lease is not None:
+                        membership.close_stream(lease)
+                    lease = beat.lease
+                answer = self._cluster.beat(beat)
+                yield pb.StreamHeartbeatsResponse(
+                    sequence=beat.sequence,
+                    pace=_pace_message(answer.pace),
+                    wanted_service_ids=answer.wanted,
+                    refused_services=answer.refused,
+                )
+        finally:
+            if lease is not None:
+                membership.close_stream(lease)
+
+    async def SendHeartbeat(
+        self,
+        request: pb.SendHeartbeatRequest,
+        context: grpc.aio.ServicerContext[pb.SendHeartbeatRequest, pb.SendHeartbeatResponse],
+    ) -> pb.SendHeartbeatResponse:
+        answer: Answer = self._cluster.beat(_beat(request.heartbeat))
+        return pb.SendHeartbeatResponse(
+            pace=_pace_message(answer.pace),
+            wanted_service_ids=answer.wanted,
+            refused_services=answer.refused,
+        )
+
+    async def DeregisterHost(
+        self,
+        request: pb.DeregisterHostRequest,
+        context: grpc.aio.ServicerContext[pb.DeregisterHostRequest, pb.DeregisterHostResponse],
+    ) -> pb.DeregisterHostResponse:
+        lease = _lease(request.lease) if request.HasField("lease") else None
+        if lease is None and Scope.ADMINISTER not in caller.get().scopes:
+            raise OperationNotAllowed("a node removes its host with its lease, others with admin")
+        await self._cluster.deregister(request.host_id, lease)
+        return pb.DeregisterHostResponse()
+
+
+def _beat(message: pb.Heartbeat) -> Beat:
+    lease = _lease(message.lease)
+    return Beat(
+        lease=lease,
+        sequence=message.sequence,
+        services=[
+            (
+                one.service_id,
+                messages.observation(one.observation),
+                messages.service(one.definition, lease.host_id)
+                if one.HasField("definition")
+                else None,
+            )
+            for one in message.services
+        ],
+        metrics=messages.metrics(message.metrics),
+    )
+
+
+def _lease(message: pb.Lease) -> Lease:
+    return Lease(message.host_id, message.instance_id, message.generation)
+
+
+def _lease_message(lease: Lease) -> pb.Lease:
+    return pb.Lease(
+        host_id=lease.host_id, instance_id=lease.instance_id, generation=lease.generation
+    )
+
+
+def _pace_message(pace: Pace) -> pb.Pace:
+    return pb.Pace(
+        heartbeat_interval=_duration(pace.interval),
+        lease_duration=_duration(pace.lease),
+        reconnect_window=_duration(pace.reconnect_window),
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    message = Duration()
+    message.FromMicroseconds(int(seconds * 1e6))
+    return message

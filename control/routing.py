@@ -1,0 +1,222 @@
+"""RoutingService: explains routes, pushes tables, exchanges loads. Translates only."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import lru_cache
+from typing import TypeVar
+
+import grpc
+from geniehive.v1 import routing_service_pb2 as pb
+from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
+from google.protobuf.duration_pb2 import Duration
+
+from control import messages
+from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
+from control.inventory import Operation
+from control.live import Loads
+from control.membership import Membership
+from control.ranking import resolution, scoring
+from control.streams import interleaved
+from control.table.compile import Compiler
+from control.table.resources import (
+    Body,
+    ClientKey,
+    KeySettings,
+    Resource,
+    RouteService,
+    Target,
+)
+from control.table.watch import Hub, Identity, Update
+
+LOAD_INTERVAL_S = 0.25
+MAX_NAME = 200
+MAX_LOADS = 10_000
+
+Answer = TypeVar("Answer")
+
+
+class RoutingServicer(pb_grpc.RoutingServiceServicer):
+    """See the comments of the service in the contract."""
+
+    def __init__(
+        self, membership: Membership, compiler: Compiler, routes: Hub, keys: Hub, loads: Loads
+    ) -> None:
+        self._membership = membership
+        self._compiler = compiler
+        self._routes = routes
+        self._keys = keys
+        self._loads = loads
+
+    async def ResolveRoute(
+        self,
+        request: pb.ResolveRouteRequest,
+        context: grpc.aio.ServicerContext[pb.ResolveRouteRequest, pb.ResolveRouteResponse],
+    ) -> pb.ResolveRouteResponse:
+        operation = messages.OPERATIONS.get(request.operation, Operation.CHAT)
+        candidates = _found(request.model, operation, self._compiler)
+        return pb.ResolveRouteResponse(
+            model=request.model,
+            operation=messages.OPERATION_VALUES[operation],
+            candidates=[self._resolved(candidate) for candidate in candidates],
+            table=_identity_message(self._routes.identity),
+        )
+
+    def WatchRoutes(
+        self,
+        request_iterator: AsyncIterator[pb.WatchRoutesRequest],
+        context: grpc.aio.ServicerContext[pb.WatchRoutesRequest, pb.WatchRoutesResponse],
+    ) -> AsyncIterator[pb.WatchRoutesResponse]:
+        watches = (request.watch async for request in request_iterator)
+        return _watch(self._routes, watches, lambda u: pb.WatchRoutesResponse(update=u))
+
+    def WatchKeys(
+        self,
+        request_iterator: AsyncIterator[pb.WatchKeysRequest],
+        context: grpc.aio.ServicerContext[pb.WatchKeysRequest, pb.WatchKeysResponse],
+    ) -> AsyncIterator[pb.WatchKeysResponse]:
+        watches = (request.watch async for request in request_iterator)
+        return _watch(self._keys, watches, lambda u: pb.WatchKeysResponse(update=u))
+
+    async def ExchangeLoad(
+        self,
+        request_iterator: AsyncIterator[pb.ExchangeLoadRequest],
+        context: grpc.aio.ServicerContext[pb.ExchangeLoadRequest, pb.ExchangeLoadResponse],
+    ) -> AsyncIterator[pb.ExchangeLoadResponse]:
+        stream = object()
+        never = asyncio.Event()
+        said: dict[str, tuple[int, int]] | None = None
+        try:
+            async with aclosing(interleaved(request_iterator, never, LOAD_INTERVAL_S)) as events:
+                async for request in events:
+                    if request is not None:
+                        loads = {one.service_id: one.in_flight for one in request.loads[:MAX_LOADS]}
+                        self._loads.tell(stream, loads)
+                    now = self._seen_by_others(stream)
+                    if request is not None or now != said:
+                        yield _load_message(now)
+                        said = now
+        finally:
+            self._loads.forget(stream)
+
+    def _seen_by_others(self, stream: object) -> dict[str, tuple[int, int]]:
+        """Return (in flight, waiting) by service, where one of them is above 0."""
+        seen = {service_id: (count, 0) for service_id, count in self._loads.others(stream).items()}
+        for _, offer in self._membership.offers():
+            if offer.observation.queue_depth:
+                service_id = offer.service.service_id
+                in_flight, _ = seen.get(service_id, (0, 0))
+                seen[service_id] = in_flight, offer.observation.queue_depth
+        return seen
+
+    def _resolved(self, candidate: scoring.Candidate) -> pb.ResolvedCandidate:
+        found = self._membership.offer(candidate.service_id)
+        return pb.ResolvedCandidate(
+            candidate=pb.Candidate(
+                service_id=candidate.service_id, asset_id=candidate.asset_id, score=candidate.score
+            ),
+            endpoint=messages.endpoint_message(found[1].service.endpoint) if found else None,
+            in_flight=self._loads.total(candidate.service_id),
+        )
+
+
+def _found(name: str, operation: Operation, compiler: Compiler) -> list[scoring.Candidate]:
+    if not name or len(name) > MAX_NAME:
+        raise InvalidValue(f"model is not 1 to {MAX_NAME} characters", param="model")
+    match resolution.resolve(name, operation, compiler.targets):
+        case resolution.Found(candidates):
+            return list(candidates)
+        case resolution.Unserved():
+            raise NoHealthyRoute(f"nothing can serve {name!r} for {operation} now")
+        case resolution.Mismatch(operations):
+            raise OperationMismatch(f"{name!r} serves {', '.join(operations)}, not {operation}")
+        case resolution.Unknown(near):
+            also = f"; near names: {', '.join(near)}" if near else ""
+            raise ModelNotFound(f"no model {name!r} for {operation}{also}")
+
+
+async def _watch(
+    hub: Hub, watches: AsyncIterator[pb.Watch], answer: Callable[[pb.TableUpdate], Answer]
+) -> AsyncIterator[Answer]:
+    """Yield updates of a table, one for each acknowledgement, until the watcher is done."""
+    hello = await anext(watches, None)
+    if hello is None:
+        return
+    if not 1 <= len(hello.gateway_id) <= MAX_NAME:
+        raise InvalidValue(f"gateway_id is not 1 to {MAX_NAME} characters", param="gateway_id")
+    wants_all = hello.snapshot_wanted or not hello.HasField("held")
+    watcher = hub.join(hello.gateway_id, None if wants_all else _identity(hello.held))
+    try:
+        async with aclosing(interleaved(watches, watcher.wake)) as events:
+            watcher.wake.set()
+            async for watch in events:
+                if watch is not None:
+                    watcher.acknowledge(dict(watch.unusable), snapshot_wanted=watch.snapshot_wanted)
+                if (update := hub.due(watcher)) is not None:
+                    yield answer(_update_message(update))
+    finally:
+        hub.leave(watcher)
+
+
+# Gateways mostly wait for the same update, so it is encoded for all of them at once.
+@lru_cache(maxsize=4)
+def _update_message(update: Update) -> pb.TableUpdate:
+    return pb.TableUpdate(
+        identity=_identity_message(update.identity),
+        snapshot=update.base is None,
+        base_version=update.base or 0,
+        settled=update.settled,
+        upserts=[_resource_message(resource) for resource in update.delta.upserts],
+        tombstones=update.delta.tombstones,
+        table_hash=update.table_hash,
+    )
+
+
+def _resource_message(resource: Resource) -> pb.Resource:
+    message = pb.Resource(name=resource.name, hash=resource.hash)
+    _fill(message, resource.body)
+    return message
+
+
+def _fill(message: pb.Resource, body: Body) -> None:
+    match body:
+        case RouteService():
+            message.service.service_id = body.service_id
+            message.service.host_id = body.host_id
+            message.service.endpoint.CopyFrom(messages.endpoint_message(body.endpoint))
+            message.service.concurrency = body.concurrency
+        case Target():
+            message.target.name = body.name
+            message.target.operation = messages.OPERATION_VALUES[body.operation]
+            for choice in body.choices:
+                message.target.candidates.add(
+                    service_id=choice.service_id, asset_id=choice.asset_id, score=choice.score
+                )
+        case ClientKey():
+            message.key.principal_id = body.principal_id
+            message.key.key_hash = body.key_hash
+        case KeySettings():
+            message.settings.required = body.required
+            message.settings.hash_secret = body.hash_secret
+
+
+def _identity(message: pb.TableIdentity) -> Identity:
+    return Identity(message.store_id, message.incarnation, message.version)
+
+
+def _identity_message(identity: Identity) -> pb.TableIdentity:
+    return pb.TableIdentity(
+        store_id=identity.store_id, incarnation=identity.incarnation, version=identity.version
+    )
+
+
+def _load_message(seen: dict[str, tuple[int, int]]) -> pb.ExchangeLoadResponse:
+    interval = Duration()
+    interval.FromMilliseconds(int(LOAD_INTERVAL_S * 1000))
+    return pb.ExchangeLoadResponse(
+        loads=[
+            pb.ServiceLoad(service_id=service_id, in_flight=in_flight, queue_depth=waiting)
+            for service_id, (in_flight, waiting) in seen.items()
+        ],
+        interval=interval,
+    )

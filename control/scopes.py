@@ -1,0 +1,45 @@
+"""Which right each method needs, and which rights each kind of caller has. Default deny."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """A right to call some methods."""
+
+    PUBLIC = "public"  # everybody has it
+    JOIN = "join"  # keep a host registered
+    LEAVE = "leave"  # remove a host, one's own or, with ADMINISTER, any
+    READ = "read"  # see hosts, services and routes
+    SERVE = "serve"  # hold the tables that requests are served from
+    ADMINISTER = "administer"  # change what others rely on; guards no method alone yet
+
+
+_V1 = "/geniehive.v1."
+
+# A method that is missing here is refused; a test walks all methods that are served.
+SCOPES: dict[str, Scope] = {
+    f"{_V1}RegistryService/RegisterHost": Scope.JOIN,
+    f"{_V1}RegistryService/StreamHeartbeats": Scope.JOIN,
+    f"{_V1}RegistryService/SendHeartbeat": Scope.JOIN,
+    f"{_V1}RegistryService/DeregisterHost": Scope.LEAVE,
+    f"{_V1}DiscoveryService/ListHosts": Scope.READ,
+    f"{_V1}DiscoveryService/GetHost": Scope.READ,
+    f"{_V1}DiscoveryService/ListServices": Scope.READ,
+    f"{_V1}DiscoveryService/GetService": Scope.READ,
+    f"{_V1}DiscoveryService/GetClusterHealth": Scope.READ,
+    f"{_V1}RoutingService/ResolveRoute": Scope.READ,
+    f"{_V1}RoutingService/WatchRoutes": Scope.SERVE,
+    f"{_V1}RoutingService/WatchKeys": Scope.SERVE,
+    f"{_V1}RoutingService/ExchangeLoad": Scope.SERVE,
+    "/grpc.health.v1.Health/Check": Scope.PUBLIC,
+    "/grpc.health.v1.Health/List": Scope.PUBLIC,
+    "/grpc.health.v1.Health/Watch": Scope.PUBLIC,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Scope.PUBLIC,
+}
+
+GRANTS: dict[str, frozenset[Scope]] = {
+    "node": frozenset({Scope.JOIN, Scope.LEAVE}),
+    "gateway": frozenset({Scope.READ, Scope.SERVE}),
+    "operator": frozenset({Scope.READ}),
+    "admin": frozenset({Scope.READ, Scope.LEAVE, Scope.ADMINISTER}),
+}

@@ -1,0 +1,100 @@
+"""The tables, and how a database of an older GenieHive becomes one of this."""
+
+import secrets
+from collections.abc import Callable
+
+import peewee
+
+from control.store.database import begin_write, database
+
+APPLICATION = "geniehive"
+
+
+class MetaRow(peewee.Model):
+    """One fact about the store itself."""
+
+    key = peewee.CharField(primary_key=True)
+    value = peewee.TextField()
+
+    class Meta:
+        database = database
+        table_name = "meta"
+
+
+class HostRow(peewee.Model):
+    """A registered machine. The row outlives the lease, so that control can expect it back."""
+
+    host_id = peewee.CharField(primary_key=True)
+    generation = peewee.IntegerField()
+    definition = peewee.TextField()  # JSON of control.inventory.Host
+    heartbeat_time = peewee.FloatField()  # seconds since 1970, UTC
+
+    class Meta:
+        database = database
+        table_name = "hosts"
+
+
+class ServiceRow(peewee.Model):
+    """A service of a machine."""
+
+    service_id = peewee.CharField(primary_key=True)
+    # Not lazy: the attribute is the id itself, never a query.
+    host_id = peewee.ForeignKeyField(
+        HostRow, on_delete="CASCADE", column_name="host_id", lazy_load=False
+    )
+    definition = peewee.TextField()  # JSON of control.inventory.Service
+
+    class Meta:
+        database = database
+        table_name = "services"
+
+
+class SchemaError(Exception):
+    """The file holds something that this GenieHive cannot use."""
+
+
+def migrate() -> None:
+    """Bring the database to the schema of this GenieHive, all steps or none.
+
+    Raises:
+        SchemaError: a newer GenieHive, or another program, made the database.
+    """
+    with begin_write():
+        version = schema_version()
+        if version > len(MIGRATIONS):
+            raise SchemaError(
+                f"made by a newer GenieHive (schema {version}, this one knows {len(MIGRATIONS)});"
+                " upgrade GenieHive, or use another storage.sqlite_path"
+            )
+        for step in MIGRATIONS[version:]:
+            step()
+        MetaRow.insert(
+            key="schema_version", value=str(len(MIGRATIONS))
+        ).on_conflict_replace().execute()
+
+
+def schema_version() -> int:
+    """Return the schema of the database, 0 for an empty one.
+
+    Raises:
+        SchemaError: another program made the database.
+    """
+    tables = database.get_tables()
+    if not tables:
+        return 0
+    row = MetaRow.get_or_none(MetaRow.key == "schema_version") if "meta" in tables else None
+    if row is None or not row.value.isdecimal():
+        raise SchemaError("not a database of this GenieHive; use another storage.sqlite_path")
+    return int(row.value)
+
+
+def _create() -> None:
+    database.create_tables([MetaRow, HostRow, ServiceRow])
+    MetaRow.insert(key="application", value=APPLICATION).execute()
+    MetaRow.insert(key="store_id", value=secrets.token_hex(16)).execute()
+    # Static keys are hashed with it, so that a copy of what gateways hold tells no key.
+    MetaRow.insert(key="key_hash_secret", value=secrets.token_hex(32)).execute()
+
+
+# The schema version is the number of steps done. Steps are never changed, only added.
+MIGRATIONS: list[Callable[[], None]] = [_create]

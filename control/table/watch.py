@@ -1,0 +1,161 @@
+"""One table and its watchers: what each is told next. No I/O.
+
+A watcher has at most one update on its way: the next one is made when the last
+is acknowledged, from the state that the table has then. So a slow watcher gets
+only the latest, and memory does not grow with its slowness.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from control.table.diff import Delta, apply
+from control.table.resources import Resource
+
+# Names that are gone are remembered, so that a delta can say so, up to this many.
+MAX_REMEMBERED = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which table, and which state of it; versions compare within one incarnation."""
+
+    store_id: str
+    incarnation: str
+    version: int
+
+
+# Compared by identity, so that many watchers can share one encoded update.
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """What a watcher applies whole or not at all; a snapshot when `base` is None."""
+
+    identity: Identity
+    base: int | None
+    settled: bool
+    delta: Delta
+    table_hash: int
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """A gateway that follows the table."""
+
+    gateway_id: str
+    held: int | None  # version, None when a snapshot is due
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    greeted: bool = False  # the first update is sent even when it is empty
+    sent: Update | None = None  # on its way, not acknowledged
+    unusable: dict[str, str] = field(default_factory=dict)  # reason by resource name
+
+    def acknowledge(self, unusable: Mapping[str, str], *, snapshot_wanted: bool) -> None:
+        """Take the answer to the update on its way, or a wish for a snapshot."""
+        if self.sent is not None:
+            self.held = self.sent.identity.version
+            for resource in self.sent.delta.upserts:
+                self.unusable.pop(resource.name, None)
+            for name in self.sent.delta.tombstones:
+                self.unusable.pop(name, None)
+        for name, reason in unusable.items():
+            log.warning("gateway %s cannot use %r: %r", self.gateway_id, name, reason)
+            self.unusable[name] = reason
+        self.sent = None
+        if snapshot_wanted:
+            log.info("gateway %s asks for a snapshot", self.gateway_id)
+            self.held = None
+
+
+class Hub:
+    """A table with its history, and everybody who watches it."""
+
+    def __init__(self, store_id: str, incarnation: str, *, settled: bool) -> None:
+        self.table: dict[str, Resource] = {}
+        self.settled = settled
+        self.watchers: set[Watcher] = set()
+        self._store_id = store_id
+        self._incarnation = incarnation
+        self._version = 0
+        self._hash = 0
+        # Version of the last change by name, also of names that are gone; in
+        # the order of the changes.
+        self._changed: dict[str, int] = {}
+        self._gone: dict[str, None] = {}
+        self._oldest = 0  # deltas reach back to this version
+
+    @property
+    def identity(self) -> Identity:
+        """The state of the table now."""
+        return Identity(self._store_id, self._incarnation, self._version)
+
+    def publish(self, delta: Delta, *, settled: bool) -> bool:
+        """Change the table and wake its watchers; return whether anything changed."""
+        if not delta and settled == self.settled:
+            return False
+        self._version += 1
+        self._hash = apply(self.table, self._hash, delta)
+        self.settled = settled
+        for resource in delta.upserts:
+            self._gone.pop(resource.name, None)
+            self._note(resource.name)
+        for name in delta.tombstones:
+            self._gone[name] = None
+            self._note(name)
+        self._forget()
+        for watcher in self.watchers:
+            watcher.wake.set()
+        return True
+
+    def join(self, gateway_id: str, held: Identity | None) -> Watcher:
+        """Return a new watcher that holds the state `held`."""
+        mine = held is not None and (held.store_id, held.incarnation) == (
+            self._store_id,
+            self._incarnation,
+        )
+        watcher = Watcher(gateway_id, held.version if mine and held else None)
+        self.watchers.add(watcher)
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        """Forget a watcher."""
+        self.watchers.discard(watcher)
+
+    def due(self, watcher: Watcher) -> Update | None:
+        """Return what to send to `watcher` now, and take it as sent; None when nothing is due."""
+        watcher.wake.clear()
+        if watcher.sent is not None:
+            return None
+        if watcher.greeted and watcher.held == self._version:
+            return None
+        watcher.sent = self._since(watcher.held)
+        watcher.greeted = True
+        return watcher.sent
+
+    def _since(self, version: int | None) -> Update:
+        if version is None or not self._oldest <= version <= self._version:
+            delta = Delta(upserts=tuple(self.table.values()))
+            return Update(self.identity, None, self.settled, delta, self._hash)
+        names = list(self._names_since(version))
+        delta = Delta(
+            upserts=tuple(self.table[name] for name in names if name in self.table),
+            tombstones=tuple(name for name in names if name not in self.table),
+        )
+        return Update(self.identity, version, self.settled, delta, self._hash)
+
+    def _names_since(self, version: int) -> Iterable[str]:
+        for name in reversed(self._changed):
+            if self._changed[name] <= version:
+                return
+            yield name
+
+    def _note(self, name: str) -> None:
+        self._changed.pop(name, None)  # so that it moves to the end
+        self._changed[name] = self._version
+
+    def _forget(self) -> None:
+        while len(self._gone) > MAX_REMEMBERED:
+            name = next(iter(self._gone))
+            del self._gone[name]
+            self._oldest = max(self._oldest, self._changed.pop(name))
