@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, shared
+from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, examples, shared
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 STATE = click.option(
@@ -30,18 +30,16 @@ CONTROL = click.option(
 PORT = click.IntRange(0, 65_535)
 
 
+@examples(
+    "geniehive up       everything here; prints the address", "geniehive status   the cluster"
+)
 @click.group(context_settings=HELP)
 @click.version_option(package_name="geniehive", message="geniehive %(version)s")
 def cli() -> None:
-    r"""One OpenAI-compatible address over the model servers of several machines.
-
-    \b
-    Examples:
-      geniehive up                everything on this machine; prints the address
-      geniehive status            hosts, services, what is loaded, how busy
-    """
+    """One OpenAI-compatible address over the model servers of several machines."""
 
 
+@examples("geniehive up", "geniehive up --port 0 --engine http://127.0.0.1:9000")
 @cli.command()
 @click.option(
     "--port",
@@ -75,35 +73,28 @@ def up(
     engines: tuple[str, ...],
     state_dir: Path,
 ) -> None:
-    r"""Start control, node and gateway here, until Ctrl-C.
+    """Start control, node and gateway here, until Ctrl-C.
 
     Model servers on the usual ports are found by themselves; without any, a small demo
     model is fetched once and served.
-
-    \b
-    Examples:
-      geniehive up
-      geniehive up --port 0 --engine http://127.0.0.1:9000
     """
     from cli.plan import plan
     from cli.up import up as run
 
-    run(plan(state_dir, port, control_port, config, engines), output)
+    what, warnings = plan(state_dir, port, control_port, config, engines)
+    for warning in warnings:
+        output.say(f"warning: {warning}")
+    run(what, output)
 
 
+@examples("geniehive status", "geniehive status --json --check")
 @cli.command()
 @CONTROL
 @STATE
 @click.option("--check", is_flag=True, help="Exit with 1 when something is not healthy.")
 @shared
 def status(output: Output, control_address: str | None, state_dir: Path, check: bool) -> None:
-    r"""Show hosts and services: what is loaded, how busy, what is wrong.
-
-    \b
-    Examples:
-      geniehive status
-      geniehive status --json --check
-    """
+    """Show hosts and services: what is loaded, how busy, what is wrong."""
     from datetime import datetime
 
     from cli import cluster, status
@@ -124,15 +115,10 @@ def status(output: Output, control_address: str | None, state_dir: Path, check: 
         sys.exit(BAD)
 
 
+@examples("geniehive admin hosts remove attic", "geniehive-admin hosts remove attic --yes")
 @cli.group()
 def admin() -> None:
-    r"""Change the cluster.
-
-    \b
-    Examples:
-      geniehive admin hosts remove attic
-      geniehive-admin hosts remove attic --yes
-    """
+    """Change the cluster."""
 
 
 @admin.group()

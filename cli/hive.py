@@ -90,7 +90,7 @@ class Hive:
         """Look for model servers and show them; return whether the demo is not needed."""
         if self._plan.engines:
             for url in self._plan.engines:
-                sight = await detect.look(client, url.rstrip("/").removesuffix("/v1"), None)
+                sight = await detect.look(client, url, None)
                 self._screen.step("engines", f"{url}: {_engine_text(sight)}")
             return True
         found = await detect.detect(client, detect.USUAL_PORTS)

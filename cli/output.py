@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, TextIO
+from typing import Literal, TextIO, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=click.Command)
 
 BAD, USAGE, UNREACHABLE, NOT_ALLOWED, UNKNOWN, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -98,6 +100,18 @@ def interactive(stream: TextIO) -> bool:
 def clean(text: str) -> str:
     """Return `text` without what a terminal would obey: what others named is never trusted."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """Let the help of a command open with examples."""
+
+    def opened(command: Command) -> Command:
+        command.short_help = command.get_short_help_str(limit=100)
+        # A backspace alone on a line keeps click from wrapping the paragraph.
+        command.help = "\n".join(["\b", *lines, "", command.help or ""])
+        return command
+
+    return opened
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,48 +1,19 @@
 """What `geniehive up` starts, decided before anything is started."""
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-from pydantic import Field
-
 from cli.output import USAGE, Failure
 from control.api.ports import join_address, parse_address
-from control.api.settings import Section, SettingsError, load
+from control.api.settings import SettingsError
+from control.config import Config, read
+from node.config import server_url
 from node.engines.detect import USUAL_PORTS
 
-GATEWAY_PORT, CONTROL_PORT = 8800, 8801
 LOOPBACK = "127.0.0.1"
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 GATEWAY_DRAIN_SECONDS = 8.0  # below the 10 s after which a child is killed
-
-
-class _Server(Section):
-    host: str = LOOPBACK
-    port: int | None = Field(default=None, ge=0, le=65_535)
-
-
-class _Auth(Section):
-    client_api_keys: tuple[str, ...] = ()
-    node_api_keys: tuple[str, ...] = ()
-    gateway_api_keys: tuple[str, ...] = ()
-    operator_api_keys: tuple[str, ...] = ()
-    admin_api_keys: tuple[str, ...] = ()
-
-
-class _Storage(Section):
-    sqlite_path: str | None = None
-
-
-class _ControlFile(Section):
-    """The part of control's settings that decides how the others are started."""
-
-    listen: str | None = None
-    server: _Server = _Server()
-    auth: _Auth = _Auth()
-    storage: _Storage = _Storage()
-    tls: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +21,10 @@ class Plan:
     """Where everything listens and what it is told. Port 0: the kernel chooses."""
 
     state: Path
-    control: str = join_address(LOOPBACK, CONTROL_PORT)
-    gateway: str = join_address(LOOPBACK, GATEWAY_PORT)
+    control: str
+    gateway: str
+    settings: Config = field(default_factory=Config)  # of control
     engines: tuple[str, ...] = ()  # as given; when there are any, none are looked for
-    settings: Mapping[str, object] = field(default_factory=dict)  # of control, as in its file
-    client_key: str | None = None
-    node_key: str | None = None
-    gateway_key: str | None = None
-    operator_key: str | None = None
 
     @property
     def run(self) -> Path:
@@ -70,22 +37,36 @@ class Plan:
         return self.state / "logs"
 
     @property
-    def keyed(self) -> bool:
-        """Whether clients must present a key."""
-        return self.client_key is not None
+    def client_key(self) -> str | None:
+        """A key that the gateway accepts; None: it asks for none."""
+        return next(iter(self.settings.auth.client_api_keys), None)
+
+    @property
+    def node_key(self) -> str | None:
+        """A key that control accepts of nodes; None: it asks for none."""
+        return next(iter(self.settings.auth.node_api_keys), None)
+
+    @property
+    def gateway_key(self) -> str | None:
+        """A key that control accepts of gateways; None: it asks for none."""
+        return next(iter(self.settings.auth.gateway_api_keys), None)
+
+    @property
+    def operator_key(self) -> str | None:
+        """A key that control accepts of operators; None: it asks for none, or knows none."""
+        auth = self.settings.auth
+        return next(iter([*auth.operator_api_keys, *auth.admin_api_keys]), None)
 
     def control_file(self, listen: str) -> dict[str, object]:
-        """Return the settings of control; the database lives in the state folder."""
-        storage = {"sqlite_path": str(self.state / "geniehive.sqlite3")}
-        given = self.settings.get("storage")
-        merged = storage | (dict(given) if isinstance(given, dict) else {})
-        return {**self.settings, "listen": listen, "storage": merged}
+        """Return the settings of control; its database lives in the state folder."""
+        settings: dict[str, object] = self.settings.model_dump(mode="json")
+        if "sqlite_path" not in self.settings.storage.model_fields_set:
+            settings["storage"] = {"sqlite_path": str(self.state / "geniehive.sqlite3")}
+        return {**settings, "listen": listen}
 
-    def node_file(self, control: str, engines: tuple[str, ...]) -> dict[str, object]:
-        """Return the settings of the node. engines: servers to register in any case."""
-        services = [
-            {"service_id": f"engine-{parse_url_port(url)}", "endpoint": url} for url in engines
-        ]
+    def node_file(self, control: str, servers: tuple[str, ...]) -> dict[str, object]:
+        """Return the settings of the node. servers: registered in any case, by their URL."""
+        services = [{"service_id": service_name(url), "endpoint": url} for url in servers]
         ports = [] if self.engines else list(USUAL_PORTS)
         return {"control": control, "services": services, "detect_ports": ports}
 
@@ -100,45 +81,35 @@ def plan(
     control_port: int | None = None,
     config: Path | None = None,
     engines: tuple[str, ...] = (),
-) -> Plan:
-    """Return what to start. port, control_port: as asked for; None: as the file says.
+) -> tuple[Plan, list[str]]:
+    """Return what to start, and warnings about the file.
+
+    port, control_port: as asked for; None: as the file says.
 
     Raises:
         Failure: the file cannot be used.
     """
-    found = _ControlFile()
-    settings: dict[str, object] = {}
-    if config is not None:
-        try:
-            # What is not ours to read is for control to judge.
-            found, _ = load(config, _ControlFile, strict=False)
-        except SettingsError as error:
-            raise Failure(str(error), USAGE, "invalid_config") from error
-        settings = yaml.safe_load(config.read_text()) or {}
-    if found.tls:
+    try:
+        settings, warnings = read(config)
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "invalid_config") from error
+    if settings.tls.certificate is not None:
         raise Failure(
             f"{config}: tls: geniehive up speaks to control without TLS, on this machine",
             USAGE,
             "invalid_config",
             fix="start them apart: geniehive control, geniehive node, geniehive gateway",
         )
-    try:
-        host, written = parse_address(found.listen or join_address(LOOPBACK, CONTROL_PORT))
-    except ValueError as error:
-        raise Failure(f"{config}: listen: {error}", USAGE, "invalid_config") from error
-    server = GATEWAY_PORT if found.server.port is None else found.server.port
-    auth = found.auth
-    return Plan(
+    host, written = parse_address(settings.listen)
+    server = settings.server
+    made = Plan(
         state=state.resolve(),
         control=join_address(host, written if control_port is None else control_port),
-        gateway=join_address(found.server.host, server if port is None else port),
-        engines=engines,
+        gateway=join_address(server.host, server.port if port is None else port),
         settings=settings,
-        client_key=_first(auth.client_api_keys),
-        node_key=_first(auth.node_api_keys),
-        gateway_key=_first(auth.gateway_api_keys),
-        operator_key=_first(auth.operator_api_keys, auth.admin_api_keys),
+        engines=tuple(map(_engine, engines)),
     )
+    return made, warnings
 
 
 def reachable(address: str) -> str:
@@ -147,10 +118,13 @@ def reachable(address: str) -> str:
     return join_address(LOOPBACK if host in WILDCARDS else host, port)
 
 
-def parse_url_port(url: str) -> str:
-    """Return what tells the servers of one machine apart: the port, else the name."""
-    return url.rstrip("/").removesuffix("/v1").rpartition("/")[2].rpartition(":")[2]
+def service_name(url: str) -> str:
+    """Return a name for the server at `url` that stays the same: `engine-127.0.0.1-8080`."""
+    return "engine-" + re.sub(r"[^A-Za-z0-9._-]+", "-", url.partition("://")[2])
 
 
-def _first(*lists: tuple[str, ...]) -> str | None:
-    return next((key for keys in lists for key in keys), None)
+def _engine(url: str) -> str:
+    try:
+        return server_url(url)
+    except ValueError as error:
+        raise Failure(f"--engine {url}: {error}", USAGE, "invalid_engine") from error

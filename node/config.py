@@ -29,8 +29,12 @@ def _address(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    """Return `value` without what every path adds: a trailing slash, `/v1`."""
+def server_url(value: str) -> str:
+    """Return the URL of a model server without what every path adds: a slash, `/v1`.
+
+    Raises:
+        ValueError: it is not one.
+    """
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -52,7 +56,7 @@ def _no_base_url(value: str | None) -> None:
         )
 
 
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(server_url)]
 Address = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -18,8 +18,9 @@ MAY_IMPORT = {
     "control": {"control"},
     "node": {"node", "control.api"},
     "gateway": {"gateway", "control.api"},
-    # The command starts the services, it does not reach into them.
-    "cli": {"cli", "control.api", "control.__main__", "node.__main__", "gateway.__main__"},
+    # The command starts the services as processes. It reads their settings, and finds model
+    # servers as the node does; it does not reach further into them.
+    "cli": {"cli", "control.api", "control.config", "node.config", "node.engines"},
 }
 
 # Folder: libraries that stop before it.
