@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 
+MAX_COUNT = 2**31 - 1  # what the contract carries
+
+
 class Loads:
     """Requests in flight by service, in all and by gateway stream."""
 
@@ -31,12 +34,12 @@ class Loads:
 
     def total(self, service_id: str) -> int:
         """Return the requests in flight at a service."""
-        return self._total[service_id]
+        return min(self._total[service_id], MAX_COUNT)
 
     @property
     def in_flight(self) -> int:
         """All requests in flight."""
-        return self._total.total()
+        return min(self._total.total(), MAX_COUNT)
 
     def others(self, stream: object) -> dict[str, int]:
         """Return what all streams but `stream` told, by service; only what is above 0."""
@@ -44,4 +47,6 @@ class Loads:
         left = {
             service_id: count - mine.get(service_id, 0) for service_id, count in self._total.items()
         }
-        return {service_id: count for service_id, count in left.items() if count > 0}
+        return {
+            service_id: min(count, MAX_COUNT) for service_id, count in left.items() if count > 0
+        }

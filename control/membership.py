@@ -30,6 +30,7 @@ class Membership:
 
     def __init__(self, rhythm: Rhythm, jitter: Callable[[], float]) -> None:
         self.members: dict[str, Member] = {}
+        self.waiting: dict[str, int] = {}  # requests waiting inside engines, by service
         self.dropped_values = 0  # observed values that could not be used, so far
         self._rhythm = rhythm
         self._jitter = jitter
@@ -96,12 +97,13 @@ class Membership:
         member.sequence = member.streams = 0
         member.metrics = UNMEASURED
         self._hosts.add(host.host_id)
-        self._services.update(member.offers)
-        member.offers = {
-            offer.service.service_id: Offer(offer.service, self._clean(offer.observation))
-            for offer in offers
-        }
-        self._services.update(member.offers)
+        self._set_offers(
+            member,
+            {
+                offer.service.service_id: Offer(offer.service, self._clean(offer.observation))
+                for offer in offers
+            },
+        )
         self._set_state(member, HostState.ONLINE)
         return member.lease, self._renew(member, now)
 
@@ -152,8 +154,8 @@ class Membership:
         else:
             raise NotFound(f"host {host_id!r} is not registered")
         self._set_state(member, HostState.LOST)
+        self._set_offers(member, {})
         self._hosts.add(host_id)
-        self._services.update(member.offers)
         del self.members[host_id]
 
     # What time does.
@@ -190,6 +192,8 @@ class Membership:
 
     def end_grace(self) -> list[str]:
         """Give up on the hosts that did not come back; return them."""
+        if not self._returning:
+            return []
         gone = [m for m in self.members.values() if m.state is HostState.RETURNING]
         for member in gone:
             self._set_state(member, HostState.LOST)
@@ -229,17 +233,9 @@ class Membership:
                 continue
             assets += len(service.assets)
             offers[service_id] = Offer(service, self._clean(seen))
-        # Only what routing or an operator could see differently is a change.
-        gone = member.offers.keys() - offers.keys()
-        if gone:
+        if member.offers.keys() - offers.keys():
             self._hosts.add(member.host.host_id)
-        self._services |= gone
-        self._services.update(
-            service_id
-            for service_id, offer in offers.items()
-            if _differs(member.offers.get(service_id), offer)
-        )
-        member.offers = offers
+        self._set_offers(member, offers)
         return tuple(wanted[: admission.MAX_SERVICES]), refused
 
     def _refusal(
@@ -252,6 +248,20 @@ class Membership:
         if assets + len(definition.assets) > admission.MAX_ASSETS:
             return f"a host has at most {admission.MAX_ASSETS} assets"
         return admission.service_refusal(definition, member.host.host_id)
+
+    def _set_offers(self, member: Member, offers: dict[str, Offer]) -> None:
+        before, member.offers = member.offers, offers
+        gone = before.keys() - offers.keys()
+        self._services |= gone
+        for service_id in gone:
+            self.waiting.pop(service_id, None)
+        for service_id, offer in offers.items():
+            if _differs(before.get(service_id), offer):
+                self._services.add(service_id)
+            if offer.observation.queue_depth:
+                self.waiting[service_id] = offer.observation.queue_depth
+            else:
+                self.waiting.pop(service_id, None)
 
     def _clean(self, seen: Observation) -> Observation:
         kept, dropped = observations.clean(seen)
@@ -287,6 +297,7 @@ def _overdue(member: Member, now: float) -> bool:
 
 
 def _differs(before: Offer | None, after: Offer) -> bool:
+    """Return whether routing could see a difference; how busy it is goes another way."""
     if before is None or before.service != after.service:
         return True
     return _healthy(before) != _healthy(after)

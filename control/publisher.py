@@ -50,15 +50,17 @@ class Publisher:
         entries = {service_id: self._entry(service_id) for service_id in self._dirty}
         self._dirty.clear()
         delta = self._compiler.update(entries, self._hub.table)
+        was_settled = self._hub.settled
         if not self._hub.publish(delta, settled=self._settled):
             return
+        if self._settled and not was_settled:
+            log.info("settled: what is not registered now is gone")
         self.changed_at = self._published_at
-        log.info(
-            "routes v%d: %d changed, %d gone%s",
+        log.debug(
+            "routes v%d: %d changed, %d gone",
             self._hub.identity.version,
             len(delta.upserts),
             len(delta.tombstones),
-            "" if self._settled else ", not settled",
         )
 
     def _entry(self, service_id: str) -> Entry | None:

@@ -28,6 +28,7 @@ from control.table.resources import (
     Target,
 )
 from control.table.watch import Hub, Identity, Update
+from control.text import unprintable
 
 LOAD_INTERVAL_S = 0.25
 MAX_NAME = 200
@@ -90,6 +91,7 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
             async with aclosing(interleaved(request_iterator, never, LOAD_INTERVAL_S)) as events:
                 async for request in events:
                     if request is not None:
+                        _check_gateway_id(request.gateway_id)
                         loads = {one.service_id: one.in_flight for one in request.loads[:MAX_LOADS]}
                         self._loads.tell(stream, loads)
                     now = self._seen_by_others(stream)
@@ -102,11 +104,9 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
     def _seen_by_others(self, stream: object) -> dict[str, tuple[int, int]]:
         """Return (in flight, waiting) by service, where one of them is above 0."""
         seen = {service_id: (count, 0) for service_id, count in self._loads.others(stream).items()}
-        for _, offer in self._membership.offers():
-            if offer.observation.queue_depth:
-                service_id = offer.service.service_id
-                in_flight, _ = seen.get(service_id, (0, 0))
-                seen[service_id] = in_flight, offer.observation.queue_depth
+        for service_id, waiting in self._membership.waiting.items():
+            in_flight, _ = seen.get(service_id, (0, 0))
+            seen[service_id] = in_flight, waiting
         return seen
 
     def _resolved(self, candidate: scoring.Candidate) -> pb.ResolvedCandidate:
@@ -142,8 +142,7 @@ async def _watch(
     hello = await anext(watches, None)
     if hello is None:
         return
-    if not 1 <= len(hello.gateway_id) <= MAX_NAME:
-        raise InvalidValue(f"gateway_id is not 1 to {MAX_NAME} characters", param="gateway_id")
+    _check_gateway_id(hello.gateway_id)
     wants_all = hello.snapshot_wanted or not hello.HasField("held")
     watcher = hub.join(hello.gateway_id, None if wants_all else _identity(hello.held))
     try:
@@ -156,6 +155,11 @@ async def _watch(
                     yield answer(_update_message(update))
     finally:
         hub.leave(watcher)
+
+
+def _check_gateway_id(gateway_id: str) -> None:
+    if not 1 <= len(gateway_id) <= MAX_NAME or unprintable(gateway_id):
+        raise InvalidValue(f"gateway_id is not 1 to {MAX_NAME} plain characters")
 
 
 # Gateways mostly wait for the same update, so it is encoded for all of them at once.

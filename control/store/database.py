@@ -40,6 +40,9 @@ PRAGMAS: dict[str, object] = {
     "mmap_size": 0,
 }
 
+# Statements that bypass the models raise the library's own.
+STORAGE_ERRORS = (peewee.DatabaseError, sqlite3.Error)
+
 # Named by `opening.open_store`; models need to know their database when they are defined.
 database = peewee.SqliteDatabase(None)
 
@@ -114,7 +117,7 @@ class Writer:
         try:
             with begin_write():
                 outcomes = [_attempt(job) for job in jobs]
-        except peewee.DatabaseError as error:
+        except STORAGE_ERRORS as error:
             failure = unavailable(error)
             outcomes = [(job, None, failure) for job in jobs]
         for job, result, problem in outcomes:
@@ -131,15 +134,15 @@ def _attempt(job: _Job) -> tuple[_Job, object, BaseException | None]:
     try:
         with database.atomic():
             return job, job.work(), None
-    except peewee.DatabaseError as error:
-        if not database.in_transaction():
+    except STORAGE_ERRORS as error:
+        if not database.connection().in_transaction:
             raise  # SQLite undid the whole group, for instance when the disk was full
         return job, None, unavailable(error)
     except Exception as error:  # noqa: BLE001  # whatever it is belongs to the caller of this job
         return job, None, error
 
 
-def unavailable(error: peewee.PeeweeException) -> StorageUnavailable:
+def unavailable(error: Exception) -> StorageUnavailable:
     """Return the error that callers see for one of the database."""
     failure = StorageUnavailable(f"the database does not take changes now: {error}")
     failure.__cause__ = error

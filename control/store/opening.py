@@ -2,16 +2,14 @@
 
 import fcntl
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
-import peewee
 
 from control.store import hosts, schema
-from control.store.database import PRAGMAS, Writer, database
+from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost
 from control.store.schema import MetaRow
 
@@ -95,7 +93,8 @@ def _open(path: Path, busy_timeout_ms: int, lock: TextIO) -> Store:
         raise StoreError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except schema.SchemaError as error:
         raise StoreError(f"{path}: {error}") from error
-    except (peewee.PeeweeException, sqlite3.Error) as error:
-        raise StoreError(f"{path}: {error}") from error
+    except STORAGE_ERRORS as error:
+        locked = "locked" in str(error)
+        raise StoreError(f"{path}: {'locked by another program' if locked else error}") from error
     except (KeyError, ValueError, msgspec.DecodeError) as error:
         raise StoreError(f"{path}: holds an entry that cannot be read: {error}") from error
