@@ -1,11 +1,12 @@
 """How the other services reach control, and how they read its errors back."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import grpc
 
-from control.api.errors import REASON_KEY, from_status
+from control.api.errors import REASON_KEY, ControlUnavailable, from_status
 
 MAX_RECEIVE_BYTES = 16 << 20  # a snapshot of 10,000 services is under 1 MB
 
@@ -68,3 +69,6 @@ def control_errors() -> Iterator[None]:
         trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub does not know that metadata iterates as pairs
         reason = next((str(value) for key, value in trailers if key == REASON_KEY), None)
         raise from_status(error.code(), reason, error.details() or "no details") from error
+    except asyncio.InvalidStateError as error:
+        # How grpc.aio answers a write to a stream that ended before; it does not say why.
+        raise ControlUnavailable("the stream to control has ended") from error
