@@ -1,0 +1,172 @@
+"""The gateway: takes requests of clients, and carries them to the engines that serve them."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from control.api import ports
+from control.api.channel import aio_channel
+from control.api.settings import SettingsError, read
+from control.api.tls import channel_credentials
+from gateway.app import build
+from gateway.asgi import AsgiDoor
+from gateway.config import Config
+from gateway.control_link import ControlLink
+from gateway.door import Door
+from gateway.gateway import Gateway
+
+log = logging.getLogger("gateway")
+
+BACKLOG = 2_048
+
+
+class Server(uvicorn.Server):
+    """Tells the gateway when it stops taking requests, and when time for the rest is over."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        gateway = self._gateway
+        gateway.draining = True
+        log.info("stopping, %d requests in flight", len(gateway.active))
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(gateway.config.drain, gateway.stop)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+
+async def serve(
+    settings: Config, listener: socket.socket, credentials: grpc.ChannelCredentials | None
+) -> None:
+    """Serve until SIGINT or SIGTERM, then drain."""
+    gateway = Gateway(settings)
+    app: Any = build(gateway)
+    protocol: Any = partial(Door, gateway)
+    if settings.door == "asgi":
+        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
+    server = Server(
+        uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=int(settings.timeouts.keep_alive),
+            timeout_graceful_shutdown=int(settings.drain) + 1,
+        ),
+        gateway,
+    )
+    gateway_id = settings.gateway_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
+    async with aio_channel(settings.control, credentials) as channel:
+        link = ControlLink(gateway, channel, gateway_id, os.environ.get(settings.gateway_key_env))
+        background = [
+            asyncio.create_task(link.run()),
+            asyncio.create_task(gateway.keep_sweeping()),
+        ]
+        log.info("listening on %s", ports.join_address(*listener.getsockname()[:2]))
+        try:
+            await server.serve([listener])
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+    log.info("stopped")
+
+
+def listen(address: str) -> socket.socket:
+    """Return a socket that listens on `address`.
+
+    Raises:
+        OSError: the address cannot be had. ValueError: it is not one.
+    """
+    host, port = ports.parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def main() -> None:
+    """Entry point of `python -m gateway`."""
+    parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
+    parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        settings, warnings = read(arguments.config, Config)
+        tls = settings.tls
+        credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
+        listener = listen(settings.listen)
+    except SettingsError as error:
+        _give_up(error.problems)
+    except ValueError as error:
+        _give_up([f"listen: {error}"])
+    except OSError as error:
+        _give_up([_why_not(error, settings.listen)])
+    for warning in warnings:
+        log.warning("%s", warning)
+    # uvicorn sends itself the signal that stopped it once more; it must not end us then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    # What exists now lives as long as the process; the collector need not look again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(settings, listener, credentials))
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _why_not(error: OSError, address: str) -> str:
+    if error.filename is not None:
+        return f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"
+    if error.errno is not None and "in use" in (error.strerror or ""):
+        return f"{address} is {ports.describe(address)}; set `listen` to another port, or to port 0"
+    return f"cannot listen on {address}: {(error.strerror or str(error)).lower()}"
+
+
+def _give_up(problems: list[str]) -> NoReturn:
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)  # noqa: T201  # one line a problem, no log form
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The portable way in: the same exchanges behind plain ASGI, for tests and other servers."""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from control.api.errors import GenieHiveError
+from gateway.exchange import Exchange, check_length
+from gateway.gateway import Gateway
+from gateway.paths import INFERENCE
+
+HIGH_WATER_BYTES = 64 << 10
+
+
+class AsgiDoor:
+    """Serves inference itself and hands everything else to `inner`."""
+
+    def __init__(self, gateway: Gateway, inner: ASGIApp) -> None:
+        self._gateway = gateway
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = None
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path: bytes = scope.get("raw_path") or scope["path"].encode()
+            operation = INFERENCE.get(path)
+        if operation is None:
+            await self._inner(scope, receive, send)
+            return
+        answer = _Answer()
+        exchange = Exchange(self._gateway, answer, operation, path)
+        answer.exchange = exchange
+        leaving: asyncio.Task[None] | None = None
+        try:
+            content = await self._content(receive)
+            if content is None:
+                return
+            leaving = asyncio.create_task(_until_left(receive, answer))
+            exchange.run(scope["headers"], content)
+            await answer.carry(send)
+        except GenieHiveError as error:
+            exchange.refuse(error)
+            await answer.carry(send)
+        finally:
+            exchange.cancel()
+            if leaving is not None:
+                leaving.cancel()
+
+    async def _content(self, receive: Receive) -> bytes | None:
+        """Return the body, or None when the client left before it was whole."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            check_length(size, self._gateway)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+
+async def _until_left(receive: Receive, answer: "_Answer") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    answer.left()
+
+
+class _Answer:
+    """A `Downstream` that hands ASGI messages from callbacks to one sending task."""
+
+    def __init__(self) -> None:
+        self.exchange: Exchange
+        self._messages: list[Message] = []
+        self._bytes = 0
+        self._paused = False
+        self._over = False
+        self._news = asyncio.Event()
+
+    async def carry(self, send: Send) -> None:
+        """Send what comes until the answer is over or the client has left."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            messages, self._messages = self._messages, []
+            self._bytes = 0
+            for message in messages:
+                await send(message)
+            if self._paused and self._bytes <= HIGH_WATER_BYTES:
+                self._paused = False
+                self.exchange.resume()
+            if self._over and not self._messages:
+                return
+
+    def left(self) -> None:
+        self.exchange.cancel()
+        self._messages = []
+        self._done()
+
+    # A `Downstream`.
+
+    def respond(self, status: int, head: bytes, content: bytes) -> None:
+        self._start(status, head, [(b"content-length", str(len(content)).encode())])
+        self.end(content)
+
+    def start(self, status: int, head: bytes, content: bytes) -> None:
+        self._start(status, head, [])
+        if content:
+            self.write(content)
+
+    def write(self, content: bytes) -> None:
+        self._add({"type": "http.response.body", "body": content, "more_body": True})
+        self._bytes += len(content)
+        if self._bytes > HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            self.exchange.pause()
+
+    def end(self, content: bytes) -> None:
+        self._add({"type": "http.response.body", "body": content, "more_body": False})
+        self._done()
+
+    def break_off(self, content: bytes) -> None:
+        # ASGI cannot close a connection after a whole answer; its server keeps it.
+        self.end(content)
+
+    def _start(self, status: int, head: bytes, more: list[tuple[bytes, bytes]]) -> None:
+        lines = (line.partition(b": ") for line in head.split(b"\r\n") if line)
+        headers = [(name, value) for name, _, value in lines]
+        self._add({"type": "http.response.start", "status": status, "headers": headers + more})
+
+    def _add(self, message: Message) -> None:
+        self._messages.append(message)
+        self._news.set()
+
+    def _done(self) -> None:
+        self._over = True
+        self._news.set()

@@ -1,0 +1,50 @@
+"""What an operator may set about a gateway."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from control.api.settings import Profiled, Section
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
+
+
+class Tls(Section):
+    """Files for the channel to control; all optional."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class Timeouts(Section):
+    """How long an engine may take; `idle` bounds the gap between two chunks, not the answer."""
+
+    connect: Seconds = 5.0
+    first_byte: Seconds = 300.0
+    idle: Seconds = 120.0
+    keep_alive: Seconds = 75.0
+
+
+class Limits(Section):
+    """What one request or answer may weigh, in bytes."""
+
+    request_body: Bytes = 10 << 20
+    json_answer: Bytes = 64 << 20
+
+
+class Config(Profiled):
+    """The whole file."""
+
+    listen: str = "127.0.0.1:8800"
+    control: str = "127.0.0.1:8801"
+    gateway_id: str = ""
+    gateway_key_env: str = "GENIEHIVE_GATEWAY_KEY"
+    tls: Tls | None = None
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    reasoning: Literal["strip", "pass"] = "strip"
+    door: Literal["protocol", "asgi"] = "protocol"
+    drain: Seconds = 10.0

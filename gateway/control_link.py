@@ -1,0 +1,150 @@
+"""The gateway's side of control: tables come down, load goes both ways. Only here is gRPC."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from geniehive.v1 import routing_service_pb2 as pb
+from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
+
+from control.api import auth
+from control.api.channel import control_errors
+from control.api.errors import GenieHiveError
+from gateway.gateway import Gateway
+from gateway.table import Replica, SnapshotWanted
+
+log = logging.getLogger(__name__)
+
+# Full jitter between these, so that gateways cut off together do not return together.
+RETRY_SECONDS = (0.5, 2.0)
+
+T = TypeVar("T")
+
+
+class _Stream(Protocol):
+    """A bidirectional stream: what of grpc.aio's is used here."""
+
+    async def write(self, request: Any) -> None: ...
+
+    async def read(self) -> Any: ...
+
+    def cancel(self) -> bool: ...
+
+
+class ControlLink:
+    """Keeps a gateway in touch with control, for as long as it runs."""
+
+    def __init__(
+        self, gateway: Gateway, channel: grpc.aio.Channel, gateway_id: str, key: str | None
+    ) -> None:
+        self._gateway = gateway
+        self._id = gateway_id
+        self._metadata = auth.metadata("gateway", key)
+        self._stub: Any = pb_grpc.RoutingServiceStub(channel)
+
+    async def run(self) -> None:
+        """Watch routes and keys, and exchange load, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep("routes", self._watch_routes))
+            group.create_task(self._keep("keys", self._watch_keys))
+            group.create_task(self._keep("load", self._exchange_load))
+
+    async def _keep(self, what: str, life: Callable[[], AsyncIterator[None]]) -> None:
+        """Live one life of a stream after the other; each yields once it is connected."""
+        silent = False
+        while True:
+            try:
+                with control_errors():
+                    async for _ in life():
+                        if silent or (what == "routes" and not self._gateway.control_connected):
+                            log.info("control: %s stream connected", what)
+                        silent = False
+                        if what == "routes":
+                            self._gateway.control_connected = True
+                problem = "stream ended"
+            except GenieHiveError as error:
+                problem = str(error)
+            except SnapshotWanted as error:
+                problem = f"snapshot refused: {error}"
+            if what == "routes":
+                self._gateway.control_connected = False
+            if not silent:
+                log.warning("control: %s: %s; serving from what is known", what, problem)
+            silent = True
+            low, high = RETRY_SECONDS
+            await asyncio.sleep(low + (high - low) * self._gateway.random())
+
+    async def _watch_routes(self) -> AsyncIterator[None]:
+        gateway = self._gateway
+        stream = self._stub.WatchRoutes(metadata=self._metadata)
+        table = gateway.route_table
+        wrap = pb.WatchRoutesRequest
+        async for _ in self._watch(
+            stream, wrap, table, lambda: gateway.routes.replace(gateway.route_table)
+        ):
+            yield
+
+    async def _watch_keys(self) -> AsyncIterator[None]:
+        gateway = self._gateway
+        stream = self._stub.WatchKeys(metadata=self._metadata)
+        table = gateway.key_table
+        wrap = pb.WatchKeysRequest
+        async for _ in self._watch(
+            stream, wrap, table, lambda: gateway.keys.replace(table.carried | table.current)
+        ):
+            yield
+
+    async def _watch(
+        self,
+        stream: _Stream,
+        wrap: Callable[..., Any],
+        table: Replica[T],
+        changed: Callable[[], None],
+    ) -> AsyncIterator[None]:
+        """Apply what comes, answer each update; raises what ends the stream."""
+        try:
+            await stream.write(wrap(watch=pb.Watch(gateway_id=self._id, held=table.identity)))
+            asked_for_snapshot = False
+            while (response := await stream.read()) is not grpc.aio.EOF:
+                try:
+                    unusable = table.apply(response.update)
+                except SnapshotWanted as gap:
+                    if asked_for_snapshot:
+                        raise
+                    log.info("control: %s; asking for a snapshot", gap)
+                    asked_for_snapshot = True
+                    answer = pb.Watch(gateway_id=self._id, snapshot_wanted=True)
+                else:
+                    asked_for_snapshot = False
+                    changed()
+                    for name, reason in unusable.items():
+                        log.warning("control: %s cannot be used: %s", name, reason)
+                    answer = pb.Watch(gateway_id=self._id, held=table.identity, unusable=unusable)
+                    yield
+                await stream.write(wrap(watch=answer))
+        finally:
+            stream.cancel()
+
+    async def _exchange_load(self) -> AsyncIterator[None]:
+        gateway = self._gateway
+        stream: _Stream = self._stub.ExchangeLoad(metadata=self._metadata)
+        try:
+            while True:
+                loads = [
+                    pb.ServiceLoad(service_id=service_id, in_flight=count)
+                    for service_id, count in gateway.loads().items()
+                ]
+                await stream.write(pb.ExchangeLoadRequest(gateway_id=self._id, loads=loads))
+                response = await stream.read()
+                if response is grpc.aio.EOF:
+                    return
+                gateway.routes.set_elsewhere(
+                    {one.service_id: one.in_flight + one.queue_depth for one in response.loads}
+                )
+                yield
+                await asyncio.sleep(response.interval.ToTimedelta().total_seconds())
+        finally:
+            stream.cancel()
+            gateway.routes.set_elsewhere({})  # nobody tells any more

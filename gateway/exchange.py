@@ -1,0 +1,370 @@
+"""The life of one inference request, between a client and the engines that may serve it.
+
+Sans-I/O: a door hands the request in and takes the answer, an upstream carries
+it; neither waits here. Everything that is local happens in the caller's turn.
+"""
+
+import logging
+import re
+from typing import Protocol
+
+import msgspec
+
+from control.api.errors import (
+    AllBusy,
+    BodyTooLarge,
+    GenieHiveError,
+    UnsupportedMediaType,
+    UpstreamAuthFailed,
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from gateway import body, errors, keys
+from gateway.balance import least_loaded
+from gateway.gateway import Gateway
+from gateway.reasoning import Usage, may_hide, usage_in, without_reasoning
+from gateway.routes import Choice, Operation, load
+from gateway.sse import Scanner
+from gateway.upstream import Call, Unreachable
+
+log = logging.getLogger(__name__)
+
+# What an engine says of the request itself; the client must see it.
+ANSWERS = frozenset({400, 404, 413, 422})
+# The engine did not begin: asking another one repeats nothing.
+REFUSALS = frozenset({429, 503})
+MAX_ERROR_BYTES = 64 << 10
+
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_RETRY_AFTER = re.compile(rb"\d{1,5}")
+_STREAM_HEAD = (
+    b"content-type: text/event-stream; charset=utf-8\r\n"
+    b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
+)
+_JSON_HEAD = b"content-type: application/json\r\n"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Downstream(Protocol):
+    """The client's side. `head`: header lines without those that frame the body."""
+
+    def respond(self, status: int, head: bytes, content: bytes) -> None:
+        """Send a whole answer."""
+
+    def start(self, status: int, head: bytes, content: bytes) -> None:
+        """Begin an answer of unknown length."""
+
+    def write(self, content: bytes) -> None:
+        """Go on with it."""
+
+    def end(self, content: bytes) -> None:
+        """End it with `content`, possibly nothing."""
+
+    def break_off(self, content: bytes) -> None:
+        """End it with `content`, and the connection with it: it is not what it should be."""
+
+
+class Exchange:
+    """One request and its answer.
+
+    The door calls `run` once, then `pause` and `resume` as the client reads, and
+    `cancel` if the client leaves. The downstream is called in order, and never
+    after `respond`, `end`, `break_off` or `cancel`.
+    """
+
+    __slots__ = (
+        "_accept",
+        "_answer",
+        "_attempts",
+        "_began",
+        "_body",
+        "_call",
+        "_choice",
+        "_client_id",
+        "_downstream",
+        "_gateway",
+        "_operation",
+        "_over",
+        "_path",
+        "_request_id",
+        "_retry_after",
+        "_route",
+        "_scanner",
+        "_sent",
+        "_size",
+        "_started",
+        "_status",
+        "_tried",
+        "deadline",
+        "principal",
+        "usage",
+    )
+
+    def __init__(
+        self, gateway: Gateway, downstream: Downstream, operation: Operation, path: bytes
+    ) -> None:
+        self._gateway = gateway
+        self._downstream = downstream
+        self._operation = operation
+        self._path = path
+        self._request_id = gateway.next_request_id()
+        self._client_id: bytes | None = None
+        self._attempts = 0
+        self._tried: list[Choice] = []
+        self._choice: Choice | None = None
+        self._call: Call | None = None
+        self._scanner: Scanner | None = None
+        self._answer: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._started = False
+        self._over = False
+        self._retry_after: int | None = None
+        self.deadline = float("inf")  # seconds of the gateway's clock
+        self.principal = keys.ANONYMOUS
+        self.usage: Usage | None = None
+
+    # What the door calls.
+
+    def run(self, headers: Headers, content: bytes) -> None:
+        """Serve the request; the whole of it is here."""
+        gateway = self._gateway
+        gateway.active.add(self)
+        self._began = self._sent = gateway.clock()
+        try:
+            self._admit(headers)
+            self._body = body.parse(content)
+            self._route = gateway.routes.resolve(self._operation, self._body.model)
+            self._attempt(self._pick())
+        except GenieHiveError as error:
+            self.refuse(error)
+        except Exception:
+            # The edge of the gateway: a bug of ours must not look like the client's.
+            log.exception("%s: bug", self._request_id.decode())
+            self.refuse(GenieHiveError("the gateway has a bug; the log has more"))
+
+    def refuse(self, error: GenieHiveError) -> None:
+        """Answer with `error`, however far the answer is."""
+        if self._over:
+            return
+        self._release()
+        downstream = self._finish()
+        if self._started:
+            downstream.break_off(errors.event(error))
+        else:
+            head = errors.head(error) + self._head()
+            downstream.respond(error.http, head, errors.body(error))
+
+    def cancel(self) -> None:
+        """Drop everything: the client has left."""
+        if not self._over:
+            self._release()
+            self._finish()
+
+    def pause(self) -> None:
+        """Stop reading from the engine until `resume`: the client reads too slowly."""
+        if self._call is not None:
+            self._call.pause()
+
+    def resume(self) -> None:
+        if self._call is not None:
+            self._call.resume()
+
+    def expire(self) -> None:
+        """Give up on the engine: `deadline` is over."""
+        choice = self._choice
+        if choice is not None:
+            config = self._gateway.config.timeouts
+            waited, what = (
+                (config.idle, "idle") if self._status else (config.first_byte, "first_byte")
+            )
+            name = choice.upstream.service_id
+            self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
+
+    # Admission and choice.
+
+    def _admit(self, headers: Headers) -> None:
+        self.principal = self._gateway.keys.principal(keys.presented(headers))
+        content_type = b""
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"x-request-id":
+                self._client_id = value if _CLIENT_ID.fullmatch(value) else None
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
+        if content_type != b"application/json" and not _is_json(content_type):
+            raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
+
+    def _pick(self) -> Choice:
+        route = self._route
+        if not self._tried:
+            return least_loaded(route.equals, load, self._gateway.random())
+        return next(one for one in route.choices if one not in self._tried)
+
+    def _attempt(self, choice: Choice) -> None:
+        upstream = choice.upstream
+        self._attempts += 1
+        self._tried.append(choice)
+        self._choice = choice
+        self._status = 0
+        upstream.in_flight += 1
+        gateway = self._gateway
+        self._sent = gateway.clock()
+        self.deadline = self._sent + gateway.config.timeouts.first_byte
+        self._call = upstream.call(
+            self,
+            self._path,
+            b"application/json, text/event-stream",
+            self._request_id,
+            self._body.with_model(choice.asset),
+        )
+
+    def _elsewhere_or(self, error: GenieHiveError) -> None:
+        """Ask the next candidate; when all were asked, answer with `error`."""
+        self._release()
+        if len(self._tried) < len(self._route.choices):
+            self._attempt(self._pick())
+        else:
+            self.refuse(error)
+
+    # What the upstream calls.
+
+    def upstream_head(self, status: int, headers: Headers) -> None:
+        self._status = status
+        found = dict(headers)
+        content_type = found.get(b"content-type", b"").lower()
+        assert self._choice is not None
+        service = self._choice.upstream.service_id
+        if found.get(b"content-encoding", b"identity").lower() != b"identity":
+            self.refuse(UpstreamBadResponse(f"{service} sent an encoding that was not asked for"))
+        elif 200 <= status < 300:
+            if content_type.startswith(b"text/event-stream"):
+                self._start_stream(status)
+            elif not content_type.startswith(b"application/json"):
+                shown = content_type[:60].decode("ascii", "replace") or "nothing"
+                self.refuse(UpstreamBadResponse(f"{service} sent {shown} instead of JSON"))
+        elif status in ANSWERS:
+            pass  # collected, and passed on
+        elif status in REFUSALS:
+            after = found.get(b"retry-after", b"")
+            retry_after = int(after) if _RETRY_AFTER.fullmatch(after) else None
+            self._elsewhere_or(
+                AllBusy(f"{service} is busy", retry_after=retry_after)
+                if status == 429
+                else UpstreamError(f"{service} cannot serve now (503)", retry_after=retry_after)
+            )
+        elif status in (401, 403):
+            self.refuse(UpstreamAuthFailed(f"{service} refused our credential ({status})"))
+        elif 300 <= status < 400:
+            self.refuse(UpstreamBadResponse(f"{service} redirects ({status}); not followed"))
+        else:
+            self.refuse(UpstreamError(f"{service} failed ({status})"))
+
+    def upstream_data(self, data: bytes, *, done: bool) -> None:
+        if self._scanner is not None:
+            self._relay(self._scanner, data, done)
+            return
+        self._size += len(data)
+        self._answer.append(data)
+        limits = self._gateway.config.limits
+        if self._size > (MAX_ERROR_BYTES if self._status in ANSWERS else limits.json_answer):
+            self.refuse(UpstreamBadResponse("the answer is larger than this gateway accepts"))
+        elif done:
+            self._complete(b"".join(self._answer))
+        else:
+            self.deadline = self._gateway.clock() + self._gateway.config.timeouts.idle
+
+    def upstream_failed(self, error: GenieHiveError) -> None:
+        if isinstance(error, Unreachable):
+            self._elsewhere_or(error)
+        else:
+            self.refuse(error)
+
+    # Answers.
+
+    def _start_stream(self, status: int) -> None:
+        self._scanner = Scanner(strip=self._gateway.strip)
+        self._started = True
+        self._downstream.start(status, _STREAM_HEAD + self._head(), b"")
+
+    def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
+        try:
+            passed = scanner.feed(data)
+            if done:
+                passed += scanner.finish()
+        except UpstreamBadResponse as error:
+            self.refuse(error)
+            return
+        if not done:
+            self.deadline = self._gateway.clock() + self._gateway.config.timeouts.idle
+            if passed:
+                self._downstream.write(passed)
+            return
+        self.usage = scanner.usage
+        self._release()
+        self._finish().end(passed)
+
+    def _complete(self, content: bytes) -> None:
+        """Answer with `content`, the whole of what the engine said."""
+        try:
+            self.usage = usage_in(content)
+            if self._gateway.strip and may_hide(content):
+                content = without_reasoning(content) or content
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.refuse(UpstreamBadResponse("the engine's answer is not valid JSON"))
+            return
+        self._release()
+        self._finish().respond(self._status, _JSON_HEAD + self._head(), content)
+
+    def _head(self) -> bytes:
+        """Return the header lines that tell how the request was served."""
+        told = b"x-request-id: %b\r\n" % self._request_id
+        if self._client_id is not None:
+            told += b"x-client-request-id: %b\r\n" % self._client_id
+        if not self._tried:
+            return told
+        overhead = (self._sent - self._began) * 1_000
+        return b"%b%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n" % (
+            told,
+            self._tried[-1].head,
+            self._attempts,
+            overhead,
+        )
+
+    def _release(self) -> None:
+        """Give back what the attempt holds; harmless when it holds nothing."""
+        choice, self._choice = self._choice, None
+        call, self._call = self._call, None
+        if choice is not None:
+            choice.upstream.in_flight -= 1
+        if call is not None:
+            call.cancel()
+
+    def _finish(self) -> Downstream:
+        """End the exchange; return the downstream for the last word."""
+        self._over = True
+        self.deadline = float("inf")
+        self._gateway.active.discard(self)
+        downstream = self._downstream
+        del self._downstream  # it refers back to us: without this only the collector frees both
+        return downstream
+
+
+def check_length(length: int, gateway: Gateway) -> None:
+    """Refuse a body of `length` bytes that is too large.
+
+    Raises:
+        BodyTooLarge: it is larger than `limits.request_body`.
+    """
+    limit = gateway.config.limits.request_body
+    if length > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+
+
+def _is_json(content_type: bytes) -> bool:
+    kind, _, parameters = content_type.lower().partition(b";")
+    charset = parameters.partition(b"charset=")[2].split(b";")[0].strip(b' "')
+    return kind.strip() == b"application/json" and charset in (b"", b"utf-8", b"utf8")

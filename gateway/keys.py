@@ -1,0 +1,124 @@
+"""Who a client is, by the key it presents."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from geniehive.v1 import routing_service_pb2 as pb
+
+from control.api.errors import AuthUnavailable, ConflictingCredentials, InvalidApiKey
+from gateway.table import Unusable
+
+ANONYMOUS = "anonymous"
+MAX_VERIFIED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A client key, as its hash."""
+
+    principal: str
+    key_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How keys are checked."""
+
+    required: bool
+    hash_secret: bytes
+
+
+def read_resource(resource: pb.Resource) -> Key | Settings:
+    """Return what a resource of the key table says.
+
+    Raises:
+        Unusable: it is not one of the key table, or says nothing.
+    """
+    match resource.WhichOneof("body"):
+        case "key":
+            if len(resource.key.key_hash) != 32 or not resource.key.principal_id:
+                raise Unusable("a key needs a principal and a hash of 32 bytes")
+            return Key(resource.key.principal_id, resource.key.key_hash)
+        case "settings":
+            if resource.settings.required and len(resource.settings.hash_secret) < 32:
+                raise Unusable("the hash secret is shorter than 32 bytes")
+            return Settings(resource.settings.required, resource.settings.hash_secret)
+        case other:
+            raise Unusable(f"{other or 'an unknown kind'} has no place in the key table")
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """The keys that are good now. Until control told, nobody can be judged."""
+
+    settings: Settings | None = None
+    _by_hash: dict[bytes, str] = field(default_factory=dict)
+    # By the full digest: a shortened one would let two keys meet.
+    _verified: dict[bytes, str] = field(default_factory=dict)
+
+    def replace(self, resources: Mapping[str, Key | Settings]) -> None:
+        """Judge by `resources` from now on."""
+        self._by_hash = {
+            one.key_hash: one.principal for one in resources.values() if isinstance(one, Key)
+        }
+        self.settings = next(
+            (one for one in resources.values() if isinstance(one, Settings)), self.settings
+        )
+        self._verified = {}
+
+    def principal(self, key: bytes | None) -> str:
+        """Return whom `key` belongs to.
+
+        Raises:
+            InvalidApiKey: a key is required, and this is none of them.
+            AuthUnavailable: control has not told yet which keys are good.
+        """
+        settings = self.settings
+        if settings is None:
+            raise AuthUnavailable("the gateway has not learned from control yet who may enter")
+        if not settings.required:
+            return ANONYMOUS
+        if not key:
+            raise InvalidApiKey("an API key is required: Authorization: Bearer KEY, or X-Api-Key")
+        digest = hashlib.sha256(key).digest()
+        found = self._verified.get(digest)
+        if found is not None:
+            return found
+        found = self._by_hash.get(hmac.digest(settings.hash_secret, key, "sha256"))
+        if found is None:
+            raise InvalidApiKey(f"key {shown(key)} is not known here")
+        if len(self._verified) >= MAX_VERIFIED:
+            self._verified.clear()
+        self._verified[digest] = found
+        return found
+
+
+def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the key in the headers that may carry one, or None. Names are lower case.
+
+    Raises:
+        ConflictingCredentials: two headers carry different keys.
+    """
+    found = None
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, key = value.partition(b" ")
+            key = key.strip() if scheme.lower() == b"bearer" else b""
+        elif name == b"x-api-key":
+            key = value
+        else:
+            continue
+        if found and key and key != found:
+            raise ConflictingCredentials("the request carries two different keys; send one")
+        found = key or found
+    return found
+
+
+def shown(key: bytes) -> str:
+    """Return enough of `key` to recognise it, and not enough to use it."""
+    if len(key) < 16:
+        return "given"
+    start = "".join(chr(byte) if 0x21 <= byte < 0x7F else "?" for byte in key[:7])
+    return f"{start}..."

@@ -1,0 +1,122 @@
+"""A stream of server-sent events, cut at event boundaries and changed only where it must be."""
+
+import re
+
+import msgspec
+
+from control.api.errors import UpstreamBadResponse
+from gateway.reasoning import Usage, may_hide, usage_in, without_reasoning
+
+MAX_EVENT_BYTES = 1 << 20
+
+# WHATWG HTML, 9.2.5: lines end with CR, LF or CRLF and with nothing else, so
+# never use `splitlines` here (it also cuts at U+2028). An empty line ends an
+# event. Atomic, or CRLF would match as two ends.
+_BOUNDARY = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
+_LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|$)")
+_NO_USAGE = b'"usage":null'
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Scanner:
+    """Passes a stream on in whole events, without hidden reasoning.
+
+    Events without a needle pass unparsed and unchanged, byte for byte. The part
+    of an event that has not ended yet is held back. `usage` is the last that
+    the engine told.
+    """
+
+    __slots__ = ("_held", "_scanned", "_strip", "usage")
+
+    def __init__(self, *, strip: bool = True) -> None:
+        self._held = b""
+        self._scanned = 0  # no boundary starts before this place in `_held`
+        self._strip = strip
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may be sent now, possibly nothing.
+
+        Raises:
+            UpstreamBadResponse: one event is larger than `MAX_EVENT_BYTES`.
+        """
+        if self._held:
+            data = self._held + data
+        end = self._end_of_events(data)
+        self._held = data[end:]
+        self._scanned = max(len(self._held) - 3, 0)  # a boundary is at most 4 bytes
+        if len(self._held) > MAX_EVENT_BYTES:
+            self._held = b""
+            raise UpstreamBadResponse(f"one event is larger than {MAX_EVENT_BYTES} bytes")
+        return self._pass(data if end == len(data) else data[:end]) if end else b""
+
+    def finish(self) -> bytes:
+        """Return what was held back, judged as if it were a whole event."""
+        held, self._held = self._held, b""
+        return self._pass(held)
+
+    def _end_of_events(self, data: bytes) -> int:
+        if b"\r" not in data:
+            return data.rfind(b"\n\n", self._scanned) + 2 if b"\n\n" in data else 0
+        end = 0
+        for boundary in _BOUNDARY.finditer(data, self._scanned):
+            end = boundary.end()
+        return end
+
+    def _pass(self, events: bytes) -> bytes:
+        hidden = self._strip and may_hide(events)
+        if not (hidden or b"usage" in events):
+            return events
+        # Engines that count tokens at the end say `null` in every event before.
+        if not hidden and events.count(b"usage") == events.count(_NO_USAGE):
+            return events
+        return b"".join(map(self._judge, split(events)))
+
+    def _judge(self, event: bytes) -> bytes:
+        """Return `event` as the client may see it."""
+        hidden = self._strip and may_hide(event)
+        if not hidden and b"usage" not in event:
+            return event
+        text = data_of(event)
+        try:
+            self.usage = usage_in(text) or self.usage
+            changed = without_reasoning(text) if hidden else None
+        except _UNREADABLE:
+            # No client can read it either; what looks like reasoning is not shown.
+            return b"" if self._strip and b"reasoning" in event else event
+        return event if changed is None else with_data(event, changed)
+
+
+def split(events: bytes) -> list[bytes]:
+    """Return the events in `events`, boundaries included; joined they are `events` again."""
+    parts = []
+    start = 0
+    for boundary in _BOUNDARY.finditer(events):
+        parts.append(events[start : boundary.end()])
+        start = boundary.end()
+    if start < len(events):
+        parts.append(events[start:])
+    return parts
+
+
+def data_of(event: bytes) -> bytes:
+    """Return the data of `event`: its `data` lines, joined by LF."""
+    lines = (line[1] for line in _LINE.finditer(event))
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if _is_data(line))
+
+
+def with_data(event: bytes, data: bytes) -> bytes:
+    """Return `event` with `data`, one line, in place of its own; other lines stay as they are."""
+    out = []
+    written = False
+    for line in _LINE.finditer(event):
+        if not _is_data(line[1]):
+            out.append(line[0])
+        elif not written:
+            out.append(b"data: " + data + line[2])
+            written = True
+    return b"".join(out)
+
+
+def _is_data(line: bytes) -> bool:
+    return line.startswith(b"data:") or line == b"data"

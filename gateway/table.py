@@ -1,0 +1,95 @@
+"""What this gateway holds of one of control's tables: applied whole, or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from geniehive.v1 import routing_service_pb2 as pb
+
+T = TypeVar("T")
+
+
+class SnapshotWanted(Exception):
+    """The update does not fit to what is held; only a snapshot helps."""
+
+
+class Unusable(ValueError):
+    """One resource cannot be used; its last good version stays."""
+
+
+@dataclass(slots=True)
+class Replica(Generic[T]):
+    """The resources of one table, as `read` makes them, by name.
+
+    `current` holds those of control's present life, `carried` those of an
+    earlier one that are not known to be gone: until control says `settled`,
+    absence removes nothing.
+    """
+
+    read: Callable[[pb.Resource], T]
+    identity: pb.TableIdentity | None = None
+    settled: bool = False
+    current: dict[str, T] = field(default_factory=dict)
+    carried: dict[str, T] = field(default_factory=dict)
+    _hashes: dict[str, int] = field(default_factory=dict)
+    _table_hash: int = 0
+
+    def apply(self, update: pb.TableUpdate) -> dict[str, str]:
+        """Apply `update` and return the names that cannot be used, with the reason.
+
+        Raises:
+            SnapshotWanted: a gap, a wrong hash, or a version from the past; what
+                is held is unchanged.
+        """
+        self._check_order(update)
+        changes = dict.fromkeys(update.tombstones, 0)
+        changes.update((resource.name, resource.hash) for resource in update.upserts)
+        hashes = {} if update.snapshot else self._hashes
+        table_hash = 0 if update.snapshot else self._table_hash
+        for name, changed in changes.items():
+            table_hash ^= hashes.get(name, 0) ^ changed
+        if table_hash != update.table_hash:
+            raise SnapshotWanted("the table hash is wrong")
+
+        if update.snapshot:
+            self.carried |= self.current
+            self.current = {}
+        unusable = self._upsert(update)
+        for name in update.tombstones:
+            self.current.pop(name, None)
+            self.carried.pop(name, None)
+            changes.pop(name)
+            hashes.pop(name, None)
+        hashes.update(changes)
+        self._hashes, self._table_hash = hashes, table_hash
+        self.identity = update.identity
+        self.settled = update.settled
+        if update.settled:
+            self.carried = {}
+        return unusable
+
+    def _check_order(self, update: pb.TableUpdate) -> None:
+        held = self.identity
+        same_life = held is not None and _life(held) == _life(update.identity)
+        if update.snapshot:
+            if same_life and held is not None and update.identity.version < held.version:
+                raise SnapshotWanted("the snapshot is older than what is held")
+        elif not same_life or held is None or update.base_version != held.version:
+            raise SnapshotWanted("the delta builds on a version that is not held")
+        if not set(update.tombstones).isdisjoint(one.name for one in update.upserts):
+            raise SnapshotWanted("a resource is both there and gone")
+
+    def _upsert(self, update: pb.TableUpdate) -> dict[str, str]:
+        unusable = {}
+        for resource in update.upserts:
+            try:
+                self.current[resource.name] = self.read(resource)
+            except Unusable as error:
+                unusable[resource.name] = str(error)
+                if resource.name not in self.current and resource.name in self.carried:
+                    self.current[resource.name] = self.carried[resource.name]
+        return unusable
+
+
+def _life(identity: pb.TableIdentity) -> tuple[str, str]:
+    return identity.store_id, identity.incarnation
