@@ -18,9 +18,9 @@ import yaml
 from cli import cluster, demo, running
 from cli.children import LISTENING, Child, Command
 from cli.output import Output
-from cli.plan import LOOPBACK, Plan, reachable
+from cli.plan import LOOPBACK, Plan, reachable, service_name
 from cli.screen import Screen, chat_models, next_steps
-from cli.text import gigabytes
+from cli.text import gigabytes, plural
 from control.api.channel import sync_channel
 from node.engines import detect, http, llamacpp
 from node.engines.sight import Sight, document, field
@@ -48,31 +48,35 @@ class Hive:
             ExceptionGroup: of a `Failure`, when a child cannot run.
         """
         async with http.new_client() as client, asyncio.TaskGroup() as group:
-            looking = group.create_task(self._found_engines(client))
+            looking = group.create_task(self._find_engines(client))
             self._control = await self._start_control(group)
-            servers = self._plan.engines
-            needs_demo = not await looking
-            if needs_demo:
+            found = await looking
+            for text in found:
+                self._screen.step("engines", text)
+            servers = {service_name(url): url for url in self._plan.engines}
+            if not found:
+                ports = " ".join(map(str, detect.USUAL_PORTS))
+                self._screen.step("engines", f"none on {ports}: starting the demo model")
                 # The node must know the address before the server can tell it.
                 port = _free_port()
-                servers = (f"http://{LOOPBACK}:{port}",)
+                servers = {"demo": f"http://{LOOPBACK}:{port}"}
             node = group.create_task(self._start_node(group, servers))
             gateway = group.create_task(self._start_gateway(group))
-            if needs_demo:
+            if not found:
                 await self._start_demo(group, client, port)
             await node
             base_url = f"http://{await gateway}"
             note = running.ourselves(control=self._control, gateway=base_url)
             running.write(self._plan.state, note)
             models = await self._first_models(client, base_url)
-            self._announce(base_url, models, is_demo=needs_demo)
+            self._announce(base_url, models, is_demo=not found)
 
     async def say_goodbye(self) -> None:
         """Say what a stop interrupts."""
         in_flight = 0
         with contextlib.suppress(grpc.RpcError):
             in_flight = (await asyncio.to_thread(self._cluster)).health.in_flight
-        busy = f", {in_flight} requests in flight" if in_flight else ""
+        busy = f", {plural(in_flight, 'request')} in flight" if in_flight else ""
         self._screen.say(f"stopping{busy} (again to cut)")
 
     async def stop(self) -> None:
@@ -86,21 +90,13 @@ class Hive:
         for child in self._children.values():
             child.kill()
 
-    async def _found_engines(self, client: httpx.AsyncClient) -> bool:
-        """Look for model servers and show them; return whether the demo is not needed."""
-        if self._plan.engines:
-            for url in self._plan.engines:
-                sight = await detect.look(client, url, None)
-                self._screen.step("engines", f"{url}: {_engine_text(sight)}")
-            return True
+    async def _find_engines(self, client: httpx.AsyncClient) -> list[str]:
+        """Return one line about each model server given, or else found."""
+        if given := self._plan.engines:
+            sights = [await detect.look(client, url, None) for url in given]
+            return [f"{url}: {_told(sight)}" for url, sight in zip(given, sights, strict=True)]
         found = await detect.detect(client, detect.USUAL_PORTS)
-        for one in found:
-            text = f"{one.sight.engine} {LOOPBACK}:{one.port}: {_engine_text(one.sight)}"
-            self._screen.step("engines", text)
-        if not found:
-            ports = " ".join(map(str, detect.USUAL_PORTS))
-            self._screen.step("engines", f"none on {ports}: starting the demo model")
-        return bool(found)
+        return [f"{one.sight.engine} {LOOPBACK}:{one.port}: {_told(one.sight)}" for one in found]
 
     async def _start_control(self, group: asyncio.TaskGroup) -> str:
         began = time.monotonic()
@@ -114,7 +110,7 @@ class Hive:
         self._screen.step("control", f"ready    {address}", time.monotonic() - began)
         return reachable(address)
 
-    async def _start_node(self, group: asyncio.TaskGroup, servers: tuple[str, ...]) -> None:
+    async def _start_node(self, group: asyncio.TaskGroup, servers: Mapping[str, str]) -> None:
         began = time.monotonic()
         path = self._write("node", self._plan.node_file(self._control, servers))
         keys = {"GENIEHIVE_NODE_KEY": self._plan.node_key}
@@ -220,13 +216,13 @@ class Hive:
         self._output.say(next_steps(base_url, models, keyed=keyed, demo=is_demo))
 
 
-def _engine_text(sight: Sight) -> str:
+def _told(sight: Sight) -> str:
     if sight.models is None:
         return sight.detail or sight.health
     if not sight.models:
         return "no models yet; they are found when they come"
     loaded = sum(model.loaded for model in sight.models)
-    return f"{len(sight.models)} models, {loaded} loaded"
+    return f"{plural(len(sight.models), 'model')}, {loaded} loaded"
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """What `geniehive up` starts, decided before anything is started."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,9 +65,9 @@ class Plan:
             settings["storage"] = {"sqlite_path": str(self.state / "geniehive.sqlite3")}
         return {**settings, "listen": listen}
 
-    def node_file(self, control: str, servers: tuple[str, ...]) -> dict[str, object]:
-        """Return the settings of the node. servers: registered in any case, by their URL."""
-        services = [{"service_id": service_name(url), "endpoint": url} for url in servers]
+    def node_file(self, control: str, servers: Mapping[str, str]) -> dict[str, object]:
+        """Return the settings of the node. servers: URLs to register in any case, by name."""
+        services = [{"service_id": name, "endpoint": url} for name, url in servers.items()]
         ports = [] if self.engines else list(USUAL_PORTS)
         return {"control": control, "services": services, "detect_ports": ports}
 

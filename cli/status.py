@@ -9,7 +9,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from cli.cluster import Cluster
 from cli.output import clean
-from cli.text import Table, age, gigabytes
+from cli.text import Table, age, gigabytes, plural
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT"})
 LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
@@ -58,8 +58,8 @@ def summary(cluster: Cluster) -> str:
     routes_age = age(health.route_age.ToTimedelta().total_seconds())
     return " | ".join(
         [
-            f"{health.online_host_count} of {health.host_count} hosts up",
-            f"{health.asset_count} models, {health.loaded_asset_count} loaded",
+            f"{health.online_host_count} of {plural(health.host_count, 'host')} up",
+            f"{plural(health.asset_count, 'model')}, {health.loaded_asset_count} loaded",
             f"{health.in_flight} in flight, {waiting} waiting",
             f"routes v{health.route_version}, {routes_age} old",
         ]

@@ -23,6 +23,11 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
+def plural(number: int, noun: str) -> str:
+    """Return `1 model`, `2 models`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class Table:
     """Columns of text with two spaces between them.
 
