@@ -1,0 +1,82 @@
+"""The commands of the README work as they are written; only addresses are put in."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from control.api.settings import load
+from tests.integration.cluster import Cluster, running_cluster
+from tests.integration.conftest import ROOT
+from tests.processes import Service, stop_all
+
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+GATEWAY = "http://127.0.0.1:8800"
+# These run until they are stopped; other tests start them.
+SERVICES = re.compile(
+    r"^(?:[A-Z_]+=\S+ )?(?:make run|make test|geniehive (?:control|node|gateway)\b)"
+)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCKS if found == language]
+
+
+def commands() -> list[str]:
+    """Return every command of a shell block that ends by itself."""
+    joined = "".join(blocks("sh")).replace("\\\n", "")
+    return [line for line in joined.splitlines() if not SERVICES.match(line)]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that serves the model of the README, by a fake engine."""
+    folder = tmp_path_factory.mktemp("cluster")
+    engine = Service(["tests.fakes.engine", "--model", "smollm2-135m"], folder / "engine.log")
+    try:
+        services = [{"service_id": "demo", "endpoint": f"http://127.0.0.1:{engine.port()}"}]
+        with running_cluster(folder, services) as running:
+            running.wait_for_model("smollm2-135m")
+            yield running
+    finally:
+        stop_all([engine])
+
+
+def ran(command: list[str], cluster: Cluster) -> str:
+    binaries = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "GENIEHIVE_CONTROL": cluster.control_address,
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", commands())
+def test_shell_commands_run(command, cluster):
+    said = ran(["sh", "-c", command.replace(GATEWAY, cluster.url)], cluster)
+    assert "error" not in said
+    assert said
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_code_runs(code, cluster):
+    assert "word" in ran([sys.executable, "-c", code.replace(GATEWAY, cluster.url)], cluster)
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_settings_load(text, tmp_path):
+    """The first line names the file, and so the service."""
+    name = re.match(r"# (\w+)\.yaml", text)
+    assert name
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+
+    load(file, import_module(f"{name[1]}.config").Config, strict=True)
