@@ -37,7 +37,7 @@ def refusal(endpoint: Endpoint) -> str | None:
         return f"endpoint {error}"
     if port == 0:
         return "endpoint port 0 is no port"
-    if reason := _host_refusal(host, bracketed=endpoint.address.startswith("[")):
+    if reason := _host_refusal(host, bracketed="]:" in endpoint.address):
         return f"endpoint address {endpoint.address!r} {reason}"
     path = endpoint.base_path
     if len(path) > MAX_BASE_PATH or not _BASE_PATH.fullmatch(path) or _climbs(path):

@@ -142,8 +142,11 @@ def _attempt(job: _Job) -> tuple[_Job, object, BaseException | None]:
         return job, None, error
 
 
-def unavailable(error: Exception) -> StorageUnavailable:
+def unavailable(error: BaseException) -> StorageUnavailable:
     """Return the error that callers see for one of the database."""
+    # A failure often ends in a second one, of the rollback, which explains nothing.
+    while isinstance(error.__context__, STORAGE_ERRORS):
+        error = error.__context__
     failure = StorageUnavailable(f"the database does not take changes now: {error}")
     failure.__cause__ = error
     return failure

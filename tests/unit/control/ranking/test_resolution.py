@@ -1,0 +1,36 @@
+import time
+
+from control.ranking.resolution import Found, Mismatch, Unknown, Unserved, resolve
+from control.ranking.scoring import Candidate
+
+BEST = Candidate("h/s", "qwen3:14b", loaded=True)
+TARGETS = {
+    "chat": {"qwen3:14b": (BEST,), "qwen3:8b": (), "llama": (BEST,)},
+    "embeddings": {"minilm": (BEST,)},
+}
+
+
+def test_a_served_name_gives_its_candidates():
+    assert resolve("qwen3:14b", "chat", TARGETS) == Found((BEST,))
+
+
+def test_a_known_name_that_nobody_serves_is_not_unknown():
+    assert resolve("qwen3:8b", "chat", TARGETS) == Unserved()
+
+
+def test_a_name_of_another_operation_is_a_mismatch():
+    assert resolve("minilm", "chat", TARGETS) == Mismatch(["embeddings"])
+
+
+def test_an_unknown_name_comes_with_near_ones_of_the_same_operation():
+    assert resolve("qwen3:14", "chat", TARGETS) == Unknown(["qwen3:14b", "qwen3:8b"])
+    assert resolve("zzz", "chat", TARGETS) == Unknown([])
+    assert resolve("minilm", "transcription", TARGETS) == Mismatch(["embeddings"])
+
+
+def test_near_names_are_found_quickly_among_many():
+    targets = {"chat": {f"model-{n}": (BEST,) for n in range(20_000)}}
+    started = time.perf_counter()
+    resolve("model-1x" * 1_000, "chat", targets)
+
+    assert time.perf_counter() - started < 1.0

@@ -1,0 +1,96 @@
+"""A control in this process, on a port of the kernel's choice, with a clock that a test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from geniehive.v1 import (
+    discovery_service_pb2_grpc,
+    registry_service_pb2_grpc,
+    routing_service_pb2_grpc,
+)
+
+from control.cluster import Cluster
+from control.discovery import DiscoveryServicer
+from control.interceptors import Edge
+from control.keeper import Keeper
+from control.live import Loads
+from control.membership import Membership
+from control.pace import Rhythm
+from control.principals import Doorkeeper
+from control.publisher import Publisher
+from control.registry import RegistryServicer
+from control.routing import RoutingServicer
+from control.server import build
+from control.table.compile import Compiler
+from control.table.keys import static_keys
+from control.table.watch import Hub
+from tests.unit.control.clock import Clock
+
+SECRET = b"s" * 32
+
+
+class NoDisk(Keeper):
+    """Keeps nothing, at once."""
+
+    def note(self, host_ids):
+        pass
+
+    async def kept(self):
+        pass
+
+
+class Control:
+    """All parts of control, and stubs to call it by."""
+
+    def __init__(self, keys, client_keys):
+        self.clock = Clock()
+        self.membership = Membership(Rhythm(interval=1.0), jitter=lambda: 0.0)
+        compiler = Compiler()
+        self.routes = Hub("store", "life", settled=False)
+        self.keys = Hub("store", "life", settled=True)
+        self.keys.publish(static_keys(client_keys, SECRET), settled=True)
+        publisher = Publisher(self.membership, compiler, self.routes)
+        keeper = NoDisk(self.membership, None, self.clock.wall_time)
+        self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
+        self.loads = Loads()
+        self.edge = Edge(Doorkeeper(keys, SECRET))
+        self.server, self.port = build(
+            self.edge,
+            RegistryServicer(self.cluster),
+            DiscoveryServicer(
+                self.cluster,
+                publisher,
+                self.routes,
+                self.loads,
+                self.clock,
+                self.clock.wall_time,
+                "1.2.3",
+            ),
+            RoutingServicer(self.membership, compiler, self.routes, self.keys, self.loads),
+            lambda server: server.add_insecure_port("127.0.0.1:0"),
+        )
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
+        self.registry = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
+        self.discovery = discovery_service_pb2_grpc.DiscoveryServiceStub(self.channel)
+        self.routing = routing_service_pb2_grpc.RoutingServiceStub(self.channel)
+
+
+async def until(fact):
+    """Wait for something that control does by itself."""
+    async with asyncio.timeout(10):
+        while not fact():  # noqa: ASYNC110  # no event tells it
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def serving(keys=None, client_keys=()) -> AsyncIterator[Control]:
+    """Run a control whose callers need `keys`, lists by kind."""
+    control = Control(keys or {}, client_keys)
+    await control.server.start()
+    try:
+        yield control
+    finally:
+        await control.channel.close()
+        await control.server.server.stop(None)

@@ -1,0 +1,193 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.inventory import Operation
+from control.ranking.scoring import Candidate
+from control.table.compile import Compiler, Entry, Presence
+from control.table.diff import apply
+from control.table.resources import Choice, Target
+from tests.unit.control.builders import asset, service
+
+BOTH = (Operation.CHAT, Operation.EMBEDDINGS)
+EMBED = (Operation.EMBEDDINGS,)
+
+
+class Table:
+    """A compiler and the table that its deltas make."""
+
+    def __init__(self):
+        self.compiler = Compiler()
+        self.resources = {}
+
+    def update(self, entries):
+        delta = self.compiler.update(entries, self.resources)
+        apply(self.resources, 0, delta)
+        return delta
+
+    def choices(self, name, operation="chat"):
+        return [
+            (choice.service_id, choice.asset_id)
+            for choice in self.resources[f"target/{operation}/{name}"].body.choices
+        ]
+
+
+def routable(*args, **fields):
+    return Entry(service(*args, **fields), Presence.ROUTABLE)
+
+
+def unroutable(*args, **fields):
+    return Entry(service(*args, **fields), Presence.UNROUTABLE)
+
+
+def undecided(*args, **fields):
+    return Entry(service(*args, **fields), Presence.UNDECIDED)
+
+
+def test_a_service_is_reached_by_its_assets_and_by_its_own_id():
+    table = Table()
+    table.update({"h1/s": routable("h1/s", asset("m"), asset("n", loaded=True))})
+
+    assert set(table.resources) == {
+        "service/h1/s",
+        "target/chat/m",
+        "target/chat/n",
+        "target/chat/h1/s",
+    }
+    assert table.choices("m") == [("h1/s", "m")]
+    assert table.choices("h1/s") == [("h1/s", "n")]  # the loaded one is best
+
+
+def test_candidates_are_ranked_loaded_first():
+    table = Table()
+    table.update(
+        {
+            "h1/a": routable("h1/a", asset("m")),
+            "h1/b": routable("h1/b", asset("m", loaded=True)),
+            "h1/c": routable("h1/c", asset("m", loaded=True)),
+        }
+    )
+
+    assert table.choices("m") == [("h1/b", "m"), ("h1/c", "m"), ("h1/a", "m")]
+    assert table.resources["target/chat/m"].body == Target(
+        "m",
+        Operation.CHAT,
+        (Choice("h1/b", "m", 1.0), Choice("h1/c", "m", 1.0), Choice("h1/a", "m", 0.0)),
+    )
+
+
+def test_operations_are_targets_of_their_own():
+    table = Table()
+    table.update({"h1/s": routable("h1/s", asset("m"), asset("e", EMBED), asset("x", BOTH))})
+
+    assert "target/embeddings/m" not in table.resources
+    assert "target/chat/e" not in table.resources
+    assert table.choices("h1/s", "embeddings") == [("h1/s", "e")]
+    assert table.choices("x") == table.choices("x", "embeddings") == [("h1/s", "x")]
+
+
+def test_an_asset_that_is_named_like_a_service_wins_the_name():
+    table = Table()
+    table.update({"h1/a": routable("h1/a"), "h1/b": routable("h1/b", asset("h1/a"))})
+
+    assert table.choices("h1/a") == [("h1/b", "h1/a")]
+    table.update({"h1/b": None})
+    assert table.choices("h1/a") == [("h1/a", "m")]
+
+
+def test_a_known_name_that_nobody_serves_keeps_an_empty_target():
+    table = Table()
+    table.update({"h1/s": routable()})
+    table.update({"h1/s": unroutable()})
+
+    assert table.choices("m") == []
+    assert table.compiler.targets["chat"]["m"] == ()
+
+
+def test_a_withdrawn_service_takes_its_names_with_it():
+    table = Table()
+    table.update({"h1/s": routable()})
+    delta = table.update({"h1/s": None})
+
+    assert set(delta.tombstones) == {"service/h1/s", "target/chat/m", "target/chat/h1/s"}
+    assert table.resources == {}
+    assert table.compiler.targets["chat"] == {}
+
+
+def test_nothing_is_said_of_a_name_while_its_only_host_is_returning():
+    """Gateways that outlived control's last life still reach it."""
+    table = Table()
+    table.update({"h1/s": undecided()})
+
+    assert set(table.resources) == {"service/h1/s"}
+    assert table.compiler.targets["chat"]["m"] == ()
+    table.update({"h1/s": unroutable()})  # the grace period is over
+    assert table.choices("m") == []
+
+
+def test_a_name_is_told_as_soon_as_one_of_its_hosts_is_back():
+    table = Table()
+    table.update({"h1/s": undecided("h1/s"), "h2/s": undecided("h2/s")})
+    table.update({"h2/s": routable("h2/s")})
+
+    assert table.choices("m") == [("h2/s", "m")]
+    table.update({"h2/s": unroutable("h2/s")})
+    assert table.choices("m") == []
+
+
+def test_what_is_the_same_is_not_told_again():
+    table = Table()
+    table.update({"h1/s": routable()})
+
+    assert not table.update({"h1/s": routable()})
+    assert not table.update({"h1/s": routable(revision=9)})
+    assert not table.update({"h9/s": None})
+
+
+def test_only_dirty_targets_are_told():
+    table = Table()
+    table.update({"h1/a": routable("h1/a", asset("m")), "h1/b": routable("h1/b", asset("n"))})
+    delta = table.update({"h1/b": unroutable("h1/b", asset("n"))})
+
+    assert {one.name for one in delta.upserts} == {"target/chat/n", "target/chat/h1/b"}
+
+
+ENTRIES = st.builds(
+    lambda names, presence, loaded: (names, presence, loaded),
+    st.sets(st.sampled_from(["m", "n", "h1/a"])),
+    st.sampled_from([Presence.ROUTABLE, Presence.UNROUTABLE]),
+    st.booleans(),
+)
+STEPS = st.lists(
+    st.dictionaries(st.sampled_from(["h1/a", "h1/b", "h2/a"]), st.none() | ENTRIES, min_size=1)
+)
+
+
+@given(STEPS)
+def test_any_order_of_changes_ends_in_the_same_table(steps):
+    table = Table()
+    last = {}
+    for step in steps:
+        made = {
+            service_id: _entry(service_id, *entry) if entry else None
+            for service_id, entry in step.items()
+        }
+        table.update(made)
+        last |= made
+    fresh = Table()
+    fresh.update({service_id: entry for service_id, entry in sorted(last.items()) if entry})
+
+    assert table.resources == fresh.resources
+    assert table.compiler.targets == fresh.compiler.targets
+
+
+def _entry(service_id, names, presence, loaded):
+    found = service(service_id)
+    assets = tuple(asset(name, loaded=loaded) for name in sorted(names))
+    return Entry(type(found)(service_id, found.host_id, found.endpoint, assets=assets), presence)
+
+
+def test_candidates_can_be_asked_for_without_the_table():
+    table = Table()
+    table.update({"h1/s": routable("h1/s", asset("m", loaded=True))})
+
+    assert table.compiler.targets["chat"]["m"] == (Candidate("h1/s", "m", loaded=True),)

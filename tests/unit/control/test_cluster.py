@@ -1,0 +1,149 @@
+import asyncio
+
+import pytest
+
+from control import cluster as cluster_module
+from control.cluster import LATE_S, Cluster
+from control.inventory import HostState
+from control.keeper import Keeper
+from control.membership import Membership
+from control.pace import Rhythm
+from control.publisher import Publisher
+from control.table.compile import Compiler
+from control.table.watch import Hub
+from tests.unit.control.builders import beat, host, offer, service
+from tests.unit.control.clock import Clock
+
+pytestmark = pytest.mark.anyio
+
+GRACE_S = 30.0
+
+
+class Scene:
+    """A cluster without a disk: what it should keep is only noted."""
+
+    def __init__(self, expected=()):
+        self.clock = Clock()
+        self.membership = Membership(Rhythm(interval=1.0), jitter=lambda: 0.0)
+        for host_id in expected:
+            self.membership.restore(host(host_id), 1, [service(f"{host_id}/s")], heard=0.0)
+        self.keeper = Keeper(self.membership, writer=None, wall_time=self.clock.wall_time)
+        self.keeper.kept = _at_once
+        self.hub = Hub("store", "life", settled=False)
+        publisher = Publisher(self.membership, Compiler(), self.hub)
+        self.cluster = Cluster(self.membership, self.keeper, publisher, self.clock, GRACE_S)
+
+    async def join(self, host_id="h1"):
+        lease, _ = await self.cluster.register(host(host_id), "i", [offer(f"{host_id}/s")])
+        return lease
+
+
+async def _at_once():
+    pass
+
+
+@pytest.fixture
+async def keeping_time(monkeypatch):
+    """Let sweeps follow each other at once; a test moves the clock itself."""
+    monkeypatch.setattr(cluster_module, "SWEEP_S", 0.0)
+    tasks = []
+
+    async def start(scene):
+        tasks.append(asyncio.ensure_future(scene.cluster.keep_time()))
+        await sweeps()
+
+    yield start
+    for task in tasks:
+        task.cancel()
+
+
+async def sweeps():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def pass_time(scene, seconds):
+    """Let time pass in steps that a running control would see."""
+    for _ in range(int(seconds / 0.5)):
+        scene.clock.now += 0.5
+        await sweeps()
+
+
+async def test_an_empty_cluster_is_settled_only_after_the_grace_period():
+    scene = Scene()
+    await scene.join()
+
+    assert not scene.cluster.settled
+    scene.clock.now += GRACE_S
+    assert scene.cluster.settled
+
+
+async def test_a_cluster_is_settled_when_all_expected_hosts_are_back():
+    scene = Scene(expected=["h1", "h2"])
+    await scene.join("h1")
+    assert not scene.cluster.settled
+    await scene.join("h2")
+
+    assert scene.cluster.settled
+
+
+async def test_expected_hosts_that_were_removed_are_not_waited_for():
+    scene = Scene(expected=["h1"])
+    await scene.cluster.deregister("h1", None)
+
+    assert scene.cluster.settled
+
+
+async def test_a_silent_host_is_lost(keeping_time):
+    scene = Scene()
+    await scene.join()
+    await keeping_time(scene)
+    await pass_time(scene, 3.5)
+
+    assert scene.membership.members["h1"].state is HostState.LOST
+
+
+async def test_a_beating_host_is_not(keeping_time):
+    scene = Scene()
+    lease = await scene.join()
+    await keeping_time(scene)
+    for sequence in range(1, 10):
+        await pass_time(scene, 2.5)
+        scene.cluster.beat(beat(lease, sequence))
+
+    assert scene.membership.members["h1"].state is HostState.ONLINE
+
+
+async def test_a_host_that_does_not_come_back_is_lost_after_the_grace_period(keeping_time):
+    scene = Scene(expected=["h1"])
+    await keeping_time(scene)
+    await pass_time(scene, GRACE_S - 1)
+    assert scene.membership.members["h1"].state is HostState.RETURNING
+    await pass_time(scene, 2)
+
+    assert scene.membership.members["h1"].state is HostState.LOST
+
+
+async def test_nobody_is_lost_because_control_itself_stood_still(keeping_time, caplog):
+    scene = Scene()
+    lease = await scene.join()
+    await keeping_time(scene)
+    scene.clock.now += 60.0
+    await sweeps()
+
+    assert "control did not run for 60.0 s" in caplog.text
+    scene.cluster.beat(beat(lease, 1))
+    assert LATE_S < 60.0
+
+
+async def test_many_that_fall_silent_together_stay_routed_to_and_that_is_said_once(
+    keeping_time, caplog
+):
+    scene = Scene()
+    for n in range(5):
+        await scene.join(f"h{n}")
+    await keeping_time(scene)
+    await pass_time(scene, 20)
+
+    assert scene.membership.online == 5
+    assert caplog.text.count("went silent together") == 1

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import pytest
+
+from control.api.settings import SettingsError
+from control.config import Config, exposure, read
+
+OLD = """
+deployment_profile: casual
+server: {host: 0.0.0.0, port: 8800}
+auth:
+  client_api_keys: [change-me-client-key]
+  node_api_keys: [change-me-node-key]
+  enable_named_client_keys: false
+  key_hash_secret_env: GENIEHIVE_KEY_HASH_SECRET
+audit: {enabled: false}
+admin_api: {enabled: false}
+authorization: {enforce_model_allowlists: false, empty_allowlist_means_no_access: true}
+providers:
+  - {provider_id: openai, provider_kind: openai, base_url: https://api.example.com/v1}
+budgeting: {enabled: false, reset_day_of_month: 1, model_prices: {}}
+storage: {sqlite_path: state/old.sqlite3}
+routing: {health_stale_after_s: 30.0, default_strategy: scored, probe_interval_s: 0.0}
+roles_path: configs/roles.yaml
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "control.yaml"
+    path.write_text(text)
+    return read(path)
+
+
+def test_without_a_file_everything_has_its_default():
+    assert read(None) == (Config(), [])
+
+
+def test_an_old_file_loads_with_warnings(tmp_path):
+    config, warnings = load(tmp_path, OLD)
+
+    assert config.server.port == 8800
+    assert config.auth.node_api_keys == ("change-me-node-key",)
+    assert config.storage.sqlite_path == Path("state/old.sqlite3")
+    words = ["audit", "admin_api", "authorization", "providers", "budgeting", "routing"]
+    for word in [*words, "roles_path", "auth.enable_named_client_keys"]:
+        assert any(f"unknown key {word}" in warning for warning in warnings), word
+
+
+def test_an_unknown_key_names_the_nearest_one(tmp_path):
+    _, warnings = load(tmp_path, "registry: {heartbeat_intervall_s: 1}")
+
+    assert len(warnings) == 1
+    assert "control.yaml:1: unknown key registry.heartbeat_intervall_s" in warnings[0]
+    assert "nearest: heartbeat_interval_s" in warnings[0]
+
+
+def test_in_the_foundation_profile_an_unknown_key_is_an_error(tmp_path):
+    with pytest.raises(SettingsError, match="unknown key storag"):
+        load(tmp_path, "deployment_profile: foundation\nstorag: {}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("listen: 8801", "listen"),
+        ("listen: localhost", "listen"),
+        ("listen: 127.0.0.1:70000", "listen"),
+        ("server: {port: -1}", "server.port"),
+        ("registry: {heartbeat_interval_s: 0}", "registry.heartbeat_interval_s"),
+        ("registry: {heartbeat_interval_s: .nan}", "registry.heartbeat_interval_s"),
+        ("registry: {heartbeat_interval_s: 1.0e+99}", "registry.heartbeat_interval_s"),
+        ("registry: {lease_intervals: 1}", "registry.lease_intervals"),
+        ("registry: {grace_s: -1}", "registry.grace_s"),
+        ("registry: soon", "registry"),
+        ("auth: {node_api_keys: secret}", "auth.node_api_keys"),
+        ("auth: {node_api_keys: ['']}", "auth.node_api_keys"),
+        ("auth: {node_api_keys: ['with space']}", "auth.node_api_keys"),
+        ("auth: {node_api_keys: [5]}", "auth.node_api_keys"),
+        ("deployment_profile: huge", "deployment_profile"),
+        ("tls: {certificate: a.pem}", "tls"),
+        ("tls: {client_ca: a.pem}", "tls"),
+        ("[]", "a mapping"),
+        ("a: [", "control.yaml"),
+    ],
+)
+def test_an_unusable_value_is_one_line_that_names_it(tmp_path, text, name):
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path, text)
+
+    assert len(raised.value.problems) == 1
+    assert name in raised.value.problems[0]
+    assert "\n" not in raised.value.problems[0]
+
+
+def test_a_key_is_never_in_a_message(tmp_path):
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path, "auth: {node_api_keys: ['hush hush']}")
+
+    assert "hush" not in str(raised.value)
+
+
+KEYS = {"client_api_keys": ["c"], "node_api_keys": ["n"], "gateway_api_keys": ["g"]}
+
+
+def with_auth(listen, **auth):
+    return Config.model_validate({"listen": listen, "auth": auth})
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"])
+def test_on_this_machine_neither_keys_nor_tls_are_needed(listen):
+    assert exposure(with_auth(listen)) is None
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "192.168.1.2:1", "gpu-1:1"])
+def test_beyond_this_machine_all_keys_are_needed(listen):
+    assert exposure(with_auth(listen, **KEYS)) is None
+    for missing in KEYS:
+        some = {name: keys for name, keys in KEYS.items() if name != missing}
+        problem = exposure(with_auth(listen, **some))
+        assert f"auth.{missing}" in problem
+        assert "--insecure" in problem
+
+
+def test_beyond_this_machine_tls_is_enough():
+    tls = {"certificate": "c.pem", "key": "k.pem"}
+
+    assert exposure(Config.model_validate({"listen": "0.0.0.0:1", "tls": tls})) is None

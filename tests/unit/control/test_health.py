@@ -1,0 +1,10 @@
+import pytest
+
+from control.health import routable
+from control.inventory import Health, HostState
+
+
+@pytest.mark.parametrize("health", Health)
+@pytest.mark.parametrize("state", HostState)
+def test_only_a_healthy_service_of_a_live_host_is_routable(state, health):
+    assert routable(state, health) == ((state, health) == (HostState.ONLINE, Health.HEALTHY))

@@ -1,0 +1,289 @@
+"""The edge, on a real server with handlers of all four kinds that misbehave on purpose."""
+
+import asyncio
+import logging
+
+import grpc
+import pytest
+from geniehive.v1 import discovery_service_pb2 as pb
+
+from control.api.channel import SERVER_OPTIONS, control_errors
+from control.api.errors import (
+    REASON_KEY,
+    BadRequest,
+    Forbidden,
+    ModelNotFound,
+    Unauthenticated,
+    Unavailable,
+    family,
+)
+from control.interceptors import Edge
+from control.principals import Doorkeeper, caller
+from control.scopes import SCOPES, Scope
+
+pytestmark = pytest.mark.anyio
+
+KINDS = ["unary_unary", "unary_stream", "stream_unary", "stream_stream", "writer"]
+KEYS = {"node": ["nk"], "gateway": ["gk"], "operator": ["ok"], "admin": ["ak"]}
+OPERATOR = (("authorization", "Bearer ok"),)
+
+Request, Response = pb.GetHostRequest, pb.GetHostResponse
+
+
+class Handlers(grpc.GenericRpcHandler):
+    """One method of each kind; each answers by calling `act` with what it was asked."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def service(self, details):
+        method = details.method.rpartition("/")[2]
+        if method not in KINDS:
+            return None
+        make = getattr(
+            grpc, f"{'unary_stream' if method == 'writer' else method}_rpc_method_handler"
+        )
+        return make(getattr(self, method), Request.FromString, Response.SerializeToString)
+
+    async def unary_unary(self, request, context):
+        return await self.act(request)
+
+    async def stream_unary(self, requests, context):
+        async for request in requests:
+            answer = await self.act(request)
+        return answer
+
+    async def unary_stream(self, request, context):
+        yield await self.act(request)
+
+    async def stream_stream(self, requests, context):
+        async for request in requests:
+            yield await self.act(request)
+
+    async def writer(self, request, context):
+        await context.write(await self.act(request))
+
+
+@pytest.fixture(autouse=True)
+def scopes(monkeypatch):
+    for kind in KINDS:
+        monkeypatch.setitem(SCOPES, f"/test/{kind}", Scope.READ)
+
+
+@pytest.fixture
+async def call(one_loop):
+    """Yield `call(kind, act)`, which serves `act` and asks it once."""
+    started = []
+
+    async def call(kind, act, request=b"", metadata=OPERATOR):
+        edge = Edge(Doorkeeper(KEYS, b"secret"))
+        server = grpc.aio.server(interceptors=[edge], options=SERVER_OPTIONS)
+        server.add_generic_rpc_handlers((Handlers(act),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        started.extend([channel.close(), server.stop(None)])
+        answer = invoke(channel, kind, request, metadata)
+        return edge, answer
+
+    yield call
+    for closing in started:
+        await closing
+
+
+async def invoke(channel, kind, request, metadata):
+    """Call a method with a raw request and return its first answer."""
+    make = getattr(channel, "unary_stream" if kind == "writer" else kind)
+    sent = [request] if kind.startswith("stream") else request
+    with control_errors():
+        answer = make(f"/test/{kind}", None, Response.FromString)(sent, metadata=metadata)
+        if kind.endswith("unary"):
+            return await answer
+        (message,) = [message async for message in answer]
+        return message
+
+
+async def answered(call, kind, act, **options):
+    _, answer = await call(kind, act, **options)
+    return await answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_answer_arrives(call, kind):
+    async def act(request):
+        assert request.host_id == "h1"
+        return Response()
+
+    request = Request(host_id="h1").SerializeToString()
+    assert await answered(call, kind, act, request=request) == Response()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_error_arrives_as_the_same_class_with_its_message(call, kind):
+    async def act(request):
+        raise ModelNotFound("no model 'x'")
+
+    with pytest.raises(ModelNotFound, match="no model 'x'"):
+        await answered(call, kind, act)
+
+
+@pytest.mark.parametrize("error", family(), ids=lambda e: e.__name__)
+async def test_every_error_has_its_status_and_reason(call, error):
+    async def act(request):
+        raise error("what happened")
+
+    _, answer = await call("unary_unary", act)
+    with pytest.raises(error) as raised:
+        await answer
+
+    status = raised.value.__cause__
+    assert status.code() == error.grpc
+    assert status.details() == "what happened"
+    assert (REASON_KEY, error.code) in tuple(status.trailing_metadata())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_unexpected_error_tells_nothing_and_is_logged_once(call, kind, caplog):
+    async def act(request):
+        raise RuntimeError("password is hunter2")
+
+    _, answer = await call(kind, act)
+    with pytest.raises(Exception, match="internal error") as raised:
+        await answer
+
+    assert raised.value.__cause__.code() == grpc.StatusCode.INTERNAL
+    assert "hunter2" not in str(raised.value)
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert errors[0].exc_info is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("garbage", [b"\xff" * 20, b"\x0a\x02\xff\xfe"], ids=["bytes", "utf-8"])
+async def test_a_request_that_is_no_message_is_the_callers_fault(call, kind, garbage):
+    async def act(request):
+        raise AssertionError("it was not decoded")
+
+    with pytest.raises(BadRequest, match="not a message"):
+        await answered(call, kind, act, request=garbage)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_handler_knows_its_caller(call, kind):
+    seen = []
+
+    async def act(request):
+        seen.append(caller.get())
+        return Response()
+
+    await answered(call, kind, act)
+    assert [one.kind for one in seen] == ["operator"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("metadata", "error"),
+    [
+        ((), Unauthenticated),
+        ((("authorization", "Bearer no"),), Unauthenticated),
+        ((("x-geniehive-node-key", "nk"),), Forbidden),
+        ((("authorization", "Bearer ok"), ("authorization", "Bearer ok")), Unauthenticated),
+        ((("authorization", "Bearer " + "x" * 10_240),), Unauthenticated),
+    ],
+    ids=["missing", "wrong", "other-kind", "repeated", "10-kb"],
+)
+async def test_whoever_may_not_call_does_not_reach_the_handler(call, kind, metadata, error):
+    async def act(request):
+        raise AssertionError("the handler ran")
+
+    with pytest.raises(error):
+        await answered(call, kind, act, metadata=metadata)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_method_without_a_scope_is_refused_to_everybody(call, kind, monkeypatch):
+    monkeypatch.delitem(SCOPES, f"/test/{kind}")
+
+    async def act(request):
+        raise AssertionError("the handler ran")
+
+    with pytest.raises(Forbidden, match="by nobody"):
+        await answered(call, kind, act)
+
+
+async def test_a_method_that_does_not_exist_is_unimplemented(control):
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await control.channel.unary_unary("/geniehive.v1.RegistryService/Explode")(b"")
+
+    assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("kind", ["unary_stream", "stream_unary", "stream_stream", "writer"])
+async def test_a_stream_ends_with_unavailable_when_control_stops(call, kind):
+    entered = asyncio.Event()
+
+    async def act(request):
+        entered.set()
+        await asyncio.Event().wait()
+
+    edge, answer = await call(kind, act)
+    waiting = asyncio.ensure_future(answer)
+    await entered.wait()
+    edge.end_streams()
+
+    with pytest.raises(Unavailable, match="control is stopping"):
+        await waiting
+
+
+async def test_a_unary_call_finishes_although_control_stops(call):
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def act(request):
+        entered.set()
+        await go_on.wait()
+        return Response()
+
+    edge, answer = await call("unary_unary", act)
+    waiting = asyncio.ensure_future(answer)
+    await entered.wait()
+    edge.end_streams()
+    go_on.set()
+
+    assert await waiting == Response()
+
+
+async def test_a_caller_that_goes_away_cancels_its_handler(call):
+    entered, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def act(request):
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    _, answer = await call("stream_stream", act)
+    waiting = asyncio.ensure_future(answer)
+    await entered.wait()
+    waiting.cancel()
+
+    await asyncio.wait_for(cancelled.wait(), 10)
+
+
+async def test_heartbeats_are_logged_only_on_request(call, caplog, monkeypatch):
+    async def act(request):
+        return Response()
+
+    caplog.set_level(logging.DEBUG)
+    await answered(call, "unary_unary", act)
+    record = next(one for one in caplog.records if one.name == "control.interceptors")
+
+    assert record.levelno == logging.INFO
+    assert record.getMessage().startswith("/test/unary_unary by static:")
+    assert "ok" in record.getMessage()
+    monkeypatch.setattr("control.interceptors.QUIET", ("unary",))
+    caplog.clear()
+    await answered(call, "unary_unary", act)
+    record = next(one for one in caplog.records if one.name == "control.interceptors")
+    assert record.levelno == logging.DEBUG

@@ -1,0 +1,80 @@
+import pytest
+
+from control.api.errors import Forbidden, Unauthenticated
+from control.principals import Doorkeeper
+from control.scopes import GRANTS, Scope
+
+KEYS = {"node": ["nk"], "gateway": ["gk"], "operator": ["ok"], "admin": ["ak"]}
+PRESENTED = {
+    "node": ("x-geniehive-node-key", "nk"),
+    "gateway": ("x-geniehive-gateway-key", "gk"),
+    "operator": ("authorization", "Bearer ok"),
+    "admin": ("authorization", "Bearer ak"),
+}
+CLOSED = Doorkeeper(KEYS, b"secret")
+OPEN = Doorkeeper({}, b"secret")
+
+
+def admit(doorkeeper, scope, *metadata):
+    return doorkeeper.admit("/service/Method", scope, metadata)
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("kind", GRANTS)
+def test_a_key_gives_the_rights_of_its_kind_and_no_others(kind, scope):
+    if scope in GRANTS[kind] or scope is Scope.PUBLIC:
+        principal = admit(CLOSED, scope, PRESENTED[kind])
+        assert principal.kind == kind
+        assert principal.scopes == GRANTS[kind] | {Scope.PUBLIC}
+    else:
+        with pytest.raises(Forbidden):
+            admit(CLOSED, scope, PRESENTED[kind])
+
+
+@pytest.mark.parametrize("kind", GRANTS)
+def test_a_missing_or_wrong_key_is_unauthenticated(kind):
+    header, value = PRESENTED[kind]
+    scope = min(GRANTS[kind])
+    for metadata in [(), ((header, f"{value}x"),), ((header, ""),), ((header, b"nk"),)]:
+        with pytest.raises(Unauthenticated):
+            admit(CLOSED, scope, *metadata)
+
+
+def test_everybody_has_public_rights():
+    assert admit(CLOSED, Scope.PUBLIC).kind == "anyone"
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_without_any_keys_everybody_may_everything(scope):
+    assert scope in admit(OPEN, scope).scopes
+
+
+def test_an_empty_list_opens_its_kind_only():
+    mixed = Doorkeeper({**KEYS, "node": []}, b"secret")
+
+    assert Scope.JOIN in admit(mixed, Scope.JOIN).scopes
+    with pytest.raises(Unauthenticated):
+        admit(mixed, Scope.SERVE)
+
+
+@pytest.mark.parametrize("doorkeeper", [CLOSED, OPEN], ids=["closed", "open"])
+@pytest.mark.parametrize("header", ["x-geniehive-node-key", "authorization"])
+def test_a_repeated_or_10_kb_key_is_unauthenticated(doorkeeper, header):
+    for metadata in [((header, "nk"), (header, "nk")), ((header, "x" * 10_240),)]:
+        with pytest.raises(Unauthenticated) as raised:
+            admit(doorkeeper, Scope.PUBLIC, *metadata)
+        assert "nk" not in str(raised.value)
+
+
+def test_a_principal_is_named_by_a_hash_and_not_by_its_key():
+    principal = admit(CLOSED, Scope.JOIN, PRESENTED["node"])
+
+    assert principal.id.startswith("static:")
+    assert len(principal.id) == len("static:") + 8
+    assert "secret" not in repr(CLOSED)
+
+
+def test_a_bearer_is_the_key_with_or_without_the_word():
+    assert admit(CLOSED, Scope.READ, ("authorization", "Bearer ok")).kind == "operator"
+    with pytest.raises(Unauthenticated):
+        admit(CLOSED, Scope.READ, ("authorization", "Basic ok"))

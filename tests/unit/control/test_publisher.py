@@ -1,0 +1,118 @@
+import asyncio
+
+import pytest
+
+from control.inventory import Health, Observation
+from control.membership import Membership
+from control.pace import Rhythm
+from control.publisher import COALESCE_S, Publisher
+from control.table.compile import Compiler
+from control.table.watch import Hub
+from tests.unit.control.builders import HEALTHY, beat, host, offer, service
+
+pytestmark = pytest.mark.anyio
+
+
+class Scene:
+    def __init__(self):
+        self.membership = Membership(Rhythm(), jitter=lambda: 0.0)
+        self.hub = Hub("store", "life", settled=False)
+        self.publisher = Publisher(self.membership, Compiler(), self.hub)
+
+    def follow(self, settled=False):
+        self.publisher.note(self.membership.take_changes().services, settled=settled)
+
+    def join(self, host_id="h1"):
+        lease, _ = self.membership.register(host(host_id), "i", [offer(f"{host_id}/s")], 0.0)
+        self.follow()
+        return lease
+
+    def choices(self):
+        return [one.service_id for one in self.hub.table["target/chat/m"].body.choices]
+
+    async def published(self):
+        """Wait as long as anything may be held back."""
+        await asyncio.sleep(2 * COALESCE_S)
+
+
+@pytest.fixture
+def scene(anyio_backend):
+    return Scene()
+
+
+async def test_the_first_change_goes_out_at_once(scene):
+    scene.join()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert scene.choices() == ["h1/s"]
+
+
+async def test_changes_that_follow_go_out_together(scene):
+    scene.join("h0")
+    await scene.published()
+    version = scene.hub.identity.version
+    for n in range(50):
+        scene.join(f"h{n}")
+        await asyncio.sleep(0)
+    await scene.published()
+
+    assert len(scene.choices()) == 50
+    assert scene.hub.identity.version <= version + 5
+
+
+async def test_only_a_real_change_makes_a_version(scene):
+    lease = scene.join()
+    await scene.published()
+    version = scene.hub.identity.version
+    for sequence in range(1, 10):
+        seen = Observation(Health.HEALTHY, in_flight=sequence, queue_depth=sequence)
+        scene.membership.beat(beat(lease, sequence, ("h1/s", seen, None)), now=0.1)
+        scene.follow()
+    await scene.published()
+
+    assert scene.hub.identity.version == version
+
+
+async def test_health_decides_who_is_routed_to(scene):
+    lease = scene.join()
+    for sequence, seen, routed in [
+        (1, Observation(Health.LOADING), []),
+        (2, HEALTHY, ["h1/s"]),
+        (3, Observation(Health.UNHEALTHY), []),
+        (4, Observation(Health.UNKNOWN), []),
+    ]:
+        scene.membership.beat(beat(lease, sequence, ("h1/s", seen, None)), now=0.1)
+        scene.follow()
+        await scene.published()
+        assert scene.choices() == routed
+
+
+async def test_a_lost_host_is_not_routed_to(scene):
+    scene.join()
+    scene.membership.expire(now=1_000.0)
+    scene.follow()
+    await scene.published()
+
+    assert scene.choices() == []
+
+
+async def test_a_returning_host_takes_no_route_from_anybody(scene):
+    scene.membership.restore(host("h1"), 1, [service("h1/s")], heard=-1.0)
+    scene.follow()
+    await scene.published()
+    assert "target/chat/m" not in scene.hub.table
+    scene.membership.end_grace()
+    scene.follow(settled=True)
+    await scene.published()
+
+    assert scene.choices() == []
+    assert scene.hub.settled
+
+
+async def test_becoming_settled_is_published_although_nothing_else_changed(scene):
+    version = scene.hub.identity.version
+    scene.follow(settled=True)
+    await scene.published()
+
+    assert (scene.hub.settled, scene.hub.identity.version) == (True, version + 1)

@@ -1,0 +1,284 @@
+import asyncio
+
+import grpc
+import pytest
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import registry_service_pb2
+from geniehive.v1 import routing_service_pb2 as pb
+
+from control.api.channel import control_errors
+from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
+from control.key_hashes import key_hash
+from control.publisher import COALESCE_S
+from tests.unit.control.requests import heartbeat, registration, service
+from tests.unit.control.serving import SECRET, serving, until
+
+pytestmark = pytest.mark.anyio
+
+LOADING = inventory.ServiceObservation(health=inventory.HEALTH_LOADING)
+
+
+class Gateway:
+    """Follows one table as a gateway does."""
+
+    def __init__(self, control, method="WatchRoutes", gateway_id="g1", **hello):
+        self.request = getattr(pb, f"{method}Request")
+        self.call = getattr(control.routing, method)()
+        self.hello = pb.Watch(gateway_id=gateway_id, **hello)
+        self.resources = {}
+
+    async def say(self, **watch):
+        await self.call.write(self.request(watch=pb.Watch(**watch)))
+
+    async def open(self):
+        await self.call.write(self.request(watch=self.hello))
+        return await self.receive()
+
+    async def receive(self):
+        with control_errors():
+            update = (await asyncio.wait_for(self.call.read(), 10)).update
+        if update.snapshot:
+            self.resources = {}
+        self.resources.update({one.name: one for one in update.upserts})
+        for name in update.tombstones:
+            del self.resources[name]
+        table_hash = 0
+        for resource in self.resources.values():
+            table_hash ^= resource.hash
+        assert table_hash == update.table_hash
+        return update
+
+    async def next(self, **ack):
+        await self.say(**ack)
+        return await self.receive()
+
+
+async def register(control, *args, **fields):
+    lease = (await control.registry.RegisterHost(registration(*args, **fields))).lease
+    await published()
+    return lease
+
+
+async def published():
+    """Wait as long as control may hold back a change."""
+    await asyncio.sleep(2 * COALESCE_S)
+
+
+async def beat(control, lease, sequence, *service_ids, **fields):
+    await control.registry.SendHeartbeat(
+        registry_service_pb2.SendHeartbeatRequest(
+            heartbeat=heartbeat(lease, sequence, *service_ids, **fields)
+        )
+    )
+    await published()
+
+
+async def resolve(control, model, operation=0):
+    with control_errors():
+        return await control.routing.ResolveRoute(
+            pb.ResolveRouteRequest(model=model, operation=operation)
+        )
+
+
+async def test_a_registered_service_reaches_the_gateway(control):
+    gateway = Gateway(control)
+    first = await gateway.open()
+    assert first.snapshot
+    assert not first.settled
+    await register(control, "h1", service("h1/s", "m", loaded=True, concurrency=2))
+    update = await gateway.next()
+
+    assert not update.snapshot
+    assert update.base_version == first.identity.version
+    assert gateway.resources["service/h1/s"].service == pb.RouteService(
+        service_id="h1/s",
+        host_id="h1",
+        endpoint=service().endpoint,
+        concurrency=2,
+    )
+    target = pb.Target(
+        name="m",
+        operation=inventory.OPERATION_CHAT,
+        candidates=[pb.Candidate(service_id="h1/s", asset_id="m", score=1.0)],
+    )
+    assert gateway.resources["target/chat/m"].target == target
+
+
+async def test_health_and_withdrawal_reach_the_gateway(control):
+    lease = await register(control)
+    gateway = Gateway(control)
+    await gateway.open()
+    await beat(control, lease, 1, "h1/s", observation=LOADING)
+    await gateway.next()
+    assert list(gateway.resources["target/chat/m"].target.candidates) == []
+    await beat(control, lease, 2)
+    update = await gateway.next()
+
+    assert sorted(update.tombstones) == ["service/h1/s", "target/chat/h1/s", "target/chat/m"]
+    assert gateway.resources == {}
+
+
+async def test_a_gateway_that_comes_back_gets_only_what_it_missed(control):
+    lease = await register(control)
+    gateway = Gateway(control)
+    held = (await gateway.open()).identity
+    gateway.call.cancel()
+    await beat(control, lease, 1, "h1/s", observation=LOADING)
+    again = Gateway(control, held=held)
+    again.resources = gateway.resources
+    update = await again.open()
+
+    assert not update.snapshot
+    assert {one.name for one in update.upserts} == {"target/chat/m", "target/chat/h1/s"}
+
+
+async def test_a_gateway_of_another_life_gets_a_snapshot(control):
+    await register(control)
+    held = pb.TableIdentity(store_id="store", incarnation="before", version=1)
+
+    assert (await Gateway(control, held=held).open()).snapshot
+
+
+async def test_a_gateway_can_ask_for_a_snapshot_at_any_time(control):
+    gateway = Gateway(control)
+    await gateway.open()
+    update = await gateway.next(snapshot_wanted=True)
+
+    assert update.snapshot
+
+
+async def test_an_unusable_resource_is_logged_and_the_rest_goes_on(control, caplog):
+    gateway = Gateway(control)
+    await gateway.open()
+    await register(control)
+    await gateway.next()
+    await register(control, "h2", service("h2/s", "n"))
+    await gateway.next(unusable={"service/h1/s": "cannot resolve"})
+
+    assert "cannot use 'service/h1/s': 'cannot resolve'" in caplog.text
+    assert "target/chat/n" in gateway.resources
+
+
+async def test_a_watcher_that_says_nothing_gets_nothing_more(control):
+    """One update is on its way at a time, so a slow gateway gets only the latest."""
+    gateway = Gateway(control)
+    await gateway.open()
+    lease = await register(control)
+    await gateway.next()
+    for sequence in range(1, 20):
+        health = [None, LOADING][sequence % 2]
+        await beat(control, lease, sequence, "h1/s", **({"observation": health} if health else {}))
+    for n in range(2, 5):
+        await register(control, f"h{n}")
+    update = await gateway.next()
+
+    assert {f"service/h{n}/s" for n in range(2, 5)} <= {one.name for one in update.upserts}
+    assert len(gateway.resources["target/chat/m"].target.candidates) == 3
+
+
+async def test_keys_are_a_table_of_their_own_and_always_settled(one_loop):
+    async with serving(client_keys=["sk-a", "sk-b"]) as control:
+        gateway = Gateway(control, "WatchKeys")
+        update = await gateway.open()
+
+        assert update.settled
+        assert gateway.resources["settings"].settings == pb.KeySettings(
+            required=True, hash_secret=SECRET
+        )
+        keys = [one.key for one in gateway.resources.values() if one.HasField("key")]
+        assert {key.key_hash for key in keys} == {key_hash(k, SECRET) for k in ("sk-a", "sk-b")}
+        assert all(len(key.principal_id) == len("static:") + 8 for key in keys)
+
+
+@pytest.mark.parametrize("gateway_id", ["", "x" * 201, "a\nb"])
+async def test_a_watcher_without_a_plain_name_is_refused(control, gateway_id):
+    with pytest.raises(InvalidValue, match="gateway_id"):
+        await Gateway(control, gateway_id=gateway_id).open()
+
+
+async def test_a_gateway_counts_while_it_watches(control):
+    gateway = Gateway(control)
+    await gateway.open()
+    assert len(control.routes.watchers) == 1
+    gateway.call.cancel()
+
+    await until(lambda: not control.routes.watchers)
+
+
+async def test_a_watcher_that_says_it_is_done_is_done(control):
+    gateway = Gateway(control)
+    await gateway.open()
+    await gateway.call.done_writing()
+
+    assert await gateway.call.read() is grpc.aio.EOF
+    assert not control.routes.watchers
+
+
+async def test_resolving_names_candidates_best_first(control):
+    await register(control, "h1", service("h1/s", "m"))
+    await register(control, "h2", service("h2/s", "m", loaded=True))
+    answer = await resolve(control, "m")
+
+    assert [one.candidate.service_id for one in answer.candidates] == ["h2/s", "h1/s"]
+    assert answer.candidates[0].endpoint == service().endpoint
+    assert answer.operation == inventory.OPERATION_CHAT
+    by_service = await resolve(control, "h1/s")
+    assert [one.candidate.asset_id for one in by_service.candidates] == ["m"]
+
+
+async def test_resolving_explains_what_is_wrong(control):
+    lease = await register(control, "h1", service("h1/s", "qwen3:14b"))
+    with pytest.raises(ModelNotFound, match="near names: qwen3:14b"):
+        await resolve(control, "qwen3:14")
+    with pytest.raises(OperationMismatch, match="serves chat, not embeddings"):
+        await resolve(control, "qwen3:14b", inventory.OPERATION_EMBEDDINGS)
+    await beat(control, lease, 1, "h1/s", observation=LOADING)
+    with pytest.raises(NoHealthyRoute, match="'qwen3:14b'"):
+        await resolve(control, "qwen3:14b")
+
+
+@pytest.mark.parametrize("model", ["", "x" * 201])
+async def test_resolving_an_empty_or_huge_name_is_invalid(control, model):
+    with pytest.raises(InvalidValue):
+        await resolve(control, model)
+
+
+class Load:
+    """A gateway that tells its load."""
+
+    def __init__(self, control, gateway_id):
+        self.gateway_id = gateway_id
+        self.call = control.routing.ExchangeLoad()
+
+    async def tell(self, **loads):
+        told = [pb.ServiceLoad(service_id=f"h1/{k}", in_flight=v) for k, v in loads.items()]
+        await self.call.write(pb.ExchangeLoadRequest(gateway_id=self.gateway_id, loads=told))
+        return await self.hear()
+
+    async def hear(self):
+        with control_errors():
+            answer = await asyncio.wait_for(self.call.read(), 10)
+        return {one.service_id: (one.in_flight, one.queue_depth) for one in answer.loads}
+
+
+async def test_gateways_hear_of_each_others_load_until_a_stream_ends(control):
+    one, two = Load(control, "g1"), Load(control, "g2")
+
+    assert await one.tell(s=3) == {}
+    assert await two.tell(s=1, t=2) == {"h1/s": (3, 0)}
+    assert await one.hear() == {"h1/s": (1, 0), "h1/t": (2, 0)}
+    two.call.cancel()
+    assert await one.hear() == {}
+    assert control.loads.in_flight == 3
+
+
+async def test_gateways_hear_what_waits_inside_engines(control):
+    seen = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY, queue_depth=4)
+    await register(control, "h1", service("h1/s", observation=seen))
+
+    assert await Load(control, "g1").tell() == {"h1/s": (0, 4)}
+
+
+async def test_a_nameless_gateway_tells_no_load(control):
+    with pytest.raises(InvalidValue, match="gateway_id"):
+        await Load(control, "").tell(s=1)
