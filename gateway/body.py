@@ -11,6 +11,7 @@ MAX_DEPTH = 64
 MAX_KEYS = 1_000
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
 _MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")', re.DOTALL)
@@ -85,20 +86,16 @@ def depth(raw: bytes) -> int:
     """
     # What remains at even places between the quotes is outside of strings.
     outside = b"".join(raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    brackets = outside.translate(None, _NOT_BRACKETS)
+    # Whether each closes its own kind is for the decoder to say.
+    brackets = outside.translate(_ONE_KIND, _NOT_BRACKETS)
     level = 0
     while brackets and level <= MAX_DEPTH:
-        # One level of innermost pairs disappears a round.
-        shorter = _without_innermost(brackets)
+        shorter = brackets.replace(b"[]", b"")  # the innermost level
         if len(shorter) == len(brackets):
             return MAX_DEPTH + 1
         brackets = shorter
         level += 1
     return level
-
-
-def _without_innermost(brackets: bytes) -> bytes:
-    return brackets.replace(b"[]", b"").replace(b"{}", b"")
 
 
 def _find_model(raw: bytes) -> tuple[int, int]:

@@ -292,8 +292,10 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(call, _fault(error))
-            return
+            if not self._done:
+                self._fail(call, _fault(error))
+                return
+            self.closing = True  # the answer is whole; what follows it was not asked for
         if self._status:
             self._pass_on(call, call.receiver)
         elif self._before_head > MAX_HEAD_BYTES:

@@ -1,0 +1,163 @@
+"""A gateway in this process, behind either door, with a table that the test writes."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import httpx
+import uvicorn
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import routing_service_pb2 as pb
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.__main__ import Server, listen
+from gateway.app import build
+from gateway.asgi import AsgiDoor
+from gateway.config import Config
+from gateway.door import Door
+from gateway.gateway import Gateway
+
+CHAT = "/v1/chat/completions"
+HASH_SECRET = b"s" * 32
+
+
+class Front:
+    """The gateway under test, and what a client does to it."""
+
+    def __init__(self, gateway: Gateway, port: int, door: str) -> None:
+        self.gateway = gateway
+        self.port = port
+        self.door = door
+        self.url = f"http://127.0.0.1:{port}"
+
+    def offer(self, *engines: str, model: str = "small", others: Sequence[str] = ()) -> None:
+        """Route `model` to services `h/0`, `h/1`, … at these addresses, alike in score."""
+        services = [f"h/{number}" for number in range(len(engines))]
+        resources = [
+            pb.Resource(
+                name=f"service/{service}",
+                service=pb.RouteService(
+                    service_id=service,
+                    host_id="h",
+                    endpoint=inventory.Endpoint(
+                        scheme="http",
+                        address=address,
+                        kind=inventory.ENDPOINT_KIND_DIRECT,
+                    ),
+                ),
+            )
+            for service, address in zip(services, engines, strict=True)
+        ]
+        for name in (model, *others):
+            candidates = [
+                pb.Candidate(service_id=service, asset_id=name, score=1) for service in services
+            ]
+            resources.append(
+                pb.Resource(
+                    name=f"target/chat/{name}",
+                    target=pb.Target(
+                        name=name, operation=inventory.OPERATION_CHAT, candidates=candidates
+                    ),
+                )
+            )
+        self._push(self.gateway.route_table, resources)
+        self.gateway.routes.replace(self.gateway.route_table)
+
+    def allow(self, *keys: str) -> None:
+        """Require one of these keys; none: require nothing."""
+        settings = pb.KeySettings(required=bool(keys), hash_secret=HASH_SECRET)
+        resources = [pb.Resource(name="settings", settings=settings)]
+        for key in keys:
+            digest = hmac.digest(HASH_SECRET, key.encode(), "sha256")
+            entry = pb.ClientKey(principal_id=f"static:{digest.hex()[:8]}", key_hash=digest)
+            resources.append(pb.Resource(name=f"key/{key}", key=entry))
+        self._push(self.gateway.key_table, resources)
+        self.gateway.keys.replace(self.gateway.key_table.current)
+
+    def _push(self, table: Any, resources: list[pb.Resource]) -> None:
+        version = table.identity.version + 1 if table.identity is not None else 1
+        identity = pb.TableIdentity(store_id="s", incarnation="i", version=version)
+        table.apply(
+            pb.TableUpdate(identity=identity, snapshot=True, settled=True, upserts=resources)
+        )
+
+    async def post(self, body: Any, **headers: str) -> httpx.Response:
+        """POST `body` to chat completions: a document, or bytes as they are."""
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, bytes):
+            names.setdefault("content-type", "application/json")
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            return await client.post(self.url + CHAT, headers=names, **content)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a bare connection."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def raw(self, data: bytes) -> bytes:
+        """Send `data`, then return all bytes until the gateway closes the connection."""
+        reader, writer = await self.connect()
+        try:
+            writer.write(data)
+            async with asyncio.timeout(10):
+                return await reader.read()
+        finally:
+            writer.close()
+
+    async def idle(self, seconds: float = 10.0) -> None:
+        """Wait until nothing is in flight."""
+        async with asyncio.timeout(seconds):
+            while self.gateway.active or self.gateway.loads():
+                await asyncio.sleep(0.005)
+
+
+def request(body: bytes, *headers: str, path: str = CHAT, version: str = "1.1") -> bytes:
+    """Return a POST of `body` as bytes on the wire."""
+    lines = [
+        f"POST {path} HTTP/{version}",
+        "Host: t",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
+    """Serve behind `door` until the block ends. Nothing may be left in flight then."""
+    gateway = Gateway(Config(**settings))
+    app: Any = build(gateway)
+    protocol: Any = partial(Door, gateway)
+    if door == "asgi":
+        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = Server(config, gateway)
+    listener = listen("127.0.0.1:0")
+    # Not `serve`: that would take over the signals of the test runner.
+    serving = asyncio.create_task(server._serve([listener]))
+    sweeping = asyncio.create_task(gateway.keep_sweeping())
+    started = Front(gateway, listener.getsockname()[1], door)
+    started.allow()
+    try:
+        yield started
+        await started.idle()
+    finally:
+        server.should_exit = server.force_exit = True
+        sweeping.cancel()
+        for upstream in gateway.routes.upstreams.values():
+            upstream.retire()
+        await serving
+        with suppress(asyncio.CancelledError):
+            await sweeping

@@ -1,0 +1,110 @@
+"""Who a client is, by the key it presents."""
+
+import hmac
+
+import pytest
+from geniehive.v1 import routing_service_pb2 as pb
+
+from control.api.errors import AuthUnavailable, ConflictingCredentials, InvalidApiKey
+from gateway.keys import ANONYMOUS, Key, KeyRing, Settings, presented, read_resource, shown
+from gateway.table import Unusable
+
+SECRET = b"s" * 32
+
+
+def ring(*keys, required=True):
+    found = KeyRing()
+    resources = {
+        key.decode(): Key(f"static:{key.decode()}", hmac.digest(SECRET, key, "sha256"))
+        for key in keys
+    }
+    found.replace({**resources, "settings": Settings(required, SECRET)})
+    return found
+
+
+def test_a_known_key_names_its_principal_every_time():
+    keys = ring(b"one", b"two")
+
+    assert [keys.principal(b"two") for _ in range(2)] == ["static:two"] * 2
+
+
+@pytest.mark.parametrize("key", [None, b"", b"three", b"on", b"one ", b"\xff" * 10_000])
+def test_any_other_key_is_refused(key):
+    with pytest.raises(InvalidApiKey):
+        ring(b"one").principal(key)
+
+
+def test_a_revoked_key_is_refused_at_once():
+    keys = ring(b"one")
+    keys.principal(b"one")
+    keys.replace({"settings": Settings(True, SECRET)})
+
+    with pytest.raises(InvalidApiKey):
+        keys.principal(b"one")
+
+
+def test_keys_that_share_a_long_start_do_not_meet():
+    keys = ring(b"k" * 40 + b"1", b"k" * 40 + b"2")
+
+    assert keys.principal(b"k" * 40 + b"1") != keys.principal(b"k" * 40 + b"2")
+
+
+def test_without_checks_everybody_may_enter():
+    assert ring(required=False).principal(b"whatever") == ANONYMOUS
+
+
+def test_nobody_is_judged_before_control_told_how():
+    """Our own fault is never reported as the caller's."""
+    with pytest.raises(AuthUnavailable):
+        KeyRing().principal(b"one")
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ([], None),
+        ([(b"x-api-key", b"a")], b"a"),
+        ([(b"authorization", b"Bearer a")], b"a"),
+        ([(b"authorization", b"bearer  a ")], b"a"),
+        ([(b"authorization", b"Basic a")], None),
+        ([(b"authorization", b"Bearer a"), (b"x-api-key", b"a")], b"a"),
+        ([(b"authorization", b"Basic z"), (b"x-api-key", b"a")], b"a"),
+        ([(b"x-api-key", b""), (b"authorization", b"Bearer a")], b"a"),
+    ],
+)
+def test_the_key_is_found(headers, key):
+    assert presented(headers) == key
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"x-api-key", b"a"), (b"authorization", b"Bearer b")],
+        [(b"authorization", b"Bearer b"), (b"x-api-key", b"a")],
+        [(b"x-api-key", b"a"), (b"x-api-key", b"b")],
+    ],
+)
+def test_two_different_keys_are_a_conflict(headers):
+    with pytest.raises(ConflictingCredentials):
+        presented(headers)
+
+
+def test_a_key_is_never_shown_whole():
+    assert shown(b"gh_7Qk" + b"x" * 40) == "gh_7Qkx..."
+    assert shown(b"short") == "given"
+    assert shown(b"\x1b[2J\xff" + b"x" * 40) == "?[2J?xx..."
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        pb.Resource(key=pb.ClientKey(principal_id="a", key_hash=b"short")),
+        pb.Resource(key=pb.ClientKey(key_hash=b"x" * 32)),
+        pb.Resource(settings=pb.KeySettings(required=True, hash_secret=b"short")),
+        pb.Resource(service=pb.RouteService(service_id="a")),
+        pb.Resource(),
+    ],
+)
+def test_what_cannot_judge_is_unusable(resource):
+    with pytest.raises(Unusable):
+        read_resource(resource)

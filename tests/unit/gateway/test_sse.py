@@ -1,0 +1,169 @@
+"""Streams of events pass byte for byte, except for what must be hidden."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.api.errors import UpstreamBadResponse
+from gateway.reasoning import HIDDEN_KEYS, Usage
+from gateway.sse import MAX_EVENT_BYTES, Scanner, split
+
+SECRET = "Xq7secret"
+
+LINE_ENDS = st.sampled_from([b"\n", b"\r", b"\r\n"])
+
+
+def cut_into(data, places):
+    """Return `data` cut at `places`, in order."""
+    edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def scan(chunks, **options):
+    scanner = Scanner(**options)
+    passed = b"".join(map(scanner.feed, chunks)) + scanner.finish()
+    return passed, scanner.usage
+
+
+def documents_in(stream):
+    """Return the JSON documents of a stream, as a client by the book would read them."""
+    found = []
+    lines, data = re.split(rb"\r\n|\r|\n", stream), []
+    for line in [*lines, b""]:
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+        elif not line and data:
+            try:
+                found.append(json.loads(b"\n".join(data)))
+            except ValueError:
+                found.append(None)
+            data = []
+    return found
+
+
+def hidden_in(document):
+    if isinstance(document, dict):
+        return bool(HIDDEN_KEYS & document.keys()) or any(map(hidden_in, document.values()))
+    return isinstance(document, list) and any(map(hidden_in, document))
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=8))
+def test_any_bytes_without_a_needle_pass_unchanged(data, places):
+    passed, _ = scan(cut_into(data, places))
+
+    if not any(needle in data for needle in (b"reasoning", b"usage", b"\\u00")):
+        assert passed == data
+
+
+TEXT = st.text(
+    alphabet=st.sampled_from('ab \u2028\u2029\x85é😀{}:"\\/\tdata:reasoning usage'), max_size=30
+)
+
+
+@st.composite
+def events(draw):
+    """Return an event and its document; now and then with something to hide in it."""
+    delta = {"content": draw(TEXT)}
+    for key in draw(st.lists(st.sampled_from(sorted(HIDDEN_KEYS)), max_size=2)):
+        delta[key] = draw(st.sampled_from([SECRET, [SECRET], {"text": SECRET}]))
+    document = {"choices": [{"delta": delta}], "n": draw(st.integers(0, 9))}
+    if draw(st.booleans()):
+        document["usage"] = draw(
+            st.none() | st.just({"prompt_tokens": 3, "completion_tokens": 4, "reasoning_tokens": 2})
+        )
+    text = json.dumps(document, ensure_ascii=draw(st.booleans())).encode()
+    if draw(st.booleans()):  # a key may be spelled with escapes
+        text = text.replace(b'"reasoning', b'"r\\u0065asoning')
+    end = draw(LINE_ENDS)
+    lines = [b"data: " + text] if draw(st.booleans()) else [b"data:" + text]
+    if draw(st.booleans()):
+        middle = text.index(b", ") + 2  # between tokens, where a line end is allowed
+        lines = [b"data: " + text[:middle], b"data: " + text[middle:]]
+    before = draw(st.sampled_from([[], [b": ping"], [b"event: x", b"id: 7"], [b"retry: 5"]]))
+    return end.join([*before, *lines]) + end + end, document
+
+
+@given(st.lists(events(), max_size=6), st.lists(st.integers(0, 4_000), max_size=12), st.booleans())
+def test_reasoning_never_leaks_and_all_else_stays(made, places, ended):
+    """However the bytes arrive, by whatever line ends, also when the last event is cut short."""
+    stream = b"".join(event for event, _ in made)
+    if not ended:
+        stream = stream.rstrip(b"\r\n")
+    whole, _ = scan([stream])
+    passed, usage = scan(cut_into(stream, places))
+
+    assert passed == whole
+    assert SECRET.encode() not in passed
+    read = documents_in(passed)
+    assert not any(map(hidden_in, read))
+    expected = [json.loads(json.dumps(document)) for _, document in made]
+    for document in expected:
+        for key in HIDDEN_KEYS:
+            document["choices"][0]["delta"].pop(key, None)
+    assert read == expected
+    told = [document["usage"] for _, document in made if document.get("usage")]
+    assert usage == (Usage(3, 4) if told else None)
+
+
+@given(st.lists(events(), max_size=6), st.lists(st.integers(0, 4_000), max_size=12))
+def test_events_with_nothing_to_hide_are_untouched(made, places):
+    stream = b"".join(event for event, _ in made)
+    passed, _ = scan(cut_into(stream, places))
+
+    for event, document in made:
+        if not hidden_in(document):
+            assert event in passed
+    assert scan(cut_into(stream, places), strip=False)[0] == stream
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
+def test_secrets_in_broken_events_do_not_leak(noise, places):
+    """What cannot be read as JSON is not shown when it could be reasoning."""
+    event = b'data: {"reasoning_content":"' + SECRET.encode() + noise
+    passed, _ = scan(cut_into(event, places))
+
+    first = re.split(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n|\r\n\r|\n\r", event)[0]
+    if SECRET.encode() in first:
+        assert SECRET.encode() not in passed
+
+
+def test_a_rewritten_event_keeps_its_other_lines():
+    event = b'event: x\r\ndata: {"delta":{"reasoning":"s"}}\r\nid: 3\r\n\r\n'
+
+    assert scan([event])[0] == b'event: x\r\ndata: {"delta":{}}\r\nid: 3\r\n\r\n'
+
+
+def test_nothing_that_is_whole_is_held_back():
+    scanner = Scanner()
+
+    assert scanner.feed(b"data: a\n\ndata: b") == b"data: a\n\n"
+    assert scanner.feed(b"\n\n") == b"data: b\n\n"
+
+
+def test_an_endless_event_is_an_error():
+    scanner = Scanner()
+    with pytest.raises(UpstreamBadResponse):
+        for _ in range(MAX_EVENT_BYTES // 1_000 + 2):
+            scanner.feed(b"x" * 1_000)
+
+
+@pytest.mark.parametrize(
+    "usage", ['{"prompt_tokens":-5}', '"12"', "[1]", '{"prompt_tokens":1e308}', '{"a":1}', "7"]
+)
+def test_an_impossible_usage_is_no_usage(usage):
+    assert scan([b'data: {"usage":%b}\n\n' % usage.encode()])[1] is None
+
+
+def test_the_last_usage_counts():
+    stream = b'data: {"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n' * 2
+    stream += b'data: {"usage":{"prompt_tokens":1,"completion_tokens":9}}\n\ndata: [DONE]\n\n'
+
+    assert scan([stream]) == (stream, Usage(1, 9))
+
+
+@given(st.binary(max_size=200))
+def test_split_loses_nothing(data):
+    assert b"".join(split(data)) == data

@@ -1,0 +1,208 @@
+"""A replica follows control's table, never shrinks before it is told, and refuses what is wrong."""
+
+import pytest
+from geniehive.v1 import routing_service_pb2 as pb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.table import Replica, SnapshotWanted, Unusable
+
+
+def read(resource):
+    if resource.key.principal_id == "bad":
+        raise Unusable("it is bad")
+    return resource.key.principal_id
+
+
+def resource(name, value="v", number=1):
+    key = pb.ClientKey(principal_id=value)
+    return pb.Resource(name=name, hash=hash((name, value, number)) % 2**64, key=key)
+
+
+class Control:
+    """The other side: makes updates of its own table."""
+
+    def __init__(self, store="s", incarnation="i"):
+        self.store, self.incarnation, self.version = store, incarnation, 0
+        self.held = {}
+        self.settled = True
+
+    def identity(self):
+        return pb.TableIdentity(
+            store_id=self.store, incarnation=self.incarnation, version=self.version
+        )
+
+    def table_hash(self):
+        total = 0
+        for one in self.held.values():
+            total ^= one.hash
+        return total
+
+    def snapshot(self):
+        return pb.TableUpdate(
+            identity=self.identity(),
+            snapshot=True,
+            settled=self.settled,
+            upserts=list(self.held.values()),
+            table_hash=self.table_hash(),
+        )
+
+    def delta(self, upserts=(), gone=()):
+        base = self.version
+        self.version += 1
+        for name in gone:
+            self.held.pop(name, None)
+        self.held.update((one.name, one) for one in upserts)
+        return pb.TableUpdate(
+            identity=self.identity(),
+            base_version=base,
+            settled=self.settled,
+            upserts=upserts,
+            tombstones=gone,
+            table_hash=self.table_hash(),
+        )
+
+
+def test_a_snapshot_then_deltas():
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "ab"}
+
+    replica.apply(control.snapshot())
+    replica.apply(control.delta([resource("b", "new"), resource("c")], ["a"]))
+
+    assert replica.current == {"b": "new", "c": "v"}
+    assert replica.identity.version == 1
+
+
+def test_an_unsettled_control_takes_nothing_away():
+    """It was restarted with an empty store: what it does not know may well be there."""
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "abc"}
+    replica.apply(control.snapshot())
+    restarted = Control(store="other", incarnation="j")
+    restarted.settled = False
+
+    replica.apply(restarted.snapshot())
+    assert replica.carried == {"a": "v", "b": "v", "c": "v"}
+    replica.apply(restarted.delta([resource("a", "again")], ["b"]))
+    assert replica.carried | replica.current == {"a": "again", "c": "v"}
+
+    restarted.settled = True
+    replica.apply(restarted.delta())
+    assert replica.carried | replica.current == {"a": "again"}
+
+
+def test_one_unusable_resource_is_named_and_the_rest_applied():
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "ab"}
+    replica.apply(control.snapshot())
+
+    unusable = replica.apply(control.delta([resource("a", "bad"), resource("b", "new")]))
+
+    assert unusable == {"a": "it is bad"}
+    assert replica.current == {"a": "v", "b": "new"}
+    assert replica.apply(control.delta([resource("a", "good")])) == {}
+    assert replica.current == {"a": "good", "b": "new"}
+
+
+def test_an_unusable_resource_keeps_its_version_of_an_earlier_life():
+    control, replica = Control(), Replica(read)
+    control.held = {"a": resource("a")}
+    replica.apply(control.snapshot())
+    restarted = Control(incarnation="j")
+    restarted.held = {"a": resource("a", "bad")}
+
+    assert replica.apply(restarted.snapshot()) == {"a": "it is bad"}
+    assert replica.current == {"a": "v"}
+
+
+def damage(update, how):
+    match how:
+        case "hash":
+            update.table_hash ^= 1
+        case "gap":
+            update.base_version += 1
+        case "life":
+            update.identity.incarnation = "elsewhere"
+        case "store":
+            update.identity.store_id = "elsewhere"
+        case "lost":
+            del update.upserts[0]
+        case "there and gone":
+            update.tombstones.append(update.upserts[0].name)
+
+
+@pytest.mark.parametrize("how", ["hash", "gap", "life", "store", "lost", "there and gone"])
+def test_a_damaged_delta_changes_nothing(how):
+    control, replica = Control(), Replica(read)
+    control.held = {"a": resource("a")}
+    replica.apply(control.snapshot())
+    update = control.delta([resource("b"), resource("c")])
+    damage(update, how)
+
+    with pytest.raises(SnapshotWanted):
+        replica.apply(update)
+
+    assert replica.current == {"a": "v"}
+    assert replica.identity.version == 0
+    replica.apply(control.snapshot())
+    assert replica.current == {"a": "v", "b": "v", "c": "v"}
+
+
+def test_a_snapshot_from_the_past_is_refused():
+    control, replica = Control(), Replica(read)
+    old = control.snapshot()
+    control.delta([resource("a")])
+    replica.apply(control.snapshot())
+
+    with pytest.raises(SnapshotWanted):
+        replica.apply(old)
+
+    assert replica.current == {"a": "v"}
+
+
+NAMES = st.sampled_from("abcde")
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["change", "restart", "settle", "miss", "snapshot"]),
+        st.dictionaries(NAMES, st.integers(0, 3), max_size=3),
+        st.sets(NAMES, max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@given(CHANGES)
+def test_whatever_happens_a_replica_ends_with_what_control_holds(changes):
+    """And until control is settled, nothing is lost that it did not call gone."""
+    control, replica = Control(), Replica(read)
+    replica.apply(control.snapshot())
+    for number, (what, values, gone) in enumerate(changes):
+        upserts = [resource(name, str(value), number) for name, value in values.items()]
+        removed = [name for name in gone if name not in values]
+        before = set(replica.carried | replica.current)
+        if what == "restart":
+            control = Control(incarnation=str(number))
+            control.settled = False
+            update = control.snapshot()
+            removed = []
+        elif what == "snapshot":
+            update = control.snapshot()
+            removed = []
+        else:
+            control.settled = control.settled or what == "settle"
+            update = control.delta(upserts, removed)
+        if what == "miss":
+            continue
+        try:
+            replica.apply(update)
+        except SnapshotWanted:
+            replica.apply(control.snapshot())
+            removed = list(before)  # some of what was missed may have been tombstones
+        if not control.settled:
+            assert before - set(removed) <= set(replica.carried | replica.current)
+    control.settled = True
+    replica.apply(control.snapshot())
+
+    assert replica.carried == {}
+    assert replica.current == {name: read(one) for name, one in control.held.items()}
