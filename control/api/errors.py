@@ -217,6 +217,7 @@ _BY_STATUS: dict[grpc.StatusCode, type[GenieHiveError]] = {
     S.RESOURCE_EXHAUSTED: Busy,
     S.UNAVAILABLE: ControlUnavailable,
     S.DEADLINE_EXCEEDED: ControlUnavailable,
+    S.CANCELLED: ControlUnavailable,  # a control that stops cancels its streams
 }
 
 
