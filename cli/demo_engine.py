@@ -14,6 +14,7 @@ from pathlib import Path
 SLOTS = 2
 CONTEXT_TOKENS_PER_SLOT = 4096
 HTTP_THREADS = 8
+MAX_THREADS = 4  # so small a model gains nothing from more
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     parameters.port = arguments.port
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT_TOKENS_PER_SLOT
-    parameters.cpuparams.n_threads = max(1, (os.cpu_count() or 2) // 2)
+    parameters.cpuparams.n_threads = min(os.cpu_count() or 1, MAX_THREADS)
     parameters.n_threads_http = HTTP_THREADS
     parameters.endpoint_metrics = parameters.endpoint_props = True
     stop = threading.Event()

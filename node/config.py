@@ -167,12 +167,12 @@ class Config(Section):
             if not service_id.startswith(f"{self.node.host_id}/"):
                 raise PydanticCustomError(
                     "foreign",
-                    "service_id {id!r} does not start with {host!r}",
+                    "service_id '{id}' does not start with '{host}'",
                     {"id": service_id, "host": f"{self.node.host_id}/"},
                 )
             if ids.count(service_id) > 1:
                 raise PydanticCustomError(
-                    "twice", "service_id {id!r} is used twice", {"id": service_id}
+                    "twice", "service_id '{id}' is used twice", {"id": service_id}
                 )
         return self
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import grpc
 from geniehive.v1 import registry_service_pb2 as pb
@@ -39,7 +39,7 @@ class GrpcRemote:
             instance_id=self._instance_id,
             services=[service_message(one) for one in report.services],
         )
-        with _errors():
+        with control_errors():
             response = await self._stub.RegisterHost(
                 request, timeout=CALL_SECONDS, metadata=self._metadata
             )
@@ -62,7 +62,7 @@ class GrpcRemote:
         """
         lease = pb.Lease(host_id=host_id, instance_id=self._instance_id, generation=generation)
         request = pb.DeregisterHostRequest(host_id=host_id, lease=lease)
-        with _errors():
+        with control_errors():
             await self._stub.DeregisterHost(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
 
@@ -100,7 +100,7 @@ class GrpcStream:
             generation=beat.generation,
         )
         request = pb.StreamHeartbeatsRequest(heartbeat=beat_message(beat, lease))
-        with _errors():
+        with control_errors():
             # A call that is over refuses a write; the read below tells how it ended.
             if not self._call.done():
                 await self._call.write(request)
@@ -110,20 +110,3 @@ class GrpcStream:
                     raise ControlUnavailable("control ended the stream")
                 if response.sequence >= beat.sequence:
                     return response
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    """Raise what control raised; a call that control cancelled is a silent control.
-
-    grpc.aio raises `CancelledError` for the status CANCELLED as well, which control
-    sends when it stops; only our own cancellation may end the task.
-    """
-    try:
-        with control_errors():
-            yield
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ControlUnavailable("control cancelled the call") from error

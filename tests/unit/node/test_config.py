@@ -1,0 +1,134 @@
+"""Settings of a node: what loads, what is refused, and in which words."""
+
+import pytest
+
+from control.api.settings import SettingsError
+from node.config import Config, Service, read, server_url, valid_host_id
+
+
+def written(tmp_path, text):
+    path = tmp_path / "node.yaml"
+    path.write_text(text)
+    return path
+
+
+OLD = """\
+node: {host_id: p40-box, display_name: The P40, listen_host: 127.0.0.1, listen_port: 8891}
+inventory: {cpu_threads: 12, ram_gb: 64, capabilities: {cuda: true}, trust_tier: trusted}
+services:
+  - service_id: p40-box/chat/qwen
+    kind: chat
+    protocol: openai
+    endpoint: http://127.0.0.1:18091
+    runtime: {engine: llama.cpp, launcher: llama-server}
+    assets: [{asset_id: qwen3-8b, loaded: true, context_size: 8192}]
+    state: {health: healthy}
+  - {service_id: p40-box/speech, kind: transcription, endpoint: "http://127.0.0.1:8001"}
+"""
+
+
+def test_old_file_loads_and_names_what_is_not_known(tmp_path):
+    config, warnings = read(written(tmp_path, OLD))
+
+    assert [one.service_id for one in config.services] == ["p40-box/chat/qwen", "p40-box/speech"]
+    assert config.services[0].asked_as == "llamacpp"
+    assert config.services[0].assets[0].context_tokens == 8192
+    assert sorted(w.split("unknown key ")[1].split(";")[0] for w in warnings) == [
+        "inventory.trust_tier",
+        "node.listen_host",
+        "node.listen_port",
+        "services[0].state",
+    ]
+
+
+def test_foundation_profile_refuses_unknown_keys(tmp_path):
+    path = written(tmp_path, "deployment_profile: foundation\nnode: {host_idd: a}\n")
+    with pytest.raises(
+        SettingsError, match=r"node.yaml:2: unknown key node.host_idd; nearest: host_id"
+    ):
+        read(path)
+
+
+def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
+    path = written(tmp_path, "control_plane:\n  base_url: http://10.0.0.5:8800\n")
+    with pytest.raises(SettingsError) as refused:
+        read(path)
+
+    assert "node.yaml:2: control_plane.base_url:" in refused.value.problems[0]
+    assert "write instead `control: 10.0.0.5:8801`" in refused.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("control: nowhere", "'nowhere' is not host:port"),
+        ("node: {host_id: a/b}", "node.host_id"),
+        ("node: {host_id: ''}", "node.host_id"),
+        ("services: [{service_id: x}]", "services[0].endpoint"),
+        ("services: [{service_id: x, endpoint: 'ftp://a'}]", "write http://host:port"),
+        ("services: [{service_id: x, endpoint: 'http://u:p@a'}]", "write http://host:port"),
+        ("services: [{service_id: x, endpoint: 'http://a:99999'}]", "write http://host:port"),
+        ("services: [{service_id: x, endpoint: 'http://a', kind: images}]", "services[0].kind"),
+        (
+            "node: {host_id: a}\nservices: [{service_id: b/x, endpoint: 'http://a'}]",
+            "'b/x' does not start with 'a/'",
+        ),
+        (
+            "node: {host_id: a}\nservices: [{service_id: x, endpoint: 'http://a'},"
+            " {service_id: a/x, endpoint: 'http://b'}]",
+            "'a/x' is used twice",
+        ),
+        ("tls: {certificate: a.pem}", "certificate and key come together"),
+        ("detect_ports: [0]", "detect_ports[0]"),
+        ("inventory: {cpu_threads: -1}", "inventory.cpu_threads"),
+    ],
+)
+def test_unusable_values_are_named(tmp_path, text, said):
+    with pytest.raises(SettingsError) as refused:
+        read(written(tmp_path, text))
+
+    assert said in str(refused.value)
+
+
+def test_without_a_file_all_defaults_hold():
+    config, warnings = read(None)
+
+    assert config == Config()
+    assert warnings == []
+    assert config.control == "127.0.0.1:8801"
+
+
+@pytest.mark.parametrize(
+    ("hostname", "expected"),
+    [
+        ("laptop", "laptop"),
+        ("tower.lan", "tower"),
+        ("Ann's PC", "Ann-s-PC"),
+        ("_x_", "x"),
+        ("", "node-1"),
+        (".lan", "node-1"),
+        ("a" * 80, "a" * 63),
+    ],
+)
+def test_host_name_becomes_a_host_id(hostname, expected):
+    assert valid_host_id(hostname) == expected
+
+
+@pytest.mark.parametrize("url", ["http://a:1", "http://a:1/", "http://a:1/v1", "http://a:1/v1/"])
+def test_server_url_loses_what_every_path_adds(url):
+    assert server_url(url) == "http://a:1"
+
+
+@pytest.mark.parametrize(
+    ("keys", "discovers"),
+    [
+        ({}, True),
+        ({"assets": ({"asset_id": "m"},)}, False),
+        ({"assets": ({"asset_id": "m"},), "engine": "openai"}, True),
+        ({"assets": ({"asset_id": "m"},), "discover_protocol": "ollama"}, True),
+    ],
+)
+def test_declared_assets_stand_alone_unless_asked_otherwise(keys, discovers):
+    service = Service.model_validate({"service_id": "x", "endpoint": "http://a", **keys})
+
+    assert service.discovers is discovers

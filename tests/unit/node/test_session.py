@@ -1,0 +1,296 @@
+"""The life of a registration, against a scripted control and a clock that only counts."""
+
+import asyncio
+import contextlib
+import logging
+
+import pytest
+
+from control.api.errors import (
+    BadRequest,
+    ControlUnavailable,
+    GenieHiveError,
+    HostIdInUse,
+    InvalidApiKey,
+    LeaseLost,
+    StorageUnavailable,
+)
+from node.session import Answer, Grant, Pace, Session, StreamEnded
+from node.state import Host, Metrics, Observation, Report, Service, Watched
+
+PACE = Pace(interval=5.0, lease=15.0, reconnect_window=3.0)
+OK = Answer(PACE)
+
+
+class Done(Exception):
+    """The script is over."""
+
+
+class Script:
+    """Control, played from a list; each call takes the next line and is remembered.
+
+    A line is what a call returns or raises, or a function run before that.
+    """
+
+    def __init__(self, *lines):
+        self.lines = list(lines)
+        self.calls = []
+        self.beats = []
+        self.registered = []
+        self.streams = 0
+
+    async def _next(self, call):
+        self.calls.append(call)
+        if not self.lines:
+            raise Done
+        line = self.lines.pop(0)
+        if callable(line) and not isinstance(line, type):
+            line = line()
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+    async def register(self, report):
+        self.registered.append(report)
+        return await self._next("register")
+
+    async def deregister(self, host_id, generation):
+        self.calls.append(("deregister", host_id, generation))
+
+    @contextlib.asynccontextmanager
+    async def stream(self):
+        self.streams += 1
+        yield self
+
+    async def beat(self, beat, patience):
+        assert patience == PACE.lease
+        self.beats.append(beat)
+        return await self._next("beat")
+
+
+class Node:
+    """A session whose sleeps take no time, and what it had to tell and to wait for."""
+
+    def __init__(self, *lines, jitter=1.0):
+        self.revisions = {"h/x": 1}
+        self.changed = asyncio.Event()
+        self.waits = []
+        self.endless = set()  # sleeps that only a change ends
+        self.script = Script(*lines)
+        self.session = Session(
+            self.script, self.report, self.changed, sleep=self.sleep, jitter=lambda: jitter
+        )
+
+    def report(self):
+        services = tuple(
+            Watched(Service(name, "http://a:1", "chat", revision=revision), Observation("healthy"))
+            for name, revision in self.revisions.items()
+        )
+        return Report(Host("h"), Metrics(0.0, 1), services)
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        if seconds in self.endless:
+            await asyncio.Event().wait()
+
+    async def live(self):
+        with pytest.raises(Done):
+            await self.session.run()
+        return self
+
+
+@pytest.mark.anyio
+async def test_registers_then_beats_at_the_pace_of_control():
+    slower = Answer(Pace(interval=9.0, lease=15.0, reconnect_window=3.0))
+    node = await Node(Grant(7, PACE), OK, slower, OK).live()
+
+    assert node.script.calls == ["register", "beat", "beat", "beat", "beat"]
+    assert node.script.streams == 1
+    assert node.waits == [5.0, 9.0, 5.0]
+    assert [(beat.generation, beat.sequence) for beat in node.script.beats] == [
+        (7, 1),
+        (7, 2),
+        (7, 3),
+        (7, 4),
+    ]
+
+
+@pytest.mark.anyio
+async def test_lost_lease_means_register_again_within_the_told_window():
+    node = await Node(Grant(1, PACE), LeaseLost("gone"), Grant(2, PACE), OK, jitter=0.5).live()
+
+    assert node.script.calls[:4] == ["register", "beat", "register", "beat"]
+    assert node.waits[0] == 1.5
+    assert (node.script.beats[1].generation, node.script.beats[1].sequence) == (2, 1)
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_ended_is_opened_again_silently(caplog):
+    caplog.set_level(logging.INFO)
+    node = await Node(Grant(1, PACE), OK, StreamEnded("age"), OK).live()
+
+    assert node.script.calls == ["register", "beat", "beat", "beat", "beat"]
+    assert node.script.streams == 2
+    assert node.waits == [5.0, 5.0]
+    assert [record.message for record in caplog.records] == ["registered as h (1 services)"]
+
+
+@pytest.mark.anyio
+async def test_silent_control_is_asked_again_with_growing_waits_and_one_line(caplog):
+    silence = [ControlUnavailable("refused")] * 5
+    node = await Node(*silence, Grant(1, PACE)).live()
+
+    assert node.waits == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == [
+        "control is silent: refused"
+    ]
+
+
+@pytest.mark.anyio
+async def test_waits_are_jittered_by_half():
+    node = await Node(ControlUnavailable("x"), Grant(1, PACE), jitter=0.0).live()
+
+    assert node.waits == [0.25]
+
+
+@pytest.mark.anyio
+async def test_a_large_fleet_is_told_to_spread_wider():
+    wide = Pace(interval=5.0, lease=15.0, reconnect_window=60.0)
+    node = await Node(Grant(1, wide), *[StorageUnavailable("x")] * 9).live()
+
+    assert node.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+@pytest.mark.anyio
+async def test_silence_in_mid_life_keeps_the_lease():
+    """A control that comes back with its store knows us still; else it says NOT_FOUND."""
+    node = await Node(Grant(4, PACE), OK, ControlUnavailable("down"), OK).live()
+
+    assert node.script.calls == ["register", "beat", "beat", "beat", "beat"]
+    assert [beat.generation for beat in node.script.beats] == [4, 4, 4, 4]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "refusal", [HostIdInUse("h lives"), InvalidApiKey("who"), GenieHiveError("x")]
+)
+async def test_refusals_are_logged_once_and_retried_slowly(refusal, caplog):
+    node = await Node(refusal, refusal, refusal, Grant(1, PACE), jitter=0.0).live()
+
+    assert node.script.calls[:4] == ["register"] * 4
+    assert node.waits[:3] == [7.5, 7.5, 7.5]
+    assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
+
+
+@pytest.mark.anyio
+async def test_refused_definition_waits_for_a_change():
+    node = Node()
+
+    def refuse():
+        asyncio.get_running_loop().call_soon(node.changed.set)
+        return BadRequest("bad asset")
+
+    node.script.lines = [refuse, Grant(1, PACE)]
+    node.endless = {75.0}
+    await node.live()
+
+    assert node.script.calls == ["register", "register", "beat"]
+
+
+@pytest.mark.anyio
+async def test_refused_definition_is_tried_again_much_later_without_a_change():
+    node = await Node(BadRequest("bad asset"), Grant(1, PACE), jitter=0.5).live()
+
+    assert node.waits == [60.0]
+
+
+@pytest.mark.anyio
+async def test_a_change_is_beaten_at_once_and_the_latest_wins():
+    node = Node(Grant(1, PACE))
+    node.endless = {PACE.interval}
+
+    def change_twice():
+        for revision in (2, 3):
+            node.revisions["h/x"] = revision
+            node.changed.set()
+        return OK
+
+    node.script.lines += [change_twice, change_twice]
+    await node.live()
+
+    assert len(node.script.beats) == 3
+    told = [beat.report.services[0].service.revision for beat in node.script.beats]
+    assert told == [1, 3, 3]
+    assert [sorted(beat.defined) for beat in node.script.beats] == [[], ["h/x"], []]
+
+
+@pytest.mark.anyio
+async def test_definitions_go_only_when_they_grew_are_new_or_wanted():
+    node = Node(Grant(1, PACE))
+
+    def line(**revisions):
+        def change():
+            node.revisions |= {f"h/{name}": value for name, value in revisions.items()}
+            return OK
+
+        return change
+
+    wanted = Answer(PACE, wanted=frozenset({"h/x", "h/unknown"}))
+    node.script.lines += [line(x=2), line(y=1), wanted, OK]
+    await node.live()
+
+    assert [sorted(beat.defined) for beat in node.script.beats] == [
+        [],
+        ["h/x"],
+        ["h/y"],
+        ["h/x"],
+        [],
+    ]
+    assert node.waits == [5.0, 5.0, 5.0]  # what is wanted goes with the next beat, now
+
+
+@pytest.mark.anyio
+async def test_a_definition_wanted_again_right_away_waits_for_the_next_beat():
+    """Else a control that cannot take it would make us send it without end."""
+    wanted = Answer(PACE, wanted=frozenset({"h/x"}))
+    node = await Node(Grant(1, PACE), wanted, wanted, wanted).live()
+
+    assert node.waits == [5.0]
+    assert [sorted(beat.defined) for beat in node.script.beats] == [[], ["h/x"], [], ["h/x"]]
+
+
+@pytest.mark.anyio
+async def test_a_withdrawn_service_is_simply_missing():
+    node = Node(Grant(1, PACE))
+
+    def withdraw():
+        node.revisions.clear()
+        return OK
+
+    node.script.lines += [withdraw, OK]
+    await node.live()
+
+    assert [len(beat.report.services) for beat in node.script.beats] == [1, 0, 0]
+
+
+@pytest.mark.anyio
+async def test_refused_services_are_logged_once(caplog):
+    refused = Answer(PACE, refused={"h/x": "address not allowed"})
+    await Node(Grant(1, PACE), refused, refused, OK, refused).live()
+
+    assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
+        "control refuses h/x: address not allowed",
+        "control refuses h/x: address not allowed",
+    ]
+
+
+@pytest.mark.anyio
+async def test_only_a_lease_that_is_held_is_given_back():
+    node = Node(Grant(9, PACE), OK)
+    await node.session.leave()
+    assert node.script.calls == []
+
+    await node.live()
+    await node.session.leave()
+
+    assert node.script.calls[-1] == ("deregister", "h", 9)

@@ -1,0 +1,105 @@
+"""What a look at a server changes of what is told about it."""
+
+import pytest
+
+from node.config import Service
+from node.engines.sight import Model, Sight
+from node.state import Asset, Observation, declared, differs, seen
+
+PLAIN = Service(service_id="x", endpoint="http://a:1")
+FIRST = Model("first", loaded=True, context_tokens=4096)
+SECOND = Model("second", loaded=False)
+
+
+def healthy(*models, **told):
+    return Sight("healthy", engine="openai", models=models, **told)
+
+
+def test_before_the_first_look_nothing_is_claimed():
+    watched = declared(PLAIN, "h/x")
+
+    assert watched.observation.health == "unhealthy"
+    assert watched.service.assets == ()
+    assert watched.service.revision == 1
+
+
+def test_models_become_assets_and_the_revision_grows():
+    watched = seen(declared(PLAIN, "h/x"), healthy(FIRST, SECOND, concurrency=2), PLAIN)
+
+    assert watched.service.assets == (Asset("first", True, 4096), Asset("second", False, 0))
+    assert (watched.service.concurrency, watched.service.revision) == (2, 2)
+
+
+def test_same_sight_changes_nothing_of_the_definition():
+    once = seen(declared(PLAIN, "h/x"), healthy(FIRST), PLAIN)
+    twice = seen(once, healthy(FIRST, in_flight=3), PLAIN)
+
+    assert twice.service == once.service
+    assert twice.observation.in_flight == 3
+    assert not differs(once, twice)
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [
+        Sight("unhealthy", "cannot be reached"),
+        Sight("loading", engine="openai"),
+        healthy(),
+        healthy(Model("first", loaded=False, context_tokens=4096)),
+        healthy(FIRST, concurrency=4),
+    ],
+    ids=["down", "loading", "no models", "unloaded", "more slots"],
+)
+def test_what_routing_depends_on_is_told_at_once(sight):
+    before = seen(declared(PLAIN, "h/x"), healthy(FIRST), PLAIN)
+
+    assert differs(before, seen(before, sight, PLAIN))
+
+
+def test_a_server_that_went_away_keeps_its_models():
+    """So that their names stay known, as unavailable, instead of unknown."""
+    before = seen(declared(PLAIN, "h/x"), healthy(FIRST, concurrency=2), PLAIN)
+    after = seen(before, Sight("unhealthy", "cannot be reached"), PLAIN)
+
+    assert after.service == before.service
+    assert after.observation == Observation("unhealthy", "cannot be reached")
+
+
+def service(**keys):
+    return Service.model_validate({"service_id": "x", "endpoint": "http://a:1", **keys})
+
+
+def test_declared_assets_come_first_and_the_server_tells_what_is_loaded():
+    settings = service(
+        engine="openai",
+        assets=[{"asset_id": "mine", "loaded": True}, {"asset_id": "first", "context_size": 100}],
+    )
+    watched = seen(declared(settings, "h/x"), healthy(FIRST, SECOND), settings)
+
+    assert watched.service.assets == (
+        Asset("mine", False, 0),
+        Asset("first", True, 100),
+        Asset("second", False, 0),
+    )
+
+
+def test_without_discovery_only_declared_assets_are_offered():
+    settings = service(assets=[{"asset_id": "second"}])
+    watched = seen(declared(settings, "h/x"), healthy(FIRST, SECOND), settings)
+
+    assert watched.service.assets == (Asset("second", False, 0),)
+
+
+def test_a_server_without_a_list_keeps_what_is_declared():
+    settings = service(kind="transcription", assets=[{"asset_id": "whisper", "loaded": True}])
+    watched = seen(declared(settings, "h/x"), Sight("healthy", engine="openai"), settings)
+
+    assert watched.service.assets == (Asset("whisper", True, 0),)
+    assert watched.observation.health == "healthy"
+
+
+def test_declared_concurrency_wins():
+    settings = service(concurrency=7)
+    watched = seen(declared(settings, "h/x"), healthy(FIRST, concurrency=2), settings)
+
+    assert watched.service.concurrency == 7

@@ -1,0 +1,156 @@
+"""Looking at servers: each on its own, and control is told of what matters."""
+
+import asyncio
+
+import pytest
+
+from node.config import Config
+from node.engines.detect import Found
+from node.engines.sight import Model, Sight
+from node.watch import DETECT_SECONDS, SETTLED_SECONDS, UNSETTLED_SECONDS, Watch
+
+UP = Sight("healthy", engine="openai", models=(Model("m", True),))
+DOWN = Sight("unhealthy", "cannot be reached")
+
+
+class Machine:
+    """Servers by URL, and a clock that a test moves."""
+
+    def __init__(self, servers, ports=()):
+        self.servers = servers
+        self.found = []
+        self.sleeping = []  # (seconds, the future that ends the sleep)
+        settings = Config.model_validate(
+            {
+                "node": {"host_id": "h"},
+                "services": [
+                    {"service_id": url.removeprefix("http://"), "endpoint": url} for url in servers
+                ],
+                "detect_ports": list(ports),
+            }
+        )
+        self.watch = Watch(settings, self.look, self.detect, self.sleep)
+
+    async def look(self, url, engine):
+        sight = self.servers[url]
+        if isinstance(sight, Exception):
+            raise sight
+        return sight
+
+    async def detect(self, ports):
+        return [one for one in self.found if one.port in set(ports)]
+
+    async def sleep(self, seconds):
+        future = asyncio.get_running_loop().create_future()
+        self.sleeping.append((seconds, future))
+        await future
+
+    async def tick(self):
+        """End all sleeps and let everything run until it sleeps again."""
+        ended, self.sleeping = self.sleeping, []
+        for _, future in ended:
+            future.set_result(None)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return sorted(seconds for seconds, _ in self.sleeping)
+
+    def healths(self):
+        return {
+            one.service.service_id: one.observation.health for one in self.watch.report().services
+        }
+
+
+@pytest.fixture
+async def running(anyio_backend):
+    """`running(machine)`: its watch runs until the test ends."""
+    tasks = []
+
+    async def start(machine):
+        await machine.watch.first_look()
+        machine.watch.changed.clear()
+        tasks.append(asyncio.ensure_future(machine.watch.run()))
+        return await machine.tick()
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.anyio
+async def test_first_look_sees_everything_there_is():
+    machine = Machine({"http://a": UP, "http://b": DOWN})
+    await machine.watch.first_look()
+
+    assert machine.healths() == {"h/a": "healthy", "h/b": "unhealthy"}
+    assert machine.watch.changed.is_set()
+
+
+@pytest.mark.anyio
+async def test_a_look_that_breaks_stops_nothing(running):
+    machine = Machine({"http://a": RuntimeError("surprise"), "http://b": UP})
+    await running(machine)
+
+    assert machine.healths() == {"h/a": "unhealthy", "h/b": "healthy"}
+
+    machine.servers["http://a"] = UP
+    await machine.tick()
+
+    assert machine.healths()["h/a"] == "healthy"
+
+
+@pytest.mark.anyio
+async def test_who_is_not_settled_is_looked_at_more_often(running):
+    machine = Machine({"http://a": UP, "http://b": Sight("loading")})
+
+    assert await running(machine) == [UNSETTLED_SECONDS, SETTLED_SECONDS]
+
+
+@pytest.mark.anyio
+async def test_only_what_matters_wakes_the_session(running):
+    machine = Machine({"http://a": UP})
+    await running(machine)
+
+    machine.servers["http://a"] = Sight("healthy", engine="openai", models=UP.models, in_flight=4)
+    await machine.tick()
+    assert not machine.watch.changed.is_set()
+    assert machine.watch.report().services[0].observation.in_flight == 4
+
+    machine.servers["http://a"] = DOWN
+    await machine.tick()
+    assert machine.watch.changed.is_set()
+
+
+@pytest.mark.anyio
+async def test_a_server_that_starts_later_is_found(running):
+    machine = Machine({}, ports=[8080])
+    assert await running(machine) == [DETECT_SECONDS]
+    assert machine.healths() == {}
+
+    machine.servers["http://127.0.0.1:8080"] = UP
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+
+    assert await machine.tick() == [SETTLED_SECONDS]
+    assert machine.healths() == {"h/openai-8080": "healthy"}
+    assert machine.watch.changed.is_set()
+
+
+@pytest.mark.anyio
+async def test_a_declared_server_is_not_found_twice():
+    machine = Machine({"http://127.0.0.1:8080": UP}, ports=[8080])
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    await machine.watch.first_look()
+
+    assert list(machine.healths()) == ["h/127.0.0.1:8080"]
+
+
+def test_the_machine_is_what_is_declared_else_what_is_measured():
+    declared = Config.model_validate({"inventory": {"cpu_threads": 3, "ram_gb": 2.5}})
+
+    host = Watch(declared, None, None).report().host
+    assert (host.cpu_threads, host.memory_bytes) == (3, 2_500_000_000)
+
+    report = Watch(Config(), None, None).report()
+    assert report.host.cpu_threads > 0
+    assert 0 <= report.metrics.cpu_utilization <= 1
+    assert 0 < report.metrics.memory_available_bytes <= report.host.memory_bytes

@@ -1,0 +1,69 @@
+"""What a node tells, as messages of the contract."""
+
+from datetime import timedelta
+
+import pytest
+from geniehive.v1 import inventory_pb2 as pb
+from geniehive.v1 import registry_service_pb2 as registry_pb
+
+from node import wire
+from node.session import Beat, Pace
+from node.state import Asset, Host, Metrics, Observation, Report, Service, Watched
+
+ENDPOINTS = [
+    ("http://127.0.0.1:8080", ("http", "127.0.0.1:8080", "")),
+    ("https://gpu.lan/openai", ("https", "gpu.lan:443", "/openai")),
+    ("http://gpu.lan", ("http", "gpu.lan:80", "")),
+    ("http://[::1]:9000/a/b", ("http", "[::1]:9000", "/a/b")),
+]
+
+
+@pytest.mark.parametrize(("url", "expected"), ENDPOINTS)
+def test_endpoint_names_its_port(url, expected):
+    endpoint = wire.endpoint_message(url)
+
+    assert (endpoint.scheme, endpoint.address, endpoint.base_path) == expected
+    assert endpoint.kind == pb.ENDPOINT_KIND_DIRECT
+
+
+def watched(name, **seen):
+    service = Service(name, "http://a:1", "embeddings", "openai", (Asset("m", True, 9),), 2, 5)
+    return Watched(service, Observation("healthy", **seen))
+
+
+def test_service_carries_definition_and_observation():
+    message = wire.service_message(watched("h/x", in_flight=0))
+
+    assert message.assets[0].operations == [pb.OPERATION_EMBEDDINGS]
+    assert (message.concurrency, message.revision) == (2, 5)
+    assert message.observation.health == pb.HEALTH_HEALTHY
+
+
+def test_none_is_absent_and_zero_is_zero():
+    seen = wire.service_message(watched("h/x", in_flight=0)).observation
+
+    assert seen.HasField("in_flight")
+    assert not seen.HasField("queue_depth")
+    assert not seen.HasField("tokens_per_second")
+
+
+def test_beat_names_all_services_and_defines_few():
+    report = Report(Host("h"), Metrics(0.5, 7), (watched("h/x"), watched("h/y")))
+    lease = registry_pb.Lease(host_id="h", generation=3)
+    message = wire.beat_message(Beat(3, 9, report, frozenset({"h/y"})), lease)
+
+    assert [one.service_id for one in message.services] == ["h/x", "h/y"]
+    assert [one.HasField("definition") for one in message.services] == [False, True]
+    assert (message.sequence, message.metrics.cpu_utilization) == (9, 0.5)
+
+
+def test_pace_that_is_not_told_is_the_default():
+    assert wire.pace_of(registry_pb.Pace()) == Pace(5.0, 15.0, 2.0)
+
+
+def test_pace_is_read_in_seconds_and_below_zero_is_not_told():
+    message = registry_pb.Pace()
+    message.heartbeat_interval.FromTimedelta(timedelta(seconds=0.25))
+    message.lease_duration.FromTimedelta(timedelta(seconds=-1))
+
+    assert wire.pace_of(message) == Pace(0.25, 0.75, 2.0)
