@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 2.0
-REFUSAL_SECONDS = 10.0  # another instance lives, or the key is not known
+REFUSAL_SECONDS = 5.0  # another instance lives, or the key is not known
 REFUSED_SECONDS = 60.0  # the definition is not accepted; only a change helps
 
 Sleep = Callable[[float], Awaitable[None]]

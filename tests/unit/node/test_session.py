@@ -178,7 +178,7 @@ async def test_refusals_are_logged_once_and_retried_slowly(refusal, caplog):
     node = await Node(refusal, refusal, refusal, Grant(1, PACE), jitter=0.0).live()
 
     assert node.script.calls[:4] == ["register"] * 4
-    assert node.waits[:3] == [7.5, 7.5, 7.5]
+    assert node.waits[:3] == [3.75, 3.75, 3.75]
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
 
 

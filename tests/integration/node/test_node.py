@@ -1,0 +1,157 @@
+"""A node process against a real control: what happens to its registration."""
+
+import re
+import signal
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import discovery_service_pb2_grpc as rpc
+from geniehive.v1 import inventory_pb2 as inventory
+
+from control.api.channel import sync_channel
+from tests.processes import START_SECONDS, Service, wait_until
+
+REGISTERED = re.compile(r"registered as (\S+) \(1 services\)$", re.MULTILINE)
+# The goal is 5 s; a test allows ten times that on a busy machine.
+BACK_SECONDS = 50.0
+
+
+class Control:
+    """A control process that can be killed and started again on its port."""
+
+    def __init__(self, folder, spawn):
+        self.folder = folder
+        self.spawn = spawn
+        self.address = "127.0.0.1:0"
+        self.process = None
+
+    def start(self, store="first.sqlite3"):
+        settings = {
+            "listen": self.address,
+            "storage": {"sqlite_path": str(self.folder / store)},
+            "registry": {"heartbeat_interval_s": 0.5},
+        }
+        self.process = self.spawn("control", settings)
+        self.address = f"127.0.0.1:{self.process.port()}"
+
+    def services(self):
+        """Return health by service id; nothing while control does not know a host."""
+        with closing(sync_channel(self.address)) as channel:
+            stub = rpc.DiscoveryServiceStub(channel)
+            listed = stub.ListServices(pb.ListServicesRequest(), timeout=5).services
+        return {one.service.service_id: one.service.observation.health for one in listed}
+
+
+@pytest.fixture
+def control(tmp_path, spawn):
+    started = Control(tmp_path, spawn)
+    started.start()
+    return started
+
+
+@pytest.fixture
+def engine_process(tmp_path):
+    """`engine_process(port)` starts a fake engine as a process that a test may kill."""
+    started = []
+
+    def start(port=0):
+        arguments = ["tests.fakes.engine", "--model", "small", "--port", str(port)]
+        started.append(Service(arguments, tmp_path / "engine.log"))
+        return started[-1]
+
+    yield start
+    for service in started:
+        service.kill()
+
+
+@pytest.fixture
+def start_node(control, spawn):
+    def start(url, **more):
+        services = [{"service_id": "x", "endpoint": url}]
+        settings = {"control": control.address, "node": {"host_id": "h1"}, "services": services}
+        return spawn("node", {**settings, **more})
+
+    return start
+
+
+def test_an_engine_that_goes_and_comes_is_told_at_once(control, start_node, engine_process):
+    engine = engine_process()
+    port = engine.port()
+    start_node(f"http://127.0.0.1:{port}").wait_for_log(REGISTERED)
+    assert control.services() == {"h1/x": inventory.HEALTH_HEALTHY}
+
+    engine.kill()
+    down = {"h1/x": inventory.HEALTH_UNHEALTHY}
+    wait_until(lambda: control.services() == down, BACK_SECONDS, "the engine is down")
+
+    engine_process(port)
+    up = {"h1/x": inventory.HEALTH_HEALTHY}
+    wait_until(lambda: control.services() == up, BACK_SECONDS, "the engine is up")
+
+
+@pytest.mark.parametrize("store", ["first.sqlite3", "empty.sqlite3"], ids=["kept", "emptied"])
+def test_node_comes_back_to_a_control_that_was_killed(control, start_node, fake_engine, store):
+    start_node(fake_engine).wait_for_log(REGISTERED)
+    control.process.kill()
+    control.start(store)
+
+    healthy = {"h1/x": inventory.HEALTH_HEALTHY}
+    wait_until(lambda: control.services() == healthy, BACK_SECONDS, "the node is back")
+
+
+def test_second_instance_waits_until_the_first_is_gone(control, start_node, fake_engine):
+    first = start_node(fake_engine)
+    first.wait_for_log(REGISTERED)
+    second = start_node(fake_engine)
+
+    second.wait_for_log(re.compile("control refuses this host: .*h1"))
+    first.kill()
+
+    second.wait_for_log(REGISTERED, BACK_SECONDS)
+
+
+def test_node_that_stops_takes_its_host_along(control, start_node, fake_engine):
+    node = start_node(fake_engine)
+    node.wait_for_log(REGISTERED)
+    node.stop()
+
+    assert control.services() == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_node_without_control_stops_in_order(spawn, fake_engine, number):
+    node = spawn("node", {"control": "127.0.0.1:1", "node": {"host_id": "h1"}})
+    node.wait_for_log(re.compile("control is silent"))
+    node.process.send_signal(number)
+
+    assert node.process.wait(START_SECONDS) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("control: [1]", "node.yaml:1: control:"),
+        (
+            "control_plane:\n  base_url: http://10.0.0.5:8800",
+            "write instead `control: 10.0.0.5:8801`",
+        ),
+        ("a: &a [*a]", "node.yaml:1:"),
+        ("tls: {ca: /nowhere/ca.pem}", "tls: /nowhere/ca.pem: no such file or directory"),
+        (None, "node.yaml: no such file or directory"),
+    ],
+    ids=["type", "retired", "alias", "tls", "missing"],
+)
+def test_unusable_settings_are_one_line_and_exit_2(tmp_path, text, said):
+    path = tmp_path / "node.yaml"
+    if text is not None:
+        path.write_text(text)
+    command = [sys.executable, "-P", "-m", "node", "--config", str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
