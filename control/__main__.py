@@ -60,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         config = _config(options.config, insecure=options.insecure)
+        open_kinds = configuration.open_kinds(config, insecure=options.insecure)
         store = _store(config)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(serve(config, store))
+                runner.run(serve(config, store, open_kinds))
         finally:
             store.close()
     except CannotStart as error:
@@ -73,8 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(config: Config, store: Store) -> None:
+async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> None:
     """Serve until SIGINT or SIGTERM, then drain.
+
+    open_kinds: kinds of callers that need no key.
 
     Raises:
         CannotStart: the address or the TLS files cannot be used.
@@ -99,11 +102,12 @@ async def serve(config: Config, store: Store) -> None:
     publisher = Publisher(membership, compiler, routes)
     keeper = Keeper(membership, store.writer, wall_time)
     cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s)
+    cluster.begin()
     # 4. What callers see of it.
     loads = Loads()
     version = metadata.version("geniehive")
     server, port = build(
-        Edge(_doorkeeper(config, store)),
+        Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
         RegistryServicer(cluster),
         DiscoveryServicer(cluster, publisher, routes, loads, now, wall_time, version),
         RoutingServicer(membership, compiler, routes, keys, loads),
@@ -163,17 +167,6 @@ def _store(config: Config) -> Store:
         raise CannotStart(str(error)) from error
 
 
-def _doorkeeper(config: Config, store: Store) -> Doorkeeper:
-    auth = config.auth
-    keys = {
-        "node": auth.node_api_keys,
-        "gateway": auth.gateway_api_keys,
-        "operator": auth.operator_api_keys,
-        "admin": auth.admin_api_keys,
-    }
-    return Doorkeeper(keys, store.key_hash_secret)
-
-
 def _binder(config: Config) -> Callable[[grpc.aio.Server], int]:
     """Return what adds the configured port to a server."""
     address, tls = config.listen, config.tls
@@ -184,7 +177,16 @@ def _binder(config: Config) -> Callable[[grpc.aio.Server], int]:
         credentials = server_credentials(tls.certificate, tls.key, tls.client_ca)
     except OSError as error:
         raise CannotStart(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
-    return lambda server: server.add_secure_port(address, credentials)
+
+    def bind(server: grpc.aio.Server) -> int:
+        try:
+            return server.add_secure_port(address, credentials)
+        except RuntimeError as error:  # all that gRPC says about files without a usable key
+            raise CannotStart(
+                f"{tls.certificate} and {tls.key} are no certificate and key"
+            ) from error
+
+    return bind
 
 
 def _check_free(address: str) -> None:

@@ -74,6 +74,11 @@ class Cluster:
         self._follow()
         await self._keeper.kept()
 
+    def begin(self) -> None:
+        """Publish what is known from control's last life; to be called before anybody asks."""
+        self._follow()
+        self._publisher.publish()
+
     async def keep_time(self) -> None:
         """End leases and the grace period when they are over, until cancelled."""
         swept = self._now()

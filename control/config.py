@@ -39,6 +39,16 @@ class Auth(Section):
     operator_api_keys: Keys = ()
     admin_api_keys: Keys = ()
 
+    @property
+    def keys(self) -> dict[str, Keys]:
+        """The keys of control's own callers, by kind."""
+        return {
+            "node": self.node_api_keys,
+            "gateway": self.gateway_api_keys,
+            "operator": self.operator_api_keys,
+            "admin": self.admin_api_keys,
+        }
+
 
 class Tls(Section):
     """PEM files. With `client_ca`, callers must present a certificate of it."""
@@ -113,6 +123,21 @@ def exposure(config: Config) -> str | None:
             f" set {names}, or tls.certificate and tls.key, or start with --insecure"
         )
     return None
+
+
+def open_kinds(config: Config, *, insecure: bool) -> frozenset[str]:
+    """Return the kinds of callers that need no key.
+
+    People are let in without a key on their own machine only, and nobody is an
+    administrator by default where operators need a key.
+    """
+    kinds = {kind for kind, keys in config.auth.keys.items() if not keys}
+    private = _is_loopback(config.listen) or config.tls.client_ca is not None or insecure
+    if not private:
+        kinds -= {"operator"}
+    if "operator" not in kinds:
+        kinds -= {"admin"}
+    return frozenset(kinds)
 
 
 def _is_loopback(address: str) -> bool:

@@ -7,7 +7,6 @@ as its stream, and a sum never holds what a dead gateway took with it.
 from collections import Counter
 from collections.abc import Mapping
 
-
 MAX_COUNT = 2**31 - 1  # what the contract carries
 
 

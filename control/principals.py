@@ -30,9 +30,10 @@ caller: ContextVar[Principal] = ContextVar("caller", default=ANYONE)
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """Knows all keys: lists by kind of caller; an empty one means that the kind needs none."""
+    """Knows all keys, lists by kind of caller, and which kinds need none."""
 
     keys: Mapping[str, Sequence[str]]
+    open_kinds: frozenset[str]
     hash_secret: bytes = field(repr=False)
 
     def admit(self, method: str, scope: Scope, metadata: Iterable[tuple[str, object]]) -> Principal:
@@ -42,8 +43,7 @@ class Doorkeeper:
             Unauthenticated: the key that it takes is missing, wrong or unusable.
             Forbidden: the key is good, but not for this method.
         """
-        open_kinds = [kind for kind in GRANTS if not self.keys.get(kind)]
-        scopes = {Scope.PUBLIC}.union(*(GRANTS[kind] for kind in open_kinds))
+        scopes = {Scope.PUBLIC}.union(*(GRANTS[kind] for kind in self.open_kinds))
         principal = ANYONE
         for kind, key in self._recognised(_presented(metadata)):
             scopes |= GRANTS[kind]

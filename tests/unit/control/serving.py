@@ -22,6 +22,7 @@ from control.principals import Doorkeeper
 from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
+from control.scopes import GRANTS
 from control.server import build
 from control.table.compile import Compiler
 from control.table.keys import static_keys
@@ -55,7 +56,7 @@ class Control:
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
         self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
         self.loads = Loads()
-        self.edge = Edge(Doorkeeper(keys, SECRET))
+        self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS) - keys.keys(), SECRET))
         self.server, self.port = build(
             self.edge,
             RegistryServicer(self.cluster),

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from control.api.settings import SettingsError
-from control.config import Config, exposure, read
+from control.config import Config, exposure, open_kinds, read
 
 OLD = """
 deployment_profile: casual
@@ -125,3 +125,26 @@ def test_beyond_this_machine_tls_is_enough():
     tls = {"certificate": "c.pem", "key": "k.pem"}
 
     assert exposure(Config.model_validate({"listen": "0.0.0.0:1", "tls": tls})) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "insecure", "kinds"),
+    [
+        ({}, False, {"node", "gateway", "operator", "admin"}),
+        ({"auth": {"node_api_keys": ["n"]}}, False, {"gateway", "operator", "admin"}),
+        ({"auth": {"operator_api_keys": ["o"]}}, False, {"node", "gateway"}),
+        ({"auth": {"admin_api_keys": ["a"]}}, False, {"node", "gateway", "operator"}),
+        ({"listen": "0.0.0.0:1", "auth": KEYS}, False, set()),
+        ({"listen": "0.0.0.0:1"}, True, {"node", "gateway", "operator", "admin"}),
+    ],
+    ids=["default", "node", "operator", "admin", "network", "insecure"],
+)
+def test_who_needs_no_key(settings, insecure, kinds):
+    assert open_kinds(Config.model_validate(settings), insecure=insecure) == kinds
+
+
+def test_a_client_certificate_stands_in_for_keys():
+    tls = {"certificate": "c.pem", "key": "k.pem", "client_ca": "ca.pem"}
+    config = Config.model_validate({"listen": "0.0.0.0:1", "tls": tls})
+
+    assert "operator" in open_kinds(config, insecure=False)

@@ -76,7 +76,7 @@ async def call(one_loop):
     started = []
 
     async def call(kind, act, request=b"", metadata=OPERATOR):
-        edge = Edge(Doorkeeper(KEYS, b"secret"))
+        edge = Edge(Doorkeeper(KEYS, frozenset(), b"secret"))
         server = grpc.aio.server(interceptors=[edge], options=SERVER_OPTIONS)
         server.add_generic_rpc_handlers((Handlers(act),))
         port = server.add_insecure_port("127.0.0.1:0")

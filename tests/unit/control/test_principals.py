@@ -11,8 +11,8 @@ PRESENTED = {
     "operator": ("authorization", "Bearer ok"),
     "admin": ("authorization", "Bearer ak"),
 }
-CLOSED = Doorkeeper(KEYS, b"secret")
-OPEN = Doorkeeper({}, b"secret")
+CLOSED = Doorkeeper(KEYS, frozenset(), b"secret")
+OPEN = Doorkeeper({}, frozenset(GRANTS), b"secret")
 
 
 def admit(doorkeeper, scope, *metadata):
@@ -45,12 +45,12 @@ def test_everybody_has_public_rights():
 
 
 @pytest.mark.parametrize("scope", Scope)
-def test_without_any_keys_everybody_may_everything(scope):
+def test_where_all_kinds_are_open_everybody_may_everything(scope):
     assert scope in admit(OPEN, scope).scopes
 
 
-def test_an_empty_list_opens_its_kind_only():
-    mixed = Doorkeeper({**KEYS, "node": []}, b"secret")
+def test_an_open_kind_is_open_and_no_other():
+    mixed = Doorkeeper(KEYS, frozenset({"node"}), b"secret")
 
     assert Scope.JOIN in admit(mixed, Scope.JOIN).scopes
     with pytest.raises(Unauthenticated):
