@@ -20,6 +20,7 @@ def build(gateway: Gateway) -> FastAPI:
         description="One OpenAI-compatible address over the model servers of several machines.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.add_exception_handler(GenieHiveError, _as_answer)
     app.add_exception_handler(HTTPException, _as_answer)

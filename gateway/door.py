@@ -94,6 +94,10 @@ class Door(HttpToolsProtocol):
             self.url, self.headers, self.expect_100_continue = url, headers, expects
             self.scope["headers"] = headers
             super().on_headers_complete()
+            if self._front is not None:
+                # The parent stops reading behind an unfinished request; then a client
+                # that leaves would not be noticed.
+                self.flow.resume_reading()
             return
         before = self.cycle
         turn = Turn(self, operation)

@@ -110,7 +110,7 @@ class Front:
     async def idle(self, seconds: float = 10.0) -> None:
         """Wait until nothing is in flight."""
         async with asyncio.timeout(seconds):
-            while self.gateway.active or self.gateway.loads():
+            while self.gateway.active or self.gateway.loads():  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
 
 

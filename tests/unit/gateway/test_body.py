@@ -1,12 +1,13 @@
 """Request bodies are checked whole, and changed in no byte but the model."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.api.errors import GenieHiveError, InvalidBody, InvalidValue
+from control.api.errors import BadRequest, InvalidBody, InvalidValue
 from gateway.body import MAX_DEPTH, MAX_KEYS, depth, parse
 
 JSON = st.recursive(
@@ -108,10 +109,8 @@ def test_only_the_model_changes(model, others, ascii_only, data):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_accepted_or_refused(raw):
-    try:
+    with suppress(BadRequest):
         assert parse(raw).with_model(b'"m"')
-    except GenieHiveError as error:
-        assert error.http == 400
 
 
 def nested(value):
