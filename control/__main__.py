@@ -99,7 +99,7 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     keys = Hub(store.store_id, incarnation, settled=True)
     keys.publish(static_keys(config.auth.client_api_keys, store.key_hash_secret), settled=True)
     # 3. What keeps these in step.
-    publisher = Publisher(membership, compiler, routes)
+    publisher = Publisher(membership, compiler, routes, now)
     keeper = Keeper(membership, store.writer, wall_time)
     cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s)
     cluster.begin()

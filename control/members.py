@@ -71,7 +71,7 @@ class Member:
     deadline: float = 0.0
     sequence: int = 0
     streams: int = 0
-    detached: bool = False  # the last stream ended, and no beat came since
+    detached: bool = False  # the last stream ended, and neither a stream nor a beat came since
     metrics: Metrics = UNMEASURED
     offers: dict[str, Offer] = field(default_factory=dict)
 

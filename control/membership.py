@@ -129,7 +129,9 @@ class Membership:
         Raises:
             LeaseLost: the lease is unknown, replaced or expired.
         """
-        self._holder(lease).streams += 1
+        member = self._holder(lease)
+        member.streams += 1
+        member.detached = False
 
     def close_stream(self, lease: Lease) -> None:
         """Note that such a stream ended: the host is not lost, but may be taken over."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from control import health
 from control.inventory import HostState
@@ -12,6 +12,8 @@ from control.table.watch import Hub
 
 # The first change goes out at once; those that follow within this time go together.
 COALESCE_S = 0.010
+# Services compiled in one go, about 35 us each; heartbeats are answered in between.
+SLICE = 100
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +21,18 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Compiles dirty services and publishes what that changes."""
 
-    def __init__(self, membership: Membership, compiler: Compiler, hub: Hub) -> None:
+    def __init__(
+        self, membership: Membership, compiler: Compiler, hub: Hub, now: Callable[[], float]
+    ) -> None:
         self._membership = membership
         self._compiler = compiler
         self._hub = hub
+        self._now = now
         self._dirty: dict[str, None] = {}  # a set that keeps its order
         self._settled = hub.settled
         self._timer: asyncio.TimerHandle | None = None
-        self._published_at = float("-inf")
-        self.changed_at: float | None = None  # loop time of the last real change
+        self._not_before = float("-inf")
+        self.changed_at: float | None = None  # when the table last really changed
 
     def note(self, service_ids: Iterable[str], *, settled: bool) -> None:
         """Take note that services changed or went; they are published soon.
@@ -36,26 +41,42 @@ class Publisher:
         """
         self._dirty.update(dict.fromkeys(service_ids))
         self._settled = settled
-        if self._timer is not None or (not self._dirty and settled == self._hub.settled):
-            return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(self._published_at + COALESCE_S, self.publish)
+        if self._timer is None and self._due():
+            loop = asyncio.get_running_loop()
+            delay = max(0.0, self._not_before - self._now())
+            self._timer = loop.call_later(delay, self._publish_soon)
 
     def publish(self) -> None:
-        """Publish what was noted."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._published_at = asyncio.get_running_loop().time()
-        entries = {service_id: self._entry(service_id) for service_id in self._dirty}
-        self._dirty.clear()
+        """Publish all that was noted, now."""
+        while self._due():
+            self._publish_slice()
+
+    def _due(self) -> bool:
+        return bool(self._dirty) or self._settled != self._hub.settled
+
+    def _publish_soon(self) -> None:
+        started = self._now()
+        self._publish_slice()
+        now = self._now()
+        # Never more than half of the time, however much there is to publish.
+        self._not_before = now + max(now - started, 0.0 if self._dirty else COALESCE_S)
+        self._timer = None
+        self.note((), settled=self._settled)
+
+    def _publish_slice(self) -> None:
+        some = [service_id for service_id, _ in zip(self._dirty, range(SLICE), strict=False)]
+        for service_id in some:
+            del self._dirty[service_id]
+        # Only what comes with the last slice can say that the rest is gone.
+        settled = self._settled if not self._dirty else self._hub.settled
+        entries = {service_id: self._entry(service_id) for service_id in some}
         delta = self._compiler.update(entries, self._hub.table)
         was_settled = self._hub.settled
-        if not self._hub.publish(delta, settled=self._settled):
+        if not self._hub.publish(delta, settled=settled):
             return
-        if self._settled and not was_settled:
+        self.changed_at = self._now()
+        if settled and not was_settled:
             log.info("settled: what is not registered now is gone")
-        self.changed_at = self._published_at
         log.debug(
             "routes v%d: %d changed, %d gone",
             self._hub.identity.version,

@@ -4,10 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
+import peewee
 
 from control.inventory import Host, Service
 from control.store.database import database
 from control.store.schema import HostRow, ServiceRow
+
+ROWS_PER_INSERT = 100  # 4 times faster than one by one, and far from SQLite's limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,12 @@ def _save(stored: StoredHost) -> None:
         conflict_target=[HostRow.host_id], update=row
     ).execute()
     ServiceRow.delete().where(ServiceRow.host_id == host_id).execute()
-    for service in stored.services:
-        ServiceRow.insert(
-            service_id=service.service_id, host_id=host_id, definition=_encode(service)
-        ).execute()
+    services = (
+        {"service_id": one.service_id, "host_id": host_id, "definition": _encode(one)}
+        for one in stored.services
+    )
+    for some in peewee.chunked(services, ROWS_PER_INSERT):
+        ServiceRow.insert_many(some).execute()
 
 
 def note_heartbeats(times: Iterable[tuple[str, float]]) -> None:

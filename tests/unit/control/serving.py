@@ -52,7 +52,7 @@ class Control:
         self.routes = Hub("store", "life", settled=False)
         self.keys = Hub("store", "life", settled=True)
         self.keys.publish(static_keys(client_keys, SECRET), settled=True)
-        publisher = Publisher(self.membership, compiler, self.routes)
+        publisher = Publisher(self.membership, compiler, self.routes, self.clock)
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
         self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
         self.loads = Loads()

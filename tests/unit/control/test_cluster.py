@@ -30,7 +30,7 @@ class Scene:
         self.keeper = Keeper(self.membership, writer=None, wall_time=self.clock.wall_time)
         self.keeper.kept = _at_once
         self.hub = Hub("store", "life", settled=False)
-        publisher = Publisher(self.membership, Compiler(), self.hub)
+        publisher = Publisher(self.membership, Compiler(), self.hub, self.clock)
         self.cluster = Cluster(self.membership, self.keeper, publisher, self.clock, GRACE_S)
 
     async def join(self, host_id="h1"):

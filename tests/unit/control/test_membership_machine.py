@@ -110,6 +110,7 @@ class Cluster(RuleBasedStateMachine):
             assert not self.good(lease)
             return
         self.streams[lease] = self.streams.get(lease, 0) + 1
+        self.detached.discard(lease.host_id)
 
     @rule(lease=leases)
     def close_stream(self, lease):

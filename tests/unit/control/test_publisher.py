@@ -1,7 +1,9 @@
 import asyncio
+import time
 
 import pytest
 
+from control import publisher as publisher_module
 from control.inventory import Health, Observation
 from control.membership import Membership
 from control.pace import Rhythm
@@ -17,7 +19,7 @@ class Scene:
     def __init__(self):
         self.membership = Membership(Rhythm(), jitter=lambda: 0.0)
         self.hub = Hub("store", "life", settled=False)
-        self.publisher = Publisher(self.membership, Compiler(), self.hub)
+        self.publisher = Publisher(self.membership, Compiler(), self.hub, time.monotonic)
 
     def follow(self, settled=False):
         self.publisher.note(self.membership.take_changes().services, settled=settled)
@@ -116,3 +118,32 @@ async def test_becoming_settled_is_published_although_nothing_else_changed(scene
     await scene.published()
 
     assert (scene.hub.settled, scene.hub.identity.version) == (True, version + 1)
+
+
+async def test_many_changes_go_out_in_slices_and_settled_comes_with_the_last(scene, monkeypatch):
+    monkeypatch.setattr(publisher_module, "SLICE", 2)
+    offers = [offer(f"h1/{n}") for n in range(5)]
+    scene.membership.register(host("h1"), "i", offers, 0.0)
+    states = []
+    publish = scene.hub.publish
+
+    def noting(delta, *, settled):
+        changed = publish(delta, settled=settled)
+        states.append((len(scene.choices()), scene.hub.settled))
+        return changed
+
+    monkeypatch.setattr(scene.hub, "publish", noting)
+    scene.follow(settled=True)
+    for _ in range(3):
+        await scene.published()
+
+    assert states == [(2, False), (4, False), (5, True)]
+
+
+async def test_everything_can_be_published_at_once(scene, monkeypatch):
+    monkeypatch.setattr(publisher_module, "SLICE", 2)
+    scene.membership.register(host("h1"), "i", [offer(f"h1/{n}") for n in range(5)], 0.0)
+    scene.follow()
+    scene.publisher.publish()
+
+    assert len(scene.choices()) == 5
