@@ -1,0 +1,195 @@
+"""What a gateway says to control, and what it does with what control says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import grpc
+import pytest
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import routing_service_pb2 as pb
+from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
+
+from control.api.channel import aio_channel
+from gateway import control_link
+from gateway.config import Config
+from gateway.control_link import ControlLink
+from gateway.gateway import Gateway
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def retry_soon(monkeypatch):
+    monkeypatch.setattr(control_link, "RETRY_SECONDS", (0.01, 0.02))
+
+
+class ScriptedControl(pb_grpc.RoutingServiceServicer):
+    """Sends the updates that a test puts in, and keeps what the gateway answers."""
+
+    def __init__(self):
+        self.updates = asyncio.Queue()
+        self.watches = asyncio.Queue()
+        self.loads = asyncio.Queue()
+        self.metadata = {}
+
+    async def WatchRoutes(self, request_iterator, context):
+        self.metadata = dict(context.invocation_metadata())
+
+        async def listen():
+            async for request in request_iterator:
+                await self.watches.put(request.watch)
+
+        listening = asyncio.create_task(listen())
+        try:
+            while (update := await self.updates.get()) is not None:
+                yield pb.WatchRoutesResponse(update=update)
+        finally:
+            listening.cancel()
+
+    async def WatchKeys(self, request_iterator, context):
+        async for _ in request_iterator:
+            settings = pb.Resource(name="settings", settings=pb.KeySettings())
+            identity = pb.TableIdentity(store_id="s", incarnation="i", version=1)
+            yield pb.WatchKeysResponse(
+                update=pb.TableUpdate(
+                    identity=identity, snapshot=True, settled=True, upserts=[settings]
+                )
+            )
+            await asyncio.Event().wait()
+
+    async def ExchangeLoad(self, request_iterator, context):
+        async for request in request_iterator:
+            await self.loads.put(request)
+            load = pb.ServiceLoad(service_id="h/a", in_flight=4, queue_depth=3)
+            response = pb.ExchangeLoadResponse(loads=[load])
+            response.interval.FromMilliseconds(10)
+            yield response
+
+
+@asynccontextmanager
+async def linked(key: str | None = None) -> AsyncIterator[tuple[ScriptedControl, Gateway]]:
+    control, gateway = ScriptedControl(), Gateway(Config())
+    server = grpc.aio.server()
+    pb_grpc.add_RoutingServiceServicer_to_server(control, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with aio_channel(f"127.0.0.1:{port}") as channel:
+        link = asyncio.create_task(ControlLink(gateway, channel, "g1", key).run())
+        try:
+            async with asyncio.timeout(20):
+                yield control, gateway
+        finally:
+            link.cancel()
+            with suppress(asyncio.CancelledError):
+                await link
+    await server.stop(None)
+
+
+def service(name, address="127.0.0.1:80"):
+    endpoint = inventory.Endpoint(
+        scheme="http", address=address, kind=inventory.ENDPOINT_KIND_DIRECT
+    )
+    return pb.Resource(
+        name=f"service/{name}", service=pb.RouteService(service_id=name, endpoint=endpoint)
+    )
+
+
+def snapshot(*resources, version=1, **fields):
+    identity = pb.TableIdentity(store_id="s", incarnation="i", version=version)
+    return pb.TableUpdate(
+        identity=identity, snapshot=True, settled=True, upserts=resources, **fields
+    )
+
+
+async def test_an_update_is_applied_and_acknowledged():
+    async with linked(key="gateway-key") as (control, gateway):
+        hello = await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        ack = await control.watches.get()
+
+        assert (hello.gateway_id, hello.HasField("held")) == ("g1", False)
+        assert (ack.held.version, dict(ack.unusable), ack.snapshot_wanted) == (1, {}, False)
+        assert set(gateway.routes.upstreams) == {"h/a"}
+        assert gateway.control_connected
+        assert control.metadata["x-geniehive-gateway-key"] == "gateway-key"
+
+
+async def test_what_cannot_be_used_is_named_and_the_rest_applied():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a"), service("h/b", "no address")))
+        ack = await control.watches.get()
+
+        assert dict(ack.unusable) == {"service/h/b": "address 'no address' is not host:port"}
+        assert ack.held.version == 1
+        assert set(gateway.routes.upstreams) == {"h/a"}
+
+
+async def test_a_wrong_hash_or_a_gap_asks_for_a_snapshot():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        gap = snapshot(service("h/b"), version=9)
+        gap.snapshot = False
+        gap.base_version = 8
+        await control.updates.put(gap)
+        answer = await control.watches.get()
+        await control.updates.put(snapshot(service("h/b"), version=9))
+        ack = await control.watches.get()
+
+        assert (answer.snapshot_wanted, ack.snapshot_wanted) == (True, False)
+        assert set(gateway.routes.upstreams) == {"h/b"}
+
+
+async def test_a_snapshot_that_is_wrong_again_ends_the_stream_and_keeps_the_table():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        for _ in range(2):
+            await control.updates.put(snapshot(service("h/b"), version=2, table_hash=1))
+        assert (await control.watches.get()).snapshot_wanted
+        hello = await control.watches.get()
+
+        assert (hello.held.version, hello.snapshot_wanted) == (1, False)
+        assert set(gateway.routes.upstreams) == {"h/a"}
+
+
+async def test_a_stream_that_ended_is_opened_again_with_what_is_held():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a"), version=5))
+        await control.watches.get()
+        await control.updates.put(None)
+        hello = await control.watches.get()
+
+        assert (hello.held.store_id, hello.held.incarnation, hello.held.version) == ("s", "i", 5)
+        assert set(gateway.routes.upstreams) == {"h/a"}
+
+
+async def test_load_goes_both_ways():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        gateway.routes.upstreams["h/a"].in_flight = 2
+        told = []
+        while not told:
+            told = (await control.loads.get()).loads
+        while not gateway.routes.upstreams["h/a"].elsewhere:
+            await control.loads.get()
+
+        assert [(one.service_id, one.in_flight) for one in told] == [("h/a", 2)]
+        assert gateway.routes.upstreams["h/a"].elsewhere == 7
+
+
+async def test_what_others_have_in_flight_is_forgotten_with_control():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        while not gateway.routes.upstreams["h/a"].elsewhere:
+            await control.loads.get()
+    assert gateway.routes.upstreams["h/a"].elsewhere == 0
