@@ -188,9 +188,10 @@ def _run(command: click.Command, name: str) -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(USAGE)
-    except click.ClickException as error:
+    except click.UsageError as error:
         message = error.format_message().rstrip(".")
-        _leave(Failure(message[:1].lower() + message[1:], USAGE, "usage", fix=f"{name} --help"))
+        path = error.ctx.command_path if error.ctx else name
+        _leave(Failure(message[:1].lower() + message[1:], USAGE, "usage", fix=f"{path} --help"))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

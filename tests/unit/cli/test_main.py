@@ -1,0 +1,131 @@
+"""The command as a shell sees it: streams, exit codes, help."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+SECONDS = 30.0
+
+
+def run(*arguments, entry="main", **environment):
+    code = f"import sys; from cli.__main__ import {entry} as main; main()"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
+        env={"PATH": "/usr/bin:/bin", **environment},
+    )
+
+
+def test_help_opens_with_examples_and_lists_every_command():
+    ended = run("--help")
+
+    assert ended.returncode == 0
+    assert ended.stdout.index("geniehive up ") < ended.stdout.index("One OpenAI-compatible")
+    commands = ended.stdout.split("Commands:\n")[1].split("\n")
+    assert [line.split()[0] for line in commands if line] == [
+        "admin",
+        "control",
+        "gateway",
+        "node",
+        "status",
+        "up",
+    ]
+
+
+def test_help_does_not_load_what_only_commands_need():
+    """The goal is 100 ms; grpc alone takes longer. Ten times that on a busy machine."""
+    began = time.monotonic()
+    run("--help")
+    assert time.monotonic() - began < 1.0
+
+    code = (
+        "import sys, cli.__main__;"
+        "slow = {'grpc', 'httpx', 'pydantic', 'rich', 'psutil', 'asyncio'};"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert loaded.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sttus"], "error: no such command 'sttus'"),
+        (["status", "--chek"], "error: no such option '--chek'"),
+        (["up", "--port", "70000"], "error: invalid value for '--port'"),
+        (["up", "--engine", "nonsense"], "error: --engine nonsense:"),
+        (["up", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
+        (["admin", "hosts", "remove"], "error: missing argument 'HOST_ID'"),
+        (["node", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
+    ],
+)
+def test_usage_is_exit_2_on_stderr(arguments, said):
+    ended = run(*arguments)
+
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(said)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_mistyped_word_is_suggested_and_help_is_named():
+    assert "'status'" in run("sttus").stderr
+
+    ended = run("status", "--chek")
+    assert "'--check'" in ended.stderr
+    assert ended.stderr.endswith("fix: geniehive status --help\n")
+
+
+def test_unreachable_control_is_exit_3_with_why_and_fix():
+    ended = run("status", "--control", "127.0.0.1:1")
+
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    error, why, fix = ended.stderr.splitlines()
+    assert error == "error: control 127.0.0.1:1 refused"
+    assert why == "why: nothing listens, or only on loopback"
+    assert fix.startswith("fix: run there: geniehive up")
+
+
+def test_failure_for_programs_is_one_object_on_stderr():
+    ended = run("status", "--json", GENIEHIVE_CONTROL="127.0.0.1:1")
+
+    assert (ended.returncode, ended.stdout) == (3, "")
+    error = json.loads(ended.stderr)["error"]
+    assert error["code"] == "control_unavailable"
+    assert set(error) == {"code", "message", "hint", "request_id"}
+
+
+def test_loss_is_not_caused_without_an_answer():
+    ended = run("hosts", "remove", "attic", entry="admin_main")
+
+    assert ended.returncode == 2
+    assert "fix: geniehive admin hosts remove attic --yes" in ended.stderr
+
+
+def test_port_in_use_names_who_has_it(tmp_path):
+    import os
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        ended = run("up", "--control-port", "0", "--port", port, "--state-dir", str(tmp_path))
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: port {port} is used by pid {os.getpid()} (")
+    assert ended.stderr.endswith("; fix: geniehive up --port 0\n")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_state_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "state").write_text("")
+    ended = run("up", "--state-dir", str(tmp_path / "state" / "below"))
+
+    assert ended.returncode == 2
+    assert "cannot be written" in ended.stderr

@@ -1,0 +1,96 @@
+"""What `up` would start, from flags and from a file."""
+
+import pytest
+
+from cli.output import Failure
+from cli.plan import plan, reachable, service_name
+from node.engines.detect import USUAL_PORTS
+
+
+def planned(tmp_path, text=None, **asked):
+    path = None
+    if text is not None:
+        path = tmp_path / "control.yaml"
+        path.write_text(text)
+    return plan(tmp_path / "state", config=path, **asked)
+
+
+def test_defaults_are_loopback_and_known_ports(tmp_path):
+    made, warnings = planned(tmp_path)
+
+    assert (made.gateway, made.control) == ("127.0.0.1:8800", "127.0.0.1:8801")
+    assert warnings == []
+
+
+def test_flag_wins_over_file_over_default(tmp_path):
+    text = "listen: 127.0.0.1:9001\nserver: {host: 127.0.0.2, port: 9000}"
+
+    made, _ = planned(tmp_path, text)
+    assert (made.gateway, made.control) == ("127.0.0.2:9000", "127.0.0.1:9001")
+
+    made, _ = planned(tmp_path, text, port=0, control_port=7)
+    assert (made.gateway, made.control) == ("127.0.0.2:0", "127.0.0.1:7")
+
+
+def test_database_lives_in_the_state_folder_unless_the_file_says_otherwise(tmp_path):
+    made, _ = planned(tmp_path, "server: {port: 1}")
+    listen = made.control_file("127.0.0.1:5")
+    assert listen["listen"] == "127.0.0.1:5"
+    assert listen["storage"] == {"sqlite_path": str(tmp_path / "state/geniehive.sqlite3")}
+
+    made, _ = planned(tmp_path, "storage: {sqlite_path: /elsewhere/db}")
+    assert made.control_file("a:1")["storage"] == {"sqlite_path": "/elsewhere/db"}
+
+
+def test_keys_of_the_file_are_presented_by_the_children(tmp_path):
+    kinds = {"client": "c", "node": "n", "gateway": "g", "admin": "a"}
+    text = "auth:\n" + "".join(f"  {kind}_api_keys: [{key}]\n" for kind, key in kinds.items())
+    made, _ = planned(tmp_path, text)
+
+    keys = (made.client_key, made.node_key, made.gateway_key, made.operator_key)
+    assert keys == ("c", "n", "g", "a")
+
+
+def test_engines_that_are_given_replace_looking_for_some(tmp_path):
+    made, _ = planned(tmp_path, engines=("http://10.0.0.9:8000/v1/",))
+    assert made.engines == ("http://10.0.0.9:8000",)
+    assert made.node_file("c:1", {})["detect_ports"] == []
+
+    made, _ = planned(tmp_path)
+    node = made.node_file("c:1", {"demo": "http://127.0.0.1:5"})
+    assert node["services"] == [{"service_id": "demo", "endpoint": "http://127.0.0.1:5"}]
+    assert node["detect_ports"] == list(USUAL_PORTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "said"),
+    [
+        ("listen: nowhere", {}, "control.yaml:1: listen"),
+        ("a: [", {}, "control.yaml:"),
+        ("tls: {certificate: a, key: b}", {}, "without TLS"),
+        (None, {"engines": ("nonsense",)}, "--engine nonsense"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_starts(tmp_path, text, asked, said):
+    with pytest.raises(Failure, match=said) as refused:
+        planned(tmp_path, text, **asked)
+
+    assert refused.value.exit_code == 2
+
+
+def test_unknown_keys_are_warnings(tmp_path):
+    _, warnings = planned(tmp_path, "audit: {enabled: true}")
+
+    assert "unknown key audit" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("listening", "expected"),
+    [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "127.0.0.1:1"), ("10.0.0.1:1", "10.0.0.1:1")],
+)
+def test_a_wildcard_is_reached_on_loopback(listening, expected):
+    assert reachable(listening) == expected
+
+
+def test_service_name_of_a_server_is_an_id():
+    assert service_name("http://[::1]:8080/a") == "engine--1-8080-a"

@@ -1,0 +1,95 @@
+"""What a person sees while `up` works."""
+
+import json
+import re
+import shlex
+
+import pytest
+from geniehive.v1 import inventory_pb2 as inventory
+
+from cli.cluster import Cluster
+from cli.demo import ALIAS, Progress
+from cli.output import Output
+from cli.screen import Screen, chat_models, next_steps, progress_line
+from tests.unit.cli.clusters import health, host, status
+
+STEPS = """\
+models: smollm2-135m (demo, small; for real work start Ollama, it is found by itself)
+try:  curl http://127.0.0.1:8800/v1/chat/completions -H 'Content-Type: application/json' \\
+        -d '{"model":"smollm2-135m","messages":[{"role":"user","content":"Say hello"}]}'
+next: geniehive status | Ctrl-C stops everything"""
+
+
+def test_next_steps():
+    assert next_steps("http://127.0.0.1:8800", [ALIAS], keyed=False, demo=True) == STEPS
+
+
+def test_keyed_call_shows_where_the_key_goes():
+    steps = next_steps("http://a", ["m"], keyed=True, demo=False)
+
+    assert "-H 'Authorization: Bearer YOUR_KEY'" in steps
+    assert "demo" not in steps
+
+
+def test_call_survives_any_name():
+    """Names of models come from other machines and are pasted into a shell."""
+    evil = 'it\'s $(rm -rf ~) `x` "quoted"'
+    steps = next_steps("http://a", [evil], keyed=False, demo=False)
+    call = re.search(r"^try:(.*)^next:", steps, re.MULTILINE | re.DOTALL)[1]
+    words = shlex.split(call)
+
+    assert json.loads(words[words.index("-d") + 1])["model"] == evil
+
+
+def test_many_models_are_counted():
+    names = [f"m{number}" for number in range(9)]
+
+    assert "models: m0, m1, m2, m3, m4, m5 and 3 more\n" in next_steps(
+        "http://a", names, keyed=False, demo=False
+    )
+
+
+def test_loaded_chat_models_of_routable_services_come_first():
+    cluster = Cluster(
+        health(),
+        (host("h"),),
+        (
+            status("h/a", "cold", "+warm"),
+            status("h/b", "+gone", routable=False),
+            status("h/c", "+vectors", operation=inventory.OPERATION_EMBEDDINGS),
+        ),
+    )
+
+    assert chat_models(cluster) == ["warm", "cold"]
+
+
+@pytest.mark.parametrize(
+    ("done", "elapsed", "expected"),
+    [
+        (0, 0.0, "  model      x  [--------------]  0/98 MB"),
+        (49e6, 7.0, "  model      x  [#######-------]  49/98 MB  7 MB/s  7s left"),
+        (98e6, 10.0, "  model      x  [##############]  98/98 MB  10 MB/s"),
+    ],
+)
+def test_progress_tells_share_rate_and_time_left(done, elapsed, expected):
+    assert progress_line(Progress("x", int(done), 98_000_000), elapsed) == expected
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(capsys):
+    now = [0.0]
+    screen = Screen(Output(), clock=lambda: now[0])
+    for second in range(13):
+        now[0] = float(second)
+        screen.progress(Progress("x", second * 1_000_000, 12_000_000))
+
+    shown = [line.split()[3] for line in capsys.readouterr().err.splitlines()]
+    assert shown == ["5/12", "10/12", "12/12"]
+
+
+def test_quiet_and_json_show_no_steps(capsys):
+    for output in (Output(quiet=True), Output(as_json=True)):
+        screen = Screen(output)
+        screen.step("control", "ready")
+        screen.progress(Progress("x", 1, 1))
+
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,124 @@
+"""The status screen: totals, worst first, what to do."""
+
+import json
+
+import pytest
+from geniehive.v1 import inventory_pb2 as inventory
+
+from cli.cluster import Cluster
+from cli.status import document, healthy, render
+from tests.unit.cli.clusters import EMPTY, NOW, THREE_HOSTS, health, host, status
+
+SCREEN = """\
+2 of 3 hosts up | 10 models, 2 loaded | 2 in flight, 1 waiting | routes v812, 2s old
+HOST    SERVICE    STATE                    LOADED            FREE MEM  BUSY  WAIT
+attic   ollama     lost 4m: no heartbeat    ?/2                      ?     ?     ?
+tower   whisper    down: cannot be reached  0/1                 9.1 GB     ?     ?
+laptop  llama.cpp  up                       1/1 smollm2-135m    6.0 GB   0/1     0
+tower   ollama     up                       1/3 qwen3:14b       9.1 GB   2/4     1
+! attic: last seen 14:02:01 at 192.168.1.31; check its power and node log
+! tower/whisper: http://127.0.0.1:8080 cannot be reached"""
+
+ASSETS = """
+HOST    SERVICE    ASSET         OPERATION  LOADED  CONTEXT
+laptop  llama.cpp  smollm2-135m  chat       yes        4096
+laptop  llama.cpp  other         chat       no         4096"""
+
+
+def test_screen():
+    assert render(THREE_HOSTS, NOW) == SCREEN
+
+
+def test_nothing_registered_says_what_to_do():
+    assert render(EMPTY, NOW).splitlines() == [
+        "0 of 0 hosts up | 0 models, 0 loaded | 0 in flight, 0 waiting | routes v0, 2s old",
+        "! no hosts yet: geniehive node --config FILE",
+    ]
+
+
+def test_assets_are_a_table_of_their_own():
+    cluster = Cluster(
+        health(),
+        (host("laptop"),),
+        (status("laptop/llama.cpp", "+smollm2-135m", "other", context=4096),),
+    )
+
+    assert ASSETS in render(cluster, NOW, assets=True)
+    assert "ASSET" not in render(cluster, NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "service", "said"),
+    [
+        (inventory.HOST_STATE_ONLINE, {"health": inventory.HEALTH_LOADING}, "loading"),
+        (inventory.HOST_STATE_ONLINE, {"health": inventory.HEALTH_UNHEALTHY}, "down"),
+        (inventory.HOST_STATE_ONLINE, {"routable": False}, "up, not routed"),
+        (inventory.HOST_STATE_RETURNING, {}, "returning: not heard since control started"),
+    ],
+)
+def test_every_state_has_a_word(state, service, said):
+    cluster = Cluster(health(), (host("h", state),), (status("h/x", "m", **service),))
+
+    assert f" {said} " in render(cluster, NOW)
+    assert not healthy(cluster)
+
+
+def test_host_without_services_is_shown():
+    lines = render(Cluster(health(), (host("h"),), ()), NOW).splitlines()
+
+    assert lines[2].split() == ["h", "-", "up", "-", "9.1", "GB", "-", "-"]
+    assert lines[3].startswith("! no models yet")
+
+
+def test_what_nodes_name_never_reaches_the_terminal():
+    hostile = "\x1b[2Jevil\r\n\u202e"
+    cluster = Cluster(
+        health(),
+        (host("h", address=hostile, state=inventory.HOST_STATE_LOST), host("i")),
+        (
+            status("h/x", f"+{hostile}"),
+            status("i/" + hostile, hostile, health=inventory.HEALTH_UNHEALTHY, detail=hostile),
+        ),
+    )
+    text = render(cluster, NOW, assets=True)
+
+    assert not {"\x1b", "\r", "\u202e"} & set(text)
+    assert len(text.splitlines()) == 10
+
+
+def test_colour_is_on_the_state_alone_and_moves_nothing():
+    plain, colored = render(THREE_HOSTS, NOW), render(THREE_HOSTS, NOW, color=True)
+
+    assert "\x1b[31mlost 4m: no heartbeat\x1b[0m" in colored
+    stripped = colored.replace("\x1b[31m", "").replace("\x1b[0m", "")
+    assert stripped == plain
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        (THREE_HOSTS, False),
+        (EMPTY, False),
+        (Cluster(health(), (host("h"),), (status("h/x", "m"),)), True),
+    ],
+    ids=["lost host", "nothing serves", "all up"],
+)
+def test_healthy_means_that_everything_known_serves(cluster, expected):
+    assert healthy(cluster) is expected
+
+
+def test_document_is_json_with_units_in_its_names():
+    made = json.loads(json.dumps(document(THREE_HOSTS)))
+    attic, laptop, tower = made["hosts"]
+
+    assert made["healthy"] is False
+    assert made["route_age_s"] == 2.0
+    assert attic["state"] == "lost"
+    assert laptop["memory_available_bytes"] == 6_000_000_000
+    assert [service["health"] for service in tower["services"]] == ["healthy", "unhealthy"]
+    assert tower["services"][0]["assets"][0] == {
+        "asset_id": "qwen3:14b",
+        "operations": ["chat"],
+        "loaded": True,
+        "context_tokens": None,
+    }
