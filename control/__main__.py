@@ -42,6 +42,7 @@ from control.table.watch import Hub
 log = logging.getLogger("control")
 
 EXIT_CANNOT_START = 2
+LAST_WRITE_S = 3.0  # a disk that does not answer must not keep control from stopping
 
 
 class CannotStart(Exception):
@@ -128,8 +129,10 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
         await server.stop()
         for task in background:
             task.cancel()
-    await keeper.save_changes()
-    await keeper.save_liveness()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WRITE_S):
+            await keeper.save_changes()
+            await keeper.save_liveness()
     log.info("stopped")
 
 
@@ -171,20 +174,21 @@ def _binder(config: Config) -> Callable[[grpc.aio.Server], int]:
     """Return what adds the configured port to a server."""
     address, tls = config.listen, config.tls
     _check_free(address)
-    if tls.certificate is None or tls.key is None:
-        return lambda server: server.add_insecure_port(address)
+    credentials: grpc.ServerCredentials | None = None
     try:
-        credentials = server_credentials(tls.certificate, tls.key, tls.client_ca)
+        if tls.certificate is not None and tls.key is not None:
+            credentials = server_credentials(tls.certificate, tls.key, tls.client_ca)
     except OSError as error:
         raise CannotStart(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
 
     def bind(server: grpc.aio.Server) -> int:
+        if credentials is None:
+            return server.add_insecure_port(address)
         try:
             return server.add_secure_port(address, credentials)
-        except RuntimeError as error:  # all that gRPC says about files without a usable key
-            raise CannotStart(
-                f"{tls.certificate} and {tls.key} are no certificate and key"
-            ) from error
+        except RuntimeError as error:  # all that gRPC says about files that hold no key
+            pair = f"{tls.certificate} and {tls.key}"
+            raise CannotStart(f"{pair} are no certificate and its key") from error
 
     return bind
 

@@ -8,12 +8,14 @@ from control.inventory import Host
 from control.keeper import Keeper
 from control.members import Answer, Beat, Lease, Offer
 from control.membership import Membership
-from control.pace import Pace
+from control.pace import Pace, reconnect_window
 from control.publisher import Publisher
 
 SWEEP_S = 0.25
 # A sweep this late means that control was stopped or starved, not that nodes were silent.
 LATE_S = 1.0
+# How long the hosts of control's last life may take, in windows they were told.
+RETURN_WINDOWS = 1.5
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,8 @@ log = logging.getLogger(__name__)
 class Cluster:
     """Applies what nodes say and what time does, then stores and publishes the changes.
 
-    now: the monotonic clock, in seconds.
+    now: the monotonic clock, in seconds. grace: seconds that hosts of control's
+    last life have to come back, at least.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class Cluster:
         self._publisher = publisher
         self._now = now
         self._expected_back = membership.returning > 0
-        self._grace_ends = now() + grace
+        # A large fleet takes longer to come back than most would be willing to wait.
+        expected = RETURN_WINDOWS * reconnect_window(membership.returning)
+        self._grace_ends = now() + max(grace, expected if self._expected_back else 0.0)
 
     @property
     def settled(self) -> bool:

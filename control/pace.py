@@ -39,5 +39,10 @@ def pace(rhythm: Rhythm, hosts: int, jitter: float) -> Pace:
     return Pace(
         interval=interval * (1 - JITTER * jitter),
         lease=interval * rhythm.lease_intervals,
-        reconnect_window=min(_WINDOW_S + _WINDOW_PER_HOST_S * hosts, _MAX_WINDOW_S),
+        reconnect_window=reconnect_window(hosts),
     )
+
+
+def reconnect_window(hosts: int) -> float:
+    """Return over how many seconds a fleet of `hosts` spreads its return to control."""
+    return min(_WINDOW_S + _WINDOW_PER_HOST_S * hosts, _MAX_WINDOW_S)

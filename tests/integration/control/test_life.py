@@ -1,5 +1,6 @@
 """Control as a process: killed, restarted, stopped, robbed of its disk."""
 
+import signal
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -211,6 +212,22 @@ def test_a_locked_database_stops_no_heartbeat_and_no_registration(spawn, setting
     stored = sqlite3.connect(settings["storage"]["sqlite_path"])
     assert stored.execute("SELECT host_id, generation FROM hosts").fetchall() == [("h1", 2)]
     stored.close()
+
+
+def test_no_host_is_lost_because_control_stood_still(spawn, settings):
+    settings["registry"] = {"heartbeat_interval_s": 0.3, "lease_intervals": 3}
+    control = spawn("control", settings)
+    with connected(control) as client:
+        lease = client.register()
+        client.beat(lease, 1)
+        control.process.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)  # far longer than the lease of 0.9 s
+        control.process.send_signal(signal.SIGCONT)
+        client.beat(lease, 2)
+
+        assert client.host().state == inventory.HOST_STATE_ONLINE
+        assert client.host().generation == 1
+    assert "is lost" not in control.logged()
 
 
 AUTH = {"node_api_keys": ["nk"], "gateway_api_keys": ["gk"], "client_api_keys": ["ck"]}

@@ -147,3 +147,12 @@ async def test_many_that_fall_silent_together_stay_routed_to_and_that_is_said_on
 
     assert scene.membership.online == 5
     assert caplog.text.count("went silent together") == 1
+
+
+async def test_a_large_fleet_has_longer_to_come_back():
+    scene = Scene(expected=[f"h{n}" for n in range(10_000)])
+    scene.clock.now += 60.0
+
+    assert not scene.cluster.settled
+    scene.clock.now += 10.0
+    assert scene.cluster.settled
