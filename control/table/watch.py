@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from control.table.diff import Delta, apply
 from control.table.resources import Resource
+from control.text import printable
 
 # Names that are gone are remembered, so that a delta can say so, up to this many.
 MAX_REMEMBERED = 10_000
+MAX_REASON = 200  # characters
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +57,21 @@ class Watcher:
         """Take the answer to the update on its way, or a wish for a snapshot."""
         if self.sent is not None:
             self.held = self.sent.identity.version
-            for resource in self.sent.delta.upserts:
-                self.unusable.pop(resource.name, None)
             for name in self.sent.delta.tombstones:
                 self.unusable.pop(name, None)
-        for name, reason in unusable.items():
-            log.warning("gateway %s cannot use %r: %r", self.gateway_id, name, reason)
-            self.unusable[name] = reason
+            for resource in self.sent.delta.upserts:
+                self._judge(resource.name, unusable.get(resource.name))
         self.sent = None
         if snapshot_wanted:
             log.info("gateway %s asks for a snapshot", self.gateway_id)
             self.held = None
+
+    def _judge(self, name: str, reason: str | None) -> None:
+        if reason is None:
+            self.unusable.pop(name, None)
+            return
+        self.unusable[name] = reason = printable(reason, MAX_REASON)
+        log.warning("gateway %s cannot use %r: %s", self.gateway_id, name, reason)
 
 
 class Hub:

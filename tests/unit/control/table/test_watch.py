@@ -120,10 +120,10 @@ def test_a_watcher_that_asks_for_a_snapshot_gets_one_even_when_nothing_changed(h
 def test_unusable_resources_are_logged_and_remembered_and_others_go_on(hub, caplog):
     watcher = hub.join("g", None)
     hub.due(watcher)
-    watcher.acknowledge({"a": "no such scheme\x1b[2J"}, snapshot_wanted=False)
+    watcher.acknowledge({"a": "no such scheme\x1b[2J", "never sent": "x"}, snapshot_wanted=False)
 
-    assert watcher.unusable == {"a": "no such scheme\x1b[2J"}
-    assert "gateway g cannot use 'a': 'no such scheme\\x1b[2J'" in caplog.text
+    assert watcher.unusable == {"a": "no such scheme [2J"}
+    assert "gateway g cannot use 'a': no such scheme [2J" in caplog.text
     hub.publish(Delta((resource("a", 1),)), settled=False)
     assert hub.due(watcher).delta.upserts == (resource("a", 1),)
     watcher.acknowledge({}, snapshot_wanted=False)
