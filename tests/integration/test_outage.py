@@ -8,7 +8,7 @@ BACK_SECONDS = 50.0  # ten times the goal: bounds in tests are for busy machines
 def test_clients_do_not_notice_that_control_is_gone(tmp_path, capsys):
     figures = outage.run(tmp_path, rate=100.0, down=3.0)
     with capsys.disabled():
-        print(f"\n  outage: {figures.report()}")  # noqa: T201  # a figure to read
+        print(f"\n  outage: {figures.report()}")  # a figure to read
 
     assert figures.failed == 0
     assert figures.answers["ok"] > 500
