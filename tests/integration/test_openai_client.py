@@ -76,8 +76,9 @@ def test_a_wrong_key_is_401_with_its_code(cluster):
     assert "sk-other" not in caught.value.message
 
 
-def test_a_mistake_in_the_request_is_400_with_its_code(client):
+def test_a_mistake_in_the_request_is_400_and_names_the_field(client):
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="", messages=HELLO)
+        client.chat.completions.create(model="small", messages=HELLO, temperature="hot")
 
-    assert caught.value.code in {"invalid_value", "invalid_body"}
+    assert caught.value.code == "invalid_value"
+    assert caught.value.param == "temperature"
