@@ -15,6 +15,7 @@ from cli.output import Output, clean, interactive
 
 BAR_CELLS = 14
 LINE_SECONDS = 5.0  # between two lines of progress where a line cannot be redrawn
+RATE_SECONDS = 0.5  # before that a rate says nothing
 NAMES_SHOWN = 6
 KEY_HEADER = " -H 'Authorization: Bearer YOUR_KEY'"
 
@@ -67,8 +68,8 @@ def progress_line(progress: Progress, elapsed: float) -> str:
     cells = int(share * BAR_CELLS)
     bar = "#" * cells + "-" * (BAR_CELLS - cells)
     text = f"  {'model':<10} {progress.label}  [{bar}]  {_megabytes(progress)}"
-    rate = progress.done / elapsed if elapsed > 0 else 0.0
-    if rate > 0:
+    if progress.done and elapsed >= RATE_SECONDS:
+        rate = progress.done / elapsed
         left = (progress.total - progress.done) / rate
         text += f"  {rate / 1e6:.0f} MB/s" + (f"  {left:.0f}s left" if left >= 1 else "")
     return text

@@ -113,6 +113,8 @@ class Session:
         self._changed = changed
         self._sleep = sleep
         self._jitter = jitter
+        self._pace: Pace  # as last told; set by the first registration
+        self._sequence = 0  # of the last beat of the present lease
         self._window = MAX_RETRY_SECONDS  # control may tell a wider one for a larger fleet
         self._failures = 0  # calls in a row that control did not answer
         self._complaint = ""  # the last trouble logged, so that it is logged once
