@@ -11,13 +11,11 @@ from typing import Protocol
 import msgspec
 
 from control.api.errors import (
-    AllBusy,
     BodyTooLarge,
     GenieHiveError,
     UnsupportedMediaType,
-    UpstreamAuthFailed,
+    Upstream,
     UpstreamBadResponse,
-    UpstreamError,
     UpstreamTimeout,
 )
 from gateway import body, errors, keys
@@ -27,17 +25,13 @@ from gateway.reasoning import Usage, may_hide, usage_in, without_reasoning
 from gateway.routes import Choice, Operation, load
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
+from gateway.verdict import ANSWERS, Course, judge
 
 log = logging.getLogger(__name__)
 
-# What an engine says of the request itself; the client must see it.
-ANSWERS = frozenset({400, 404, 413, 422})
-# The engine did not begin: asking another one repeats nothing.
-REFUSALS = frozenset({429, 503})
 MAX_ERROR_BYTES = 64 << 10
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_RETRY_AFTER = re.compile(rb"\d{1,5}")
 _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
@@ -75,9 +69,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_accept",
         "_answer",
-        "_attempts",
         "_began",
         "_body",
         "_call",
@@ -89,7 +81,6 @@ class Exchange:
         "_over",
         "_path",
         "_request_id",
-        "_retry_after",
         "_route",
         "_scanner",
         "_sent",
@@ -111,7 +102,6 @@ class Exchange:
         self._path = path
         self._request_id = gateway.next_request_id()
         self._client_id: bytes | None = None
-        self._attempts = 0
         self._tried: list[Choice] = []
         self._choice: Choice | None = None
         self._call: Call | None = None
@@ -121,7 +111,6 @@ class Exchange:
         self._status = 0
         self._started = False
         self._over = False
-        self._retry_after: int | None = None
         self.deadline = float("inf")  # seconds of the gateway's clock
         self.principal = keys.ANONYMOUS
         self.usage: Usage | None = None
@@ -149,6 +138,8 @@ class Exchange:
         """Answer with `error`, however far the answer is."""
         if self._over:
             return
+        if isinstance(error, Upstream):
+            log.warning("%s: %s", self._request_id.decode(), error)
         self._release()
         downstream = self._finish()
         if self._started:
@@ -206,7 +197,6 @@ class Exchange:
 
     def _attempt(self, choice: Choice) -> None:
         upstream = choice.upstream
-        self._attempts += 1
         self._tried.append(choice)
         self._choice = choice
         self._status = 0
@@ -217,7 +207,6 @@ class Exchange:
         self._call = upstream.call(
             self,
             self._path,
-            b"application/json, text/event-stream",
             self._request_id,
             self._body.with_model(choice.asset),
         )
@@ -233,35 +222,18 @@ class Exchange:
     # What the upstream calls.
 
     def upstream_head(self, status: int, headers: Headers) -> None:
+        assert self._choice is not None  # or the call would have been cancelled
         self._status = status
-        found = dict(headers)
-        content_type = found.get(b"content-type", b"").lower()
-        assert self._choice is not None
-        service = self._choice.upstream.service_id
-        if found.get(b"content-encoding", b"identity").lower() != b"identity":
-            self.refuse(UpstreamBadResponse(f"{service} sent an encoding that was not asked for"))
-        elif 200 <= status < 300:
-            if content_type.startswith(b"text/event-stream"):
-                self._start_stream(status)
-            elif not content_type.startswith(b"application/json"):
-                shown = content_type[:60].decode("ascii", "replace") or "nothing"
-                self.refuse(UpstreamBadResponse(f"{service} sent {shown} instead of JSON"))
-        elif status in ANSWERS:
-            pass  # collected, and passed on
-        elif status in REFUSALS:
-            after = found.get(b"retry-after", b"")
-            retry_after = int(after) if _RETRY_AFTER.fullmatch(after) else None
-            self._elsewhere_or(
-                AllBusy(f"{service} is busy", retry_after=retry_after)
-                if status == 429
-                else UpstreamError(f"{service} cannot serve now (503)", retry_after=retry_after)
-            )
-        elif status in (401, 403):
-            self.refuse(UpstreamAuthFailed(f"{service} refused our credential ({status})"))
-        elif 300 <= status < 400:
-            self.refuse(UpstreamBadResponse(f"{service} redirects ({status}); not followed"))
-        else:
-            self.refuse(UpstreamError(f"{service} failed ({status})"))
+        verdict = judge(status, headers, self._choice.upstream.service_id)
+        if verdict.course is Course.STREAM:
+            self._scanner = Scanner(strip=self._gateway.strip)
+            self._started = True
+            self._downstream.start(status, _STREAM_HEAD + self._head(), b"")
+        elif verdict.error is not None:
+            if verdict.course is Course.ELSEWHERE:
+                self._elsewhere_or(verdict.error)
+            else:
+                self.refuse(verdict.error)
 
     def upstream_data(self, data: bytes, *, done: bool) -> None:
         if self._scanner is not None:
@@ -284,11 +256,6 @@ class Exchange:
             self.refuse(error)
 
     # Answers.
-
-    def _start_stream(self, status: int) -> None:
-        self._scanner = Scanner(strip=self._gateway.strip)
-        self._started = True
-        self._downstream.start(status, _STREAM_HEAD + self._head(), b"")
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         try:
@@ -330,7 +297,7 @@ class Exchange:
         return b"%b%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n" % (
             told,
             self._tried[-1].head,
-            self._attempts,
+            len(self._tried),
             overhead,
         )
 

@@ -355,3 +355,20 @@ async def test_usage_is_recognised(front: Front, engine: Engine):
     await front.post({**ASK, "stream": True, "stream_options": {"include_usage": True}})
 
     assert [(one.usage.prompt_tokens, one.usage.completion_tokens) for one in seen] == [(7, 8)] * 2
+
+
+async def test_a_request_that_may_have_felled_an_engine_is_not_handed_to_the_next(
+    front: Front, engine: Engine
+):
+    """It was sent over a kept connection; then nobody listened any more."""
+    async with Engine(openai(["small"])) as victim:
+        front.offer(victim.address, engine.address)
+        assert (await front.post(ASK)).headers["x-geniehive-service"] == "h/0"
+        assert victim._server is not None
+        victim._server.close()
+        victim.script = lambda _: [Reset()]
+
+        response = await front.post(ASK)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
+    assert not engine.requests

@@ -1,0 +1,182 @@
+"""One HTTP/1.1 connection to a service, in callbacks; carries one call at a time."""
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, cast
+
+import httptools
+
+from control.api.errors import Upstream as UpstreamFault
+from control.api.errors import UpstreamBadResponse, UpstreamError
+
+if TYPE_CHECKING:
+    from gateway.upstream import Call, Upstream
+
+MAX_HEAD_BYTES = 64 << 10
+MAX_HEADERS = 100
+FRAMING = (b"content-length", b"transfer-encoding")
+
+
+class Receiver(Protocol):
+    """Who gets the answer of one call. Nothing comes after `upstream_failed` or `done`."""
+
+    def upstream_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """The head arrived. Header names are lower case."""
+
+    def upstream_data(self, data: bytes, *, done: bool) -> None:
+        """Part of the body arrived, once for each segment read; `done` tells its end."""
+
+    def upstream_failed(self, error: UpstreamFault) -> None:
+        """The answer will not arrive, or not wholly."""
+
+
+class Connection(asyncio.Protocol):
+    """The wire of one call after the other. `closing`: it must not be kept any more."""
+
+    def __init__(self, upstream: "Upstream", generation: int) -> None:
+        self.idle_since = 0.0
+        self.closing = False
+        self._upstream = upstream
+        self._generation = generation
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport
+        self._call: Call | None = None
+        self._used = False
+        self._paused = False
+        self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._before_head = 0  # bytes read until the head was complete
+        self._headed = False  # the receiver has the head
+        self._framed = False  # the head tells where the body ends
+        self._done = False
+        self._keep = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+
+    def send(self, call: "Call") -> None:
+        self._call = call
+        call.connection = self
+        self._transport.write(call.request)
+
+    def close(self) -> None:
+        self.closing = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        self.closing = True
+        self._call = None
+        self._transport.abort()
+
+    def pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        call = self._call
+        if call is None or call.receiver is None:
+            # Nobody asked: whatever this is, it is not the answer to the next question.
+            self.abort()
+            return
+        self._before_head += 0 if self._headed else len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._done:
+                self._fail(call, _fault(error))
+                return
+            self.closing = True  # the answer is whole; what follows it was not asked for
+        if self._status:
+            self._pass_on(call, call.receiver)
+        elif self._before_head > MAX_HEAD_BYTES:
+            self._fail(call, "more than a head may hold")
+
+    def _pass_on(self, call: "Call", receiver: Receiver) -> None:
+        if not self._headed:
+            self._headed = True
+            receiver.upstream_head(self._status, self._headers)
+            if call.receiver is None:  # it has seen enough
+                return
+        chunks, self._chunks = self._chunks, []
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not self._done:
+            receiver.upstream_data(data, done=False)
+            return
+        # First give the connection back: the receiver may ask again at once.
+        self._call = None
+        call.connection = None
+        call.receiver = None
+        if self._keep and not self.closing:
+            self.resume()
+            self._expect_answer()
+            self._used = True
+            self._upstream.keep(self, self._generation)
+        else:
+            self.close()
+        receiver.upstream_data(data, done=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        call, self._call = self._call, None
+        if call is None:
+            self._upstream.forget(self)
+            return
+        service = self._upstream.service_id
+        if self._headed and not self._framed and exc is None and call.receiver is not None:
+            # RFC 9112, 6.3: without a length the body ends with the connection.
+            receiver, call.receiver, call.connection = call.receiver, None, None
+            receiver.upstream_data(b"", done=True)
+        elif self._before_head:
+            call.fail(UpstreamError(f"{service} closed the connection within its answer"))
+        elif self._used:
+            call.retry_or_fail(UpstreamError(f"{service} closed the connection unanswered"))
+        else:
+            call.fail(UpstreamError(f"{service} closed the connection unanswered"))
+
+    def _fail(self, call: "Call", what: str) -> None:
+        self.abort()
+        call.fail(UpstreamBadResponse(f"{self._upstream.service_id} answered {what}"))
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._done:
+            raise ValueError("more than it was asked")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self._headers) >= MAX_HEADERS:
+            raise ValueError("more headers than a head may hold")
+        name = name.lower()
+        if name in FRAMING:
+            self._framed = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers = []  # interim: the answer is still to come
+            return
+        self._status = status
+        self._keep = self._parser.should_keep_alive()  # it does not know at the end any more
+        if status in (204, 304):
+            self._framed = True
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        self._done = self._status > 0
+
+
+def _fault(error: Exception) -> str:
+    cause = error.__context__ or error.__cause__
+    return str(cause) if isinstance(cause, ValueError) else "what is not HTTP"

@@ -1,0 +1,72 @@
+"""What the head of an engine's answer means for the request."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from control.api.errors import (
+    AllBusy,
+    GenieHiveError,
+    UpstreamAuthFailed,
+    UpstreamBadResponse,
+    UpstreamError,
+)
+
+# What an engine says of the request itself; the client must see it.
+ANSWERS = frozenset({400, 404, 413, 422})
+
+_SECONDS = re.compile(rb"\d{1,5}")
+
+
+class Course(Enum):
+    """How the request goes on."""
+
+    STREAM = auto()  # events, to relay as they come
+    DOCUMENT = auto()  # JSON, to collect and pass on
+    ELSEWHERE = auto()  # the engine did not begin: asking another one repeats nothing
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A course; for ELSEWHERE and FAILED with the error to tell when nothing else helps."""
+
+    course: Course
+    error: GenieHiveError | None = None
+
+
+STREAM = Verdict(Course.STREAM)
+DOCUMENT = Verdict(Course.DOCUMENT)
+
+
+def judge(status: int, headers: Sequence[tuple[bytes, bytes]], service: str) -> Verdict:
+    """Return what an answer that begins so means. headers: names in lower case."""
+    found = dict(headers)
+    content_type = found.get(b"content-type", b"").lower()
+    if found.get(b"content-encoding", b"identity").lower() != b"identity":
+        return _failed(UpstreamBadResponse(f"{service} sent an encoding that was not asked for"))
+    if 200 <= status < 300:
+        if content_type.startswith(b"text/event-stream"):
+            return STREAM
+        if content_type.startswith(b"application/json"):
+            return DOCUMENT
+        shown = content_type[:60].decode("ascii", "replace") or "nothing"
+        return _failed(UpstreamBadResponse(f"{service} sent {shown} instead of JSON"))
+    if status in ANSWERS:
+        return DOCUMENT
+    if status == 429:
+        after = found.get(b"retry-after", b"")
+        seconds = int(after) if _SECONDS.fullmatch(after) else None
+        return Verdict(Course.ELSEWHERE, AllBusy(f"{service} is busy", retry_after=seconds))
+    if status == 503:
+        return Verdict(Course.ELSEWHERE, UpstreamError(f"{service} cannot serve now (503)"))
+    if status in (401, 403):
+        return _failed(UpstreamAuthFailed(f"{service} refused our credential ({status})"))
+    if status < 400:
+        return _failed(UpstreamBadResponse(f"{service} redirects ({status}); not followed"))
+    return _failed(UpstreamError(f"{service} failed ({status})"))
+
+
+def _failed(error: GenieHiveError) -> Verdict:
+    return Verdict(Course.FAILED, error)
