@@ -9,6 +9,7 @@ import random
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -122,7 +123,8 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
         background = [group.create_task(keeper.run()), group.create_task(cluster.keep_time())]
         await server.start()
         host, _ = parse_address(config.listen)
-        log.info("store %s, %d hosts expected back", store.store_id, membership.returning)
+        log.info("store %s, SQLite %s", store.store_id, sqlite3.sqlite_version)
+        log.info("%d hosts expected back", membership.returning)
         log.info("listening on %s", join_address(host, port))
         await stop.wait()
         log.info("stopping")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 import grpc
+from geniehive.v1 import inventory_pb2
 from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
@@ -54,7 +55,9 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         request: pb.ResolveRouteRequest,
         context: grpc.aio.ServicerContext[pb.ResolveRouteRequest, pb.ResolveRouteResponse],
     ) -> pb.ResolveRouteResponse:
-        operation = messages.OPERATIONS.get(request.operation, Operation.CHAT)
+        operation = messages.OPERATIONS.get(request.operation or inventory_pb2.OPERATION_CHAT)
+        if operation is None:
+            raise InvalidValue(f"operation {request.operation} is not one of ours")
         candidates = _found(request.model, operation, self._compiler)
         return pb.ResolveRouteResponse(
             model=request.model,

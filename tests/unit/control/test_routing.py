@@ -243,6 +243,11 @@ async def test_resolving_an_empty_or_huge_name_is_invalid(control, model):
         await resolve(control, model)
 
 
+async def test_resolving_for_an_operation_of_the_future_is_invalid(control):
+    with pytest.raises(InvalidValue, match="operation 99"):
+        await resolve(control, "m", 99)
+
+
 class Load:
     """A gateway that tells its load."""
 
