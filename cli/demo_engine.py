@@ -36,7 +36,8 @@ def main() -> None:
     parameters.port = arguments.port
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT_TOKENS_PER_SLOT
-    parameters.cpuparams.n_threads = min(os.cpu_count() or 1, MAX_THREADS)
+    # Threads of llama.cpp spin; half of the processors stay free for everything else.
+    parameters.cpuparams.n_threads = max(1, min((os.cpu_count() or 1) // 2, MAX_THREADS))
     parameters.n_threads_http = HTTP_THREADS
     parameters.endpoint_metrics = parameters.endpoint_props = True
     stop = threading.Event()

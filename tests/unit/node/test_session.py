@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from control.api.errors import (
     BadRequest,
@@ -282,6 +285,58 @@ async def test_refused_services_are_logged_once(caplog):
         "control refuses h/x: address not allowed",
         "control refuses h/x: address not allowed",
     ]
+
+
+OUTCOMES = st.sampled_from(
+    [
+        "answer",
+        "wanted",
+        StreamEnded("age"),
+        LeaseLost("gone"),
+        ControlUnavailable("down"),
+        HostIdInUse("h lives"),
+        BadRequest("bad"),
+        GenieHiveError("bug"),
+    ]
+)
+
+
+@given(st.lists(st.tuples(OUTCOMES, st.booleans()), max_size=40))
+def test_whatever_control_does_leases_and_sequences_hold(outcomes):
+    """Every beat carries the last lease granted, counts from 1, and tells what control lacks."""
+    node = Node()
+    granted = []
+    held = {}  # revisions as control has them
+
+    def play(outcome, grows):
+        def line():
+            registering = node.script.calls[-1] == "register"
+            if isinstance(outcome, Exception):
+                never = registering and isinstance(outcome, StreamEnded)
+                return ControlUnavailable("down") if never else outcome
+            node.revisions["h/x"] += grows
+            if registering:
+                held.update({"h/x": node.script.registered[-1].services[0].service.revision})
+                granted.append(len(granted) + 1)
+                return Grant(granted[-1], PACE)
+            beat = node.script.beats[-1]
+            told = beat.report.services[0].service.revision
+            assert beat.generation == granted[-1]
+            assert told == held["h/x"] or "h/x" in beat.defined
+            held["h/x"] = told
+            return Answer(PACE, wanted=frozenset({"h/x"} if outcome == "wanted" else ()))
+
+        return line
+
+    node.script.lines = [play(*one) for one in outcomes]
+    asyncio.run(node.live())
+
+    sequences = [(beat.generation, beat.sequence) for beat in node.script.beats]
+    assert all(
+        after == (before[0], before[1] + 1) or (after[0] > before[0] and after[1] == 1)
+        for before, after in pairwise(sequences)
+    )
+    assert all(0 <= wait <= 75 for wait in node.waits)
 
 
 @pytest.mark.anyio
