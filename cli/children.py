@@ -22,9 +22,6 @@ RESTART_SECONDS = 0.5
 MAX_RESTART_SECONDS = 10.0
 STEADY_SECONDS = 60.0  # a child that lived this long starts with a short wait again
 
-# What a service exits with when starting it again cannot help.
-CANNOT_START = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -55,10 +52,9 @@ class Child:
         await self._spawn()
 
     async def keep(self) -> None:
-        """Restart the process whenever it ends; return when it was stopped.
+        """Start the process again whenever it ends; return when it was stopped.
 
-        Raises:
-            Failure: it says that it cannot run.
+        Whatever it ended with: it ran before, so waiting may help.
         """
         assert self._process is not None
         wait = RESTART_SECONDS
@@ -67,8 +63,6 @@ class Child:
             code = await self._process.wait()
             if self._stopping:
                 return
-            if code == CANNOT_START:
-                raise self.failure()
             wait = RESTART_SECONDS if time.monotonic() - born > STEADY_SECONDS else wait
             self._say(
                 f"{self.command.name} ended ({_end(code)}), starting it again in {wait:.1f} s: "
