@@ -78,9 +78,11 @@ def up(
     Model servers on the usual ports are found by themselves; without any, a small demo
     model is fetched once and served.
     """
+    from cli.installed import require_own_names
     from cli.plan import plan
     from cli.up import up as run
 
+    require_own_names()
     what, warnings = plan(state_dir, port, control_port, config, engines)
     for warning in warnings:
         output.say(f"warning: {warning}")
@@ -160,6 +162,9 @@ def _service(name: str, what: str) -> None:
     def run(arguments: Sequence[str]) -> None:
         import runpy
 
+        from cli.installed import require_own_names
+
+        require_own_names()
         sys.argv = [f"geniehive {name}", *arguments]
         runpy.run_module(name, run_name="__main__", alter_sys=False)
 
