@@ -3,12 +3,10 @@
 import argparse
 import asyncio
 import contextlib
-import errno
 import logging
 import random
 import secrets
 import signal
-import socket
 import sqlite3
 import sys
 import time
@@ -16,17 +14,15 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-import grpc
-
 from control import config as configuration
-from control.api.ports import describe, join_address, parse_address
+from control.api.ports import join_address, parse_address
 from control.api.settings import SettingsError
-from control.api.tls import server_credentials
 from control.cluster import Cluster
 from control.config import Config
 from control.discovery import DiscoveryServicer
 from control.interceptors import Edge
 from control.keeper import Keeper
+from control.listening import CannotListen, binder
 from control.live import Loads
 from control.membership import Membership
 from control.principals import Doorkeeper
@@ -46,14 +42,6 @@ EXIT_CANNOT_START = 2
 LAST_WRITE_S = 3.0  # a disk that does not answer must not keep control from stopping
 
 
-class CannotStart(Exception):
-    """Why control does not start, one line each."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run control until SIGINT or SIGTERM; return the exit code, 2 when it cannot start."""
     logging.basicConfig(
@@ -63,14 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = _config(options.config, insecure=options.insecure)
         open_kinds = configuration.open_kinds(config, insecure=options.insecure)
-        store = _store(config)
+        store = open_store(config.storage.sqlite_path)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(serve(config, store, open_kinds))
         finally:
             store.close()
-    except CannotStart as error:
-        for problem in error.problems:
+    except (SettingsError, StoreError, CannotListen) as error:
+        for problem in str(error).splitlines():
             sys.stderr.write(f"error: {problem}\n")
         return EXIT_CANNOT_START
     return 0
@@ -82,7 +70,7 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     open_kinds: kinds of callers that need no key.
 
     Raises:
-        CannotStart: the address or the TLS files cannot be used.
+        CannotListen: the address or the TLS files cannot be used.
     """
     now = time.monotonic
 
@@ -113,7 +101,7 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
         RegistryServicer(cluster),
         DiscoveryServicer(cluster, publisher, routes, loads, now, wall_time, version),
         RoutingServicer(membership, compiler, routes, keys, loads),
-        _binder(config),
+        binder(config.listen, config.tls),
     )
 
     stop = asyncio.Event()
@@ -150,66 +138,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _config(path: Path | None, *, insecure: bool) -> Config:
-    try:
-        config, warnings = configuration.read(path)
-    except SettingsError as error:
-        raise CannotStart(*error.problems) from error
+    config, warnings = configuration.read(path)
+    if (outdated := sqlite_warning()) is not None:
+        warnings.append(outdated)
     for warning in warnings:
         log.warning("%s", warning)
     if (exposed := configuration.exposure(config)) is not None:
         if not insecure:
-            raise CannotStart(exposed)
+            raise SettingsError([exposed])
         log.warning("INSECURE: everybody who reaches %s controls this cluster", config.listen)
     return config
-
-
-def _store(config: Config) -> Store:
-    if (warning := sqlite_warning()) is not None:
-        log.warning("%s", warning)
-    try:
-        return open_store(config.storage.sqlite_path)
-    except StoreError as error:
-        raise CannotStart(str(error)) from error
-
-
-def _binder(config: Config) -> Callable[[grpc.aio.Server], int]:
-    """Return what adds the configured port to a server."""
-    address, tls = config.listen, config.tls
-    _check_free(address)
-    credentials: grpc.ServerCredentials | None = None
-    try:
-        if tls.certificate is not None and tls.key is not None:
-            credentials = server_credentials(tls.certificate, tls.key, tls.client_ca)
-    except OSError as error:
-        raise CannotStart(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
-
-    def bind(server: grpc.aio.Server) -> int:
-        if credentials is None:
-            return server.add_insecure_port(address)
-        try:
-            return server.add_secure_port(address, credentials)
-        except RuntimeError as error:  # all that gRPC says about files that hold no key
-            pair = f"{tls.certificate} and {tls.key}"
-            raise CannotStart(f"{pair} are no certificate and its key") from error
-
-    return bind
-
-
-def _check_free(address: str) -> None:
-    """Raise CannotStart when nothing can listen at `address`: gRPC would not say why."""
-    host, port = parse_address(address)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, _, _, where in found:
-            with contextlib.closing(socket.socket(family, kind)) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(where)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            used = f"port {port} is {describe(address)}; set another `listen`"
-            raise CannotStart(used) from error
-        why = (error.strerror or str(error)).lower()
-        raise CannotStart(f"cannot listen on {address}: {why}") from error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -34,6 +34,7 @@ from control.text import unprintable
 LOAD_INTERVAL_S = 0.25
 MAX_NAME = 200
 MAX_LOADS = 10_000
+MAX_ENCODED_HERE = 1_000  # resources; more are encoded beside the event loop
 
 Answer = TypeVar("Answer")
 
@@ -155,7 +156,7 @@ async def _watch(
                 if watch is not None:
                     watcher.acknowledge(dict(watch.unusable), snapshot_wanted=watch.snapshot_wanted)
                 if (update := hub.due(watcher)) is not None:
-                    yield answer(_update_message(update))
+                    yield answer(await _encoded(update))
     finally:
         hub.leave(watcher)
 
@@ -163,6 +164,13 @@ async def _watch(
 def _check_gateway_id(gateway_id: str) -> None:
     if not 1 <= len(gateway_id) <= MAX_NAME or unprintable(gateway_id):
         raise InvalidValue(f"gateway_id is not 1 to {MAX_NAME} plain characters")
+
+
+async def _encoded(update: Update) -> pb.TableUpdate:
+    # 4 us a resource: a snapshot of 10,000 services would hold up every heartbeat.
+    if len(update.delta.upserts) > MAX_ENCODED_HERE:
+        return await asyncio.to_thread(_update_message, update)
+    return _update_message(update)
 
 
 # Gateways mostly wait for the same update, so it is encoded for all of them at once.

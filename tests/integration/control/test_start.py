@@ -103,6 +103,16 @@ class TestTheAddress:
 
         assert "cannot listen on 192.0.2.1:0" in refused(tmp_path, settings, "--insecure")
 
+    def test_that_nobody_knows_is_an_error(self, tmp_path):
+        settings = local(tmp_path, listen="no-such-host.invalid:0")
+
+        assert "cannot listen on no-such-host.invalid:0" in refused(
+            tmp_path, settings, "--insecure"
+        )
+
+    def test_may_be_a_name_of_this_machine(self, tmp_path, spawn):
+        assert spawn("control", local(tmp_path, listen="localhost:0")).port() > 0
+
     def test_beyond_this_machine_needs_keys_or_tls(self, tmp_path):
         line = refused(tmp_path, local(tmp_path, listen="0.0.0.0:0"))
 

@@ -176,6 +176,16 @@ async def test_a_watcher_that_says_nothing_gets_nothing_more(control):
     assert len(gateway.resources["target/chat/m"].target.candidates) == 3
 
 
+async def test_a_large_snapshot_arrives_whole(control):
+    services = [service(f"h1/{n}", f"model-{n}") for n in range(500)]
+    await control.registry.RegisterHost(registration("h1", *services))
+    await until(lambda: len(control.routes.table) == 1_500)
+    update = await Gateway(control).open()
+
+    assert update.snapshot
+    assert len(update.upserts) == 1_500
+
+
 async def test_keys_are_a_table_of_their_own_and_always_settled(one_loop):
     async with serving(client_keys=["sk-a", "sk-b"]) as control:
         gateway = Gateway(control, "WatchKeys")
