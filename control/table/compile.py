@@ -70,7 +70,7 @@ class Compiler:
             else:
                 self._entries[service_id] = entry
             name = service_name(service_id)
-            fresh[name] = _route_service(name, entry)
+            fresh[name] = _route_service(name, entry, told=name in table)
         for key in dirty:
             resource_name = target_name(*key)
             target = self._target(key, told=resource_name in table)
@@ -131,8 +131,11 @@ def _offered(service: Service, operation: Operation) -> list[Candidate]:
     ]
 
 
-def _route_service(name: str, entry: Entry | None) -> Resource | None:
+def _route_service(name: str, entry: Entry | None, *, told: bool) -> Resource | None:
     if entry is None:
+        return None
+    if entry.presence is Presence.UNDECIDED and not told:
+        # Heard of without its names, it would look like a service that lost them.
         return None
     service = entry.service
     return Resource.of(

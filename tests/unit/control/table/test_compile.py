@@ -118,10 +118,20 @@ def test_nothing_is_said_of_a_name_while_its_only_host_is_returning():
     table = Table()
     table.update({"h1/s": undecided()})
 
-    assert set(table.resources) == {"service/h1/s"}
+    assert table.resources == {}
     assert table.compiler.targets["chat"]["m"] == ()
     table.update({"h1/s": unroutable()})  # the grace period is over
     assert table.choices("m") == []
+
+
+def test_a_returning_service_is_not_heard_of_before_it_is_back():
+    """A gateway keeps what it knew of services that this life of control has not named."""
+    table = Table()
+    table.update({"h1/s": undecided("h1/s"), "h2/s": routable("h2/s")})
+    assert "service/h1/s" not in table.resources
+
+    table.update({"h1/s": unroutable("h1/s")})
+    assert "service/h1/s" in table.resources
 
 
 def test_a_name_is_told_as_soon_as_one_of_its_hosts_is_back():
