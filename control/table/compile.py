@@ -6,7 +6,7 @@ means its best asset for the operation.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -49,7 +49,8 @@ class Compiler:
         # Ranked candidates by operation and name; empty when nobody can serve it now.
         self.targets: dict[str, dict[str, tuple[Candidate, ...]]] = {o: {} for o in Operation}
         self._entries: dict[str, Entry] = {}
-        self._holders: dict[Key, set[str]] = defaultdict(set)
+        # What each service offers for a key, routable or not.
+        self._offered: dict[Key, dict[str, Candidate]] = defaultdict(dict)
 
     def update(self, entries: Mapping[str, Entry | None], table: Mapping[str, Resource]) -> Delta:
         """Take over services, None for one that is gone; return what that changes in `table`."""
@@ -59,12 +60,7 @@ class Compiler:
             before = self._entries.get(service_id)
             if entry == before:
                 continue
-            for key in _keys(before):
-                self._holders[key].discard(service_id)
-                dirty[key] = None
-            for key in _keys(entry):
-                self._holders[key].add(service_id)
-                dirty[key] = None
+            dirty |= self._offer(service_id, before, entry)
             if entry is None:
                 del self._entries[service_id]
             else:
@@ -77,21 +73,42 @@ class Compiler:
             fresh[resource_name] = Resource.of(resource_name, target) if target else None
         return changes(table, fresh)
 
+    def _offer(self, service_id: str, before: Entry | None, after: Entry | None) -> dict[Key, None]:
+        """Take over what a service offers; return the keys for which that changes anything."""
+        old, new = _offers(before), _offers(after)
+        same_presence = (
+            before is not None and after is not None and before.presence is after.presence
+        )
+        changed: dict[Key, None] = {}
+        for key in old | new:
+            if same_presence and old.get(key) == new.get(key):
+                continue
+            changed[key] = None
+            if key in new:
+                self._offered[key][service_id] = new[key]
+            else:
+                del self._offered[key][service_id]
+        return changed
+
     def _target(self, key: Key, *, told: bool) -> Target | None:
         """Make the target of `key` again; None when nothing may be said of it.
 
         told: whether the table says something of it already.
         """
         operation, name = key
-        held = [self._entries[service_id] for service_id in self._holders[key]]
-        if not held:
-            del self._holders[key]
+        offered = self._offered[key]
+        if not offered:
+            del self._offered[key]
             self.targets[operation].pop(name, None)
             return None
-        ranked = rank(_candidates(operation, name, held))
+        presences = {one: self._entries[one].presence for one in offered}
+        ranked = rank(
+            candidate
+            for candidate in _meant(name, offered.values())
+            if presences[candidate.service_id] is Presence.ROUTABLE
+        )
         self.targets[operation][name] = ranked
-        undecided = any(entry.presence is Presence.UNDECIDED for entry in held)
-        if not ranked and undecided and not told:
+        if not ranked and not told and Presence.UNDECIDED in presences.values():
             # "Nobody serves it" would take a working route from gateways that
             # outlived control's last life; they keep it until the host is back.
             return None
@@ -99,36 +116,25 @@ class Compiler:
         return Target(name, operation, choices)
 
 
-def _keys(entry: Entry | None) -> Iterable[Key]:
-    """Return what clients can ask `entry` for."""
+def _offers(entry: Entry | None) -> dict[Key, Candidate]:
+    """Return what clients can ask `entry` for, and what they get."""
     if entry is None:
-        return
+        return {}
+    offers: dict[Key, Candidate] = {}
+    best: dict[Operation, Candidate] = {}
     for asset in entry.service.assets:
+        candidate = Candidate(entry.service.service_id, asset.asset_id, asset.loaded)
         for operation in asset.operations:
-            yield operation, asset.asset_id
-            yield operation, entry.service.service_id
+            offers[operation, asset.asset_id] = candidate
+            best[operation] = rank((candidate, best.get(operation, candidate)))[0]
+    for operation, candidate in best.items():
+        offers.setdefault((operation, candidate.service_id), candidate)
+    return offers
 
 
-def _candidates(operation: Operation, name: str, held: Sequence[Entry]) -> list[Candidate]:
-    """Return who serves `name`, as an asset id, or else as a service id."""
-    routable = [entry.service for entry in held if entry.presence is Presence.ROUTABLE]
-    is_asset = any(
-        candidate.asset_id == name
-        for entry in held
-        for candidate in _offered(entry.service, operation)
-    )
-    if is_asset:
-        offered = (c for service in routable for c in _offered(service, operation))
-        return [candidate for candidate in offered if candidate.asset_id == name]
-    return [rank(_offered(service, operation))[0] for service in routable]
-
-
-def _offered(service: Service, operation: Operation) -> list[Candidate]:
-    return [
-        Candidate(service.service_id, asset.asset_id, asset.loaded)
-        for asset in service.assets
-        if operation in asset.operations
-    ]
+def _meant(name: str, offered: Collection[Candidate]) -> Collection[Candidate]:
+    """Return who is meant by `name`: those with such an asset, or else the service itself."""
+    return [candidate for candidate in offered if candidate.asset_id == name] or offered
 
 
 def _route_service(name: str, entry: Entry | None, *, told: bool) -> Resource | None:
