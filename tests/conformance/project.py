@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Return every file that is committed or about to be, symbolic links left out."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    """Return every file under version control, symbolic links left out."""
+    command = ["git", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    paths = [ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name]
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     return tuple(path for path in paths if path.is_file() and not path.is_symlink())
 
 
