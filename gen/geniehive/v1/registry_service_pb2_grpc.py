@@ -100,7 +100,8 @@ class RegistryServiceServicer:
         """Removes a host and all its services.
 
         Fails with `NOT_FOUND` when the host is not registered, or the lease given
-        is not its own.
+        is not its own. Fails with `UNAVAILABLE` (`storage_unavailable`) when it is
+        removed, but a restart of control would list it again.
         Callers: nodes (their own host, with its lease); administrators (without a lease).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
