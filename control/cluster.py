@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from control.api.errors import StorageUnavailable
 from control.inventory import Host
 from control.keeper import Keeper
 from control.members import Answer, Beat, Lease, Offer
@@ -73,11 +74,19 @@ class Cluster:
         return answer
 
     async def deregister(self, host_id: str, lease: Lease | None) -> None:
-        """See `Membership.deregister`; returns when that is durable, or the disk unable."""
+        """See `Membership.deregister`; returns when that is durable.
+
+        Raises:
+            StorageUnavailable: it is done, and is not durable yet; that is tried on.
+        """
         self.membership.deregister(host_id, lease)
         log.info("host %s deregistered", host_id)
         self._follow()
-        await self._keeper.kept()
+        if not await self._keeper.kept():
+            raise StorageUnavailable(
+                f"host {host_id!r} is removed, but the database does not take it now;"
+                " unless it does before control restarts, the host will be listed again"
+            )
 
     def begin(self) -> None:
         """Publish what is known from control's last life; to be called before anybody asks."""

@@ -42,7 +42,7 @@ class Keeper:
         self._wall_time = wall_time
         self._unsaved: set[str] = set()
         self._wake = asyncio.Event()
-        self._round: asyncio.Future[None] | None = None  # done when what waits now was tried
+        self._round: asyncio.Future[bool] | None = None  # whether what waits now was written
         self._heard: dict[str, float] = {}  # as stored, monotonic
         self._failing = False
 
@@ -52,13 +52,17 @@ class Keeper:
         if self._unsaved:
             self._wake.set()
 
-    async def kept(self) -> None:
-        """Wait until everything noted so far is durable, or the disk proved unable."""
+    async def kept(self) -> bool:
+        """Wait for what was noted so far; return whether it is durable now.
+
+        It is not when the disk does not take it, or not soon.
+        """
         if self._failing or not self._unsaved:
-            return
+            return not self._unsaved
         if self._round is None:
             self._round = asyncio.get_running_loop().create_future()
-        await asyncio.wait({self._round}, timeout=PATIENCE_S)
+        done, _ = await asyncio.wait({self._round}, timeout=PATIENCE_S)
+        return all(one.result() for one in done) and bool(done)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -80,14 +84,16 @@ class Keeper:
         self._wake.clear()
         changed, self._unsaved = self._unsaved, set()
         waiting, self._round = self._round, None
+        written = True
         if changed:
             members = self._membership.members
             present = [self._stored(members[one]) for one in changed if one in members]
             gone = [one for one in changed if one not in members]
-            if not await self._write(hosts.save, present, gone):
+            written = await self._write(hosts.save, present, gone)
+            if not written:
                 self._unsaved |= changed
         if waiting is not None and not waiting.done():
-            waiting.set_result(None)
+            waiting.set_result(written)
 
     async def save_liveness(self) -> None:
         """Write when hosts were last heard of, for those that were heard of since."""

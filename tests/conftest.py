@@ -14,9 +14,15 @@ settings.register_profile("geniehive", deadline=None)
 settings.load_profile("geniehive")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keep one event loop for all tests with gRPC: its one poller calls the loops of the past."""
+    yield  # noqa: PT022  # the loop lives as long as this waits
 
 
 @pytest.fixture

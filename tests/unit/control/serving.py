@@ -39,7 +39,7 @@ class NoDisk(Keeper):
         pass
 
     async def kept(self):
-        pass
+        return True
 
 
 class Control:

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from control import cluster as cluster_module
+from control.api.errors import StorageUnavailable
 from control.cluster import LATE_S, Cluster
 from control.inventory import HostState
 from control.keeper import Keeper
@@ -39,7 +40,22 @@ class Scene:
 
 
 async def _at_once():
-    pass
+    return True
+
+
+async def _never():
+    return False
+
+
+async def test_a_removal_that_is_not_durable_is_not_acknowledged():
+    """After a crash control would list the host again; whoever removed it must know."""
+    scene = Scene()
+    await scene.join()
+    scene.keeper.kept = _never
+
+    with pytest.raises(StorageUnavailable, match="will be listed again"):
+        await scene.cluster.deregister("h1", None)
+    assert scene.membership.members == {}
 
 
 @pytest.fixture

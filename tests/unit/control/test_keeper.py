@@ -88,8 +88,8 @@ async def test_waiting_ends_when_the_change_is_durable(membership, keeper, disk)
     await asyncio.sleep(0.01)
     assert not waiting.done()
     disk.gate.set()
-    await waiting
 
+    assert await waiting
     assert "h1" in disk.saved
     running.cancel()
 
@@ -98,9 +98,9 @@ async def test_waiting_ends_when_the_disk_proves_unable(membership, keeper, disk
     disk.broken = True
     running = asyncio.ensure_future(keeper.run())
     join(membership, keeper)
-    await keeper.kept()
+    assert not await keeper.kept()
     join(membership, keeper, "h2")
-    await keeper.kept()  # at once: the disk is known to fail
+    assert not await keeper.kept()  # at once: the disk is known to fail
 
     assert "the disk is full; hosts and routes go on in memory" in caplog.text
     running.cancel()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-def retry_soon(monkeypatch):
+def retry_soon(monkeypatch, one_loop):
     monkeypatch.setattr(control_link, "RETRY_SECONDS", (0.01, 0.02))
 
 
