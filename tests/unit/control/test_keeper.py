@@ -82,9 +82,10 @@ async def test_a_host_that_went_is_removed(membership, keeper, disk):
 
 async def test_waiting_ends_when_the_change_is_durable(membership, keeper, disk):
     disk.gate.clear()
-    running = asyncio.ensure_future(keeper.run())
     join(membership, keeper)
+    # Callers note and wait in one turn of the loop; so the wait begins before the writing.
     waiting = asyncio.ensure_future(keeper.kept())
+    running = asyncio.ensure_future(keeper.run())
     await asyncio.sleep(0.01)
     assert not waiting.done()
     disk.gate.set()
