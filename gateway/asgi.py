@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control.api.errors import GenieHiveError
-from gateway.exchange import Exchange, check_length
+from gateway.exchange import Exchange, too_large
 from gateway.gateway import Gateway
 from gateway.paths import INFERENCE
 
@@ -56,7 +56,8 @@ class AsgiDoor:
                 return None
             chunk = message.get("body", b"")
             size += len(chunk)
-            check_length(size, self._gateway)
+            if size > self._gateway.config.limits.request_body:
+                raise too_large(self._gateway)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)

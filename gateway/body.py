@@ -6,15 +6,18 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from control.api.errors import InvalidBody, InvalidValue
+from gateway.reasoning import has_escapes
 
 MAX_DEPTH = 64
 MAX_KEYS = 1_000
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
-_NEXT = re.compile(rb"[ \t\r\n]*([,}])")
-_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_WS = rb"[ \t\r\n]*"
+_STRING = rb'("[^"\\]*(?:\\.[^"\\]*)*")'
+_KEY = re.compile(_WS + _STRING + _WS + b":" + _WS, re.DOTALL)
+_NEXT = re.compile(_WS + rb"([,}])")
+_MODEL = re.compile(b'"model"' + _WS + b":" + _WS + _STRING, re.DOTALL)
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
@@ -22,7 +25,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 class InferenceRequest(msgspec.Struct):
     """What the gateway reads of a request; the rest is the engine's business."""
 
-    model: str
+    model: Annotated[str, msgspec.Meta(min_length=1)]
     stream: bool | None = None
     n: Positive | None = None
     max_tokens: Positive | None = None
@@ -70,12 +73,10 @@ def parse(raw: bytes) -> Body:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"the body is not valid JSON: {_first_line(error)}") from error
     # One literal `"model"`, and no escape that could spell another: it is the one decoded.
-    if raw.count(b'"model"') == 1 and b"\\u00" not in raw:
-        found = _MODEL.search(raw)
-        if found is not None:
-            return Body(raw, request.model, found.start(1), found.end(1))
-    start, end = _find_model(raw)
-    return Body(raw, request.model, start, end)
+    found = _MODEL.search(raw)
+    if found is None or raw.find(b'"model"', found.end()) >= 0 or has_escapes(raw):
+        return Body(raw, request.model, *_find_model(raw))
+    return Body(raw, request.model, *found.span(1))
 
 
 def depth(raw: bytes) -> int:

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a service, in callbacks; carries one call at a time."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 100
-FRAMING = (b"content-length", b"transfer-encoding")
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Receiver(Protocol):
     """Who gets the answer of one call. Nothing comes after `upstream_failed` or `done`."""
 
-    def upstream_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """The head arrived. Header names are lower case."""
+    def upstream_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
+        """The head arrived. Header names are lower case; of equal ones the last counts."""
 
     def upstream_data(self, data: bytes, *, done: bool) -> None:
         """Part of the body arrived, once for each segment read; `done` tells its end."""
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
 
     def _expect_answer(self) -> None:
         self._status = 0
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
         self._before_head = 0  # bytes read until the head was complete
         self._headed = False  # the receiver has the head
@@ -155,20 +156,16 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self._headers) >= MAX_HEADERS:
             raise ValueError("more headers than a head may hold")
-        name = name.lower()
-        if name in FRAMING:
-            self._framed = True
-        self._headers.append((name, value))
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:
-            self._headers = []  # interim: the answer is still to come
+            self._headers = {}  # interim: the answer is still to come
             return
         self._status = status
+        self._framed = not FRAMING.isdisjoint(self._headers) or status in (204, 304)
         self._keep = self._parser.should_keep_alive()  # it does not know at the end any more
-        if status in (204, 304):
-            self._framed = True
 
     def on_body(self, body: bytes) -> None:
         self._chunks.append(body)

@@ -58,8 +58,8 @@ class ControlLink:
             try:
                 with control_errors():
                     async for _ in life():
-                        if silent or (what == "routes" and not self._gateway.control_connected):
-                            log.info("control: %s stream connected", what)
+                        if silent:
+                            log.info("control: %s connected", what)
                         silent = False
                         if what == "routes":
                             self._gateway.control_connected = True
@@ -68,6 +68,9 @@ class ControlLink:
                 problem = str(error)
             except SnapshotWanted as error:
                 problem = f"snapshot refused: {error}"
+            except Exception as error:  # whatever breaks a life, the next one must come
+                log.exception("control: %s: bug", what)
+                problem = repr(error)
             if what == "routes":
                 self._gateway.control_connected = False
             if not silent:

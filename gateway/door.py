@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -17,9 +18,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from control.api.errors import BodyTooLarge, GenieHiveError, InvalidValue
+from control.api.errors import GenieHiveError, InvalidValue
 from gateway import errors
-from gateway.exchange import Exchange, Headers, check_length
+from gateway.exchange import Exchange, Headers, too_large
 from gateway.gateway import Gateway
 from gateway.paths import INFERENCE
 from gateway.routes import Operation
@@ -48,6 +49,7 @@ class Door(HttpToolsProtocol):
         self.gateway = gateway
         self._front: Turn | None = None  # the one whose answer is next on the wire
         self._waiting_bytes = 0  # of requests pipelined behind it
+        self._idle_since = gateway.clock()
 
     # What the transport calls.
 
@@ -57,7 +59,13 @@ class Door(HttpToolsProtocol):
             self._waiting_bytes += len(data)
             if self._waiting_bytes > MAX_PIPELINED_BYTES and self._front.complete:
                 self.flow.pause_reading()
-        super().data_received(data)
+        # As the parent does, except that the keep-alive timer is left running.
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._front is not None:
@@ -85,10 +93,9 @@ class Door(HttpToolsProtocol):
         self.headers = []
 
     def on_headers_complete(self) -> None:
-        operation = None
-        if self.parser.get_method() == b"POST":
-            operation = INFERENCE.get(self.url.partition(b"?")[0])
-        if operation is None:
+        path = self.url.partition(b"?")[0]
+        operation = INFERENCE.get(path)
+        if operation is None or self.parser.get_method() != b"POST":
             url, headers, expects = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
             self.url, self.headers, self.expect_100_continue = url, headers, expects
@@ -100,7 +107,7 @@ class Door(HttpToolsProtocol):
                 self.flow.resume_reading()
             return
         before = self.cycle
-        turn = Turn(self, operation)
+        turn = Turn(self, operation, path)
         self.cycle = turn  # type: ignore[assignment]  # it has what the parent looks at
         if before is None or before.response_complete:
             self._front = turn
@@ -121,6 +128,23 @@ class Door(HttpToolsProtocol):
             super().on_message_complete()
 
     # What the parent calls.
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it was idle all the time; else look again when it may be."""
+        idle = self.gateway.clock() - self._idle_since if self._idle else 0.0
+        if idle < self.timeout_keep_alive:
+            self._look_again(self.timeout_keep_alive - idle)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    @property
+    def _idle(self) -> bool:
+        return self._front is None and (self.cycle is None or self.cycle.response_complete)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if isinstance(cycle, Turn):
@@ -146,10 +170,9 @@ class Door(HttpToolsProtocol):
         """Write a whole answer at once."""
         if self.transport.is_closing():
             return
-        self.transport.write(
-            b"%b%b%bcontent-length: %d\r\n\r\n%b"
-            % (STATUS_LINE[status], head, self.own_head(keep_alive), len(content), content)
-        )
+        length = b"content-length: %d\r\n\r\n" % len(content)
+        own = self.own_head(keep_alive)
+        self.transport.write(b"".join((STATUS_LINE[status], head, own, length, content)))
 
     def own_head(self, keep_alive: bool) -> bytes:
         """Return the header lines of the server itself."""
@@ -166,8 +189,12 @@ class Door(HttpToolsProtocol):
             self._waiting_bytes = 0
         if not turn.keep_alive:
             self.transport.close()
-        elif self.parser is not None:
+        elif self.pipeline or self.timeout_keep_alive_task is None:
             self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+        self._idle_since = self.gateway.clock()
 
 
 class Turn:
@@ -192,20 +219,18 @@ class Turn:
         "response_complete",
     )
 
-    def __init__(self, door: Door, operation: Operation) -> None:
+    def __init__(self, door: Door, operation: Operation, path: bytes) -> None:
         self._door = door
         self._headers: Headers = door.headers
         self._chunks: list[bytes] = []
         self._size = 0
         self._refusal: GenieHiveError | None = None
-        self._streaming = b""
         self.complete = False
         self.disconnected = False
         self.response_complete = False
         self.message_event = _NOBODY_WAITS
         version = door.parser.get_http_version()
         self.keep_alive = version != "1.0" and door.parser.should_keep_alive()
-        path = door.url.partition(b"?")[0]
         self.exchange = Exchange(door.gateway, self, operation, path)
         self._streaming = b"" if version == "1.0" else b"transfer-encoding: chunked\r\n"
 
@@ -215,12 +240,10 @@ class Turn:
         """Invite the body, if the client waits for that; not if it will be too large."""
         if not expects_continue:
             return
-        try:
-            check_length(int(dict(self._headers).get(b"content-length", 0)), self._door.gateway)
-        except BodyTooLarge as error:
-            self._refuse(error)
-            return
-        if self._door._front is self:
+        length = int(dict(self._headers).get(b"content-length", 0))
+        if length > self._door.gateway.config.limits.request_body:
+            self._refuse(too_large(self._door.gateway))
+        elif self._door._front is self:
             self._door.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def collect(self, chunk: bytes) -> None:
@@ -228,10 +251,8 @@ class Turn:
             return
         self._size += len(chunk)
         self._chunks.append(chunk)
-        try:
-            check_length(self._size, self._door.gateway)
-        except BodyTooLarge as error:
-            self._refuse(error)
+        if self._size > self._door.gateway.config.limits.request_body:
+            self._refuse(too_large(self._door.gateway))
 
     def completed(self) -> None:
         """Serve the request, if it is its turn."""

@@ -6,6 +6,7 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -68,30 +69,18 @@ class Exchange:
     after `respond`, `end`, `break_off` or `cancel`.
     """
 
-    __slots__ = (
-        "_answer",
-        "_began",
-        "_body",
-        "_call",
-        "_choice",
-        "_client_id",
-        "_downstream",
-        "_gateway",
-        "_operation",
-        "_over",
-        "_path",
-        "_request_id",
-        "_route",
-        "_scanner",
-        "_sent",
-        "_size",
-        "_started",
-        "_status",
-        "_tried",
-        "deadline",
-        "principal",
-        "usage",
-    )
+    # What an exchange begins with; most of it stays so.
+    deadline = float("inf")  # seconds of the gateway's clock
+    principal = keys.ANONYMOUS
+    usage: Usage | None = None
+    _client_id: bytes | None = None
+    _choice: Choice | None = None
+    _call: Call | None = None
+    _scanner: Scanner | None = None
+    _status = 0
+    _size = 0
+    _started = False
+    _over = False
 
     def __init__(
         self, gateway: Gateway, downstream: Downstream, operation: Operation, path: bytes
@@ -101,19 +90,8 @@ class Exchange:
         self._operation = operation
         self._path = path
         self._request_id = gateway.next_request_id()
-        self._client_id: bytes | None = None
         self._tried: list[Choice] = []
-        self._choice: Choice | None = None
-        self._call: Call | None = None
-        self._scanner: Scanner | None = None
         self._answer: list[bytes] = []
-        self._size = 0
-        self._status = 0
-        self._started = False
-        self._over = False
-        self.deadline = float("inf")  # seconds of the gateway's clock
-        self.principal = keys.ANONYMOUS
-        self.usage: Usage | None = None
 
     # What the door calls.
 
@@ -178,21 +156,20 @@ class Exchange:
 
     def _admit(self, headers: Headers) -> None:
         self.principal = self._gateway.keys.principal(keys.presented(headers))
-        content_type = b""
-        for name, value in headers:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"x-request-id":
-                self._client_id = value if _CLIENT_ID.fullmatch(value) else None
-            elif name == b"content-encoding" and value.lower() != b"identity":
-                raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
+        found = dict(headers)
+        client_id = found.get(b"x-request-id")
+        if client_id is not None and _CLIENT_ID.fullmatch(client_id):
+            self._client_id = client_id
+        if found.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
+        content_type = found.get(b"content-type", b"")
         if content_type != b"application/json" and not _is_json(content_type):
             raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
 
     def _pick(self) -> Choice:
         route = self._route
         if not self._tried:
-            return least_loaded(route.equals, load, self._gateway.random())
+            return least_loaded(route.equals, load, self._gateway.random)
         return next(one for one in route.choices if one not in self._tried)
 
     def _attempt(self, choice: Choice) -> None:
@@ -221,7 +198,7 @@ class Exchange:
 
     # What the upstream calls.
 
-    def upstream_head(self, status: int, headers: Headers) -> None:
+    def upstream_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
         assert self._choice is not None  # or the call would have been cancelled
         self._status = status
         verdict = judge(status, headers, self._choice.upstream.service_id)
@@ -288,15 +265,14 @@ class Exchange:
 
     def _head(self) -> bytes:
         """Return the header lines that tell how the request was served."""
-        told = b"x-request-id: %b\r\n" % self._request_id
+        told = b"x-request-id: " + self._request_id + b"\r\n"
         if self._client_id is not None:
-            told += b"x-client-request-id: %b\r\n" % self._client_id
+            told += b"x-client-request-id: " + self._client_id + b"\r\n"
         if not self._tried:
             return told
         overhead = (self._sent - self._began) * 1_000
-        return b"%b%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n" % (
-            told,
-            self._tried[-1].head,
+        told += self._tried[-1].head
+        return told + b"x-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n" % (
             len(self._tried),
             overhead,
         )
@@ -320,15 +296,9 @@ class Exchange:
         return downstream
 
 
-def check_length(length: int, gateway: Gateway) -> None:
-    """Refuse a body of `length` bytes that is too large.
-
-    Raises:
-        BodyTooLarge: it is larger than `limits.request_body`.
-    """
-    limit = gateway.config.limits.request_body
-    if length > limit:
-        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+def too_large(gateway: Gateway) -> BodyTooLarge:
+    """Return what a client is told whose body is larger than `limits.request_body`."""
+    return BodyTooLarge(f"the body is larger than {gateway.config.limits.request_body} bytes")
 
 
 def _is_json(content_type: bytes) -> bool:

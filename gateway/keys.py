@@ -104,8 +104,7 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     found = None
     for name, value in headers:
         if name == b"authorization":
-            scheme, _, key = value.partition(b" ")
-            key = key.strip() if scheme.lower() == b"bearer" else b""
+            key = value[7:].strip() if value[:7].lower() == b"bearer " else b""
         elif name == b"x-api-key":
             key = value
         else:

@@ -1,7 +1,7 @@
 """What the head of an engine's answer means for the request."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -40,11 +40,10 @@ STREAM = Verdict(Course.STREAM)
 DOCUMENT = Verdict(Course.DOCUMENT)
 
 
-def judge(status: int, headers: Sequence[tuple[bytes, bytes]], service: str) -> Verdict:
+def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
     """Return what an answer that begins so means. headers: names in lower case."""
-    found = dict(headers)
-    content_type = found.get(b"content-type", b"").lower()
-    if found.get(b"content-encoding", b"identity").lower() != b"identity":
+    content_type = headers.get(b"content-type", b"").lower()
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return _failed(UpstreamBadResponse(f"{service} sent an encoding that was not asked for"))
     if 200 <= status < 300:
         if content_type.startswith(b"text/event-stream"):
@@ -56,7 +55,7 @@ def judge(status: int, headers: Sequence[tuple[bytes, bytes]], service: str) -> 
     if status in ANSWERS:
         return DOCUMENT
     if status == 429:
-        after = found.get(b"retry-after", b"")
+        after = headers.get(b"retry-after", b"")
         seconds = int(after) if _SECONDS.fullmatch(after) else None
         return Verdict(Course.ELSEWHERE, AllBusy(f"{service} is busy", retry_after=seconds))
     if status == 503:

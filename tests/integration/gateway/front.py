@@ -12,8 +12,9 @@ import uvicorn
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-from gateway.__main__ import Server, listen
+from gateway.__main__ import listen
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.config import Config
@@ -143,10 +144,13 @@ async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
         access_log=False,
         server_header=False,
     )
-    server = Server(config, gateway)
+    config.load()
+    state = ServerState()
     listener = listen("127.0.0.1:0")
-    # Not `serve`: that would take over the signals of the test runner.
-    serving = asyncio.create_task(server._serve([listener]))
+    server = await asyncio.get_running_loop().create_server(
+        lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),
+        sock=listener,
+    )
     sweeping = asyncio.create_task(gateway.keep_sweeping())
     started = Front(gateway, listener.getsockname()[1], door)
     started.allow()
@@ -154,10 +158,11 @@ async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
         yield started
         await started.idle()
     finally:
-        server.should_exit = server.force_exit = True
+        server.close()
         sweeping.cancel()
         for upstream in gateway.routes.upstreams.values():
             upstream.retire()
-        await serving
+        for connection in list(state.connections):
+            connection.transport.abort()
         with suppress(asyncio.CancelledError):
             await sweeping

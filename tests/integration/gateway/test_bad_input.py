@@ -23,7 +23,7 @@ BODIES = {
     "duplicate model": (b'{"model":"small","model":"other"}', 400, "invalid_body"),
     "11 MB": (b'{"model":"small","x":"' + b"x" * 11_000_000 + b'"}', 413, "body_too_large"),
     "model missing": (b"{}", 400, "invalid_value"),
-    "model empty": (b'{"model":""}', 404, "model_not_found"),
+    "model empty": (b'{"model":""}', 400, "invalid_value"),
     "model of 10 KB": (json.dumps({"model": "x" * 10_000}).encode(), 404, "model_not_found"),
     "model with newline": (b'{"model":"small\\n"}', 404, "model_not_found"),
     "model with U+202E": ('{"model":"\u202esmall"}'.encode(), 404, "model_not_found"),

@@ -169,6 +169,19 @@ async def test_a_stream_that_ended_is_opened_again_with_what_is_held():
         assert set(gateway.routes.upstreams) == {"h/a"}
 
 
+async def test_a_bug_in_one_life_of_a_stream_does_not_end_the_link(monkeypatch):
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        with monkeypatch.context() as broken:
+            broken.setattr(gateway.routes, "replace", lambda _: 1 / 0)
+            await control.updates.put(snapshot(service("h/a")))
+            await control.watches.get()
+        await control.updates.put(snapshot(service("h/a"), version=2))
+        await control.watches.get()
+
+        assert set(gateway.routes.upstreams) == {"h/a"}
+
+
 async def test_load_goes_both_ways():
     async with linked() as (control, gateway):
         await control.watches.get()
