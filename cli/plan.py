@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.output import USAGE, Failure
-from control.api.ports import join_address, parse_address
-from control.api.settings import SettingsError
-from control.config import Config, read
+from control.api.ports import is_loopback, join_address, parse_address
+from control.api.settings import SettingsError, read
+from control.config import Config
 from node.config import server_url
 from node.engines.detect import USUAL_PORTS
 
@@ -91,7 +91,7 @@ def plan(
         Failure: the file cannot be used.
     """
     try:
-        settings, warnings = read(config)
+        settings, warnings = read(config, Config)
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_config") from error
     if settings.tls.certificate is not None:
@@ -110,6 +110,13 @@ def plan(
         settings=settings,
         engines=tuple(map(_engine, engines)),
     )
+    if not (is_loopback(made.gateway) or made.client_key):
+        raise Failure(
+            f"the gateway would listen at {made.gateway}, open to the network, without keys;"
+            " set auth.client_api_keys",
+            USAGE,
+            "open_to_network",
+        )
     return made, warnings
 
 

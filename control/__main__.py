@@ -16,7 +16,7 @@ from pathlib import Path
 
 from control import config as configuration
 from control.api.ports import join_address, parse_address
-from control.api.settings import SettingsError
+from control.api.settings import SettingsError, read
 from control.cluster import Cluster
 from control.config import Config
 from control.discovery import DiscoveryServicer
@@ -138,7 +138,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _config(path: Path | None, *, insecure: bool) -> Config:
-    config, warnings = configuration.read(path)
+    config, warnings = read(path, Config)
     if (outdated := sqlite_warning()) is not None:
         warnings.append(outdated)
     for warning in warnings:

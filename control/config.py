@@ -1,22 +1,14 @@
 """What an operator can set: one YAML file, every key of it optional."""
 
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from control.api.ports import parse_address
-from control.api.settings import Section, SettingsError, load
+from control.api.ports import is_loopback
+from control.api.settings import Address, Profiled, Section
 from control.pace import Rhythm
 
-
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
-Address = Annotated[str, AfterValidator(_address)]
 # What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
 Key = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]
 
@@ -85,10 +77,9 @@ class Registry(Section):
         return Rhythm(self.heartbeat_interval_s, self.lease_intervals)
 
 
-class Config(Section):
+class Config(Profiled):
     """The whole file. `foundation` is the profile of organisations: it forgives less."""
 
-    deployment_profile: Literal["casual", "foundation"] = "casual"
     listen: Address = "127.0.0.1:8801"
     server: Server = Server()
     auth: Auth = Auth()
@@ -97,23 +88,9 @@ class Config(Section):
     registry: Registry = Registry()
 
 
-def read(path: Path | None) -> tuple[Config, list[str]]:
-    """Return the settings in the file, all defaults without one, and warnings.
-
-    Raises:
-        SettingsError: the file cannot be used, or has unknown keys in the foundation profile.
-    """
-    if path is None:
-        return Config(), []
-    config, warnings = load(path, Config, strict=False)
-    if warnings and config.deployment_profile == "foundation":
-        raise SettingsError(warnings)
-    return config, warnings
-
-
 def exposure(config: Config) -> str | None:
     """Return why `config` would leave control open to a network, or None."""
-    if _is_loopback(config.listen) or config.tls.certificate is not None:
+    if is_loopback(config.listen) or config.tls.certificate is not None:
         return None
     lists = ("client_api_keys", "node_api_keys", "gateway_api_keys")
     if missing := [name for name in lists if not getattr(config.auth, name)]:
@@ -132,17 +109,9 @@ def open_kinds(config: Config, *, insecure: bool) -> frozenset[str]:
     administrator by default where operators need a key.
     """
     kinds = {kind for kind, keys in config.auth.keys.items() if not keys}
-    private = _is_loopback(config.listen) or config.tls.client_ca is not None or insecure
+    private = is_loopback(config.listen) or config.tls.client_ca is not None or insecure
     if not private:
         kinds -= {"operator"}
     if "operator" not in kinds:
         kinds -= {"admin"}
     return frozenset(kinds)
-
-
-def _is_loopback(address: str) -> bool:
-    host, _ = parse_address(address)
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -53,10 +53,14 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    settings: Config, listener: socket.socket, credentials: grpc.ChannelCredentials | None
+    settings: Config,
+    listener: socket.socket,
+    credentials: grpc.ChannelCredentials | None,
+    *,
+    insecure: bool,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then drain."""
-    gateway = Gateway(settings)
+    """Serve until SIGINT or SIGTERM, then drain. insecure: to anybody, if there are no keys."""
+    gateway = Gateway(settings, insecure=insecure)
     app: Any = build(gateway)
     protocol: Any = partial(Door, gateway)
     if settings.door == "asgi":
@@ -117,6 +121,11 @@ def main() -> None:
     """Entry point of `python -m gateway`."""
     parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
     parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="serve beyond this machine although no client keys are set",
+    )
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -135,6 +144,8 @@ def main() -> None:
         _give_up([_why_not(error, settings.listen)])
     for warning in warnings:
         log.warning("%s", warning)
+    if arguments.insecure and not ports.is_loopback(settings.listen):
+        log.warning("INSECURE: everybody who reaches %s may use all models", settings.listen)
     # uvicorn sends itself the signal that stopped it once more; it must not end us then.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
@@ -143,7 +154,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, listener, credentials))
+        runner.run(serve(settings, listener, credentials, insecure=arguments.insecure))
 
 
 def _loop_factory() -> Any:

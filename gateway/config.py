@@ -1,22 +1,13 @@
 """What an operator may set about a gateway."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.api.settings import Profiled, Section
+from control.api.settings import Address, ClientTls, Profiled, Section
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
-
-
-class Tls(Section):
-    """Files for the channel to control; all optional."""
-
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
 
 
 class Timeouts(Section):
@@ -38,11 +29,11 @@ class Limits(Section):
 class Config(Profiled):
     """The whole file."""
 
-    listen: str = "127.0.0.1:8800"
-    control: str = "127.0.0.1:8801"
+    listen: Address = "127.0.0.1:8800"
+    control: Address = "127.0.0.1:8801"
     gateway_id: str = ""
     gateway_key_env: str = "GENIEHIVE_GATEWAY_KEY"
-    tls: Tls | None = None
+    tls: ClientTls | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     reasoning: Literal["strip", "pass"] = "strip"

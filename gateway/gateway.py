@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from control.api.errors import NotReady
+from control.api.ports import is_loopback
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.routes import Routes, Service, Target
@@ -30,6 +31,8 @@ class Gateway:
         config: Config,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
+        *,
+        insecure: bool = False,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -40,7 +43,7 @@ class Gateway:
         self.active: set[Exchange] = set()
         self.route_table: Replica[Service | Target] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
-        self.keys = KeyRing()
+        self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self.routes = Routes(
             lambda service_id, origin: Upstream(service_id, origin, config.timeouts.connect, clock)
         )

@@ -54,6 +54,7 @@ class KeyRing:
     """The keys that are good now. Until control told, nobody can be judged."""
 
     settings: Settings | None = None
+    may_be_open: bool = True  # or keys must be required, because others reach this machine
     _by_hash: dict[bytes, str] = field(default_factory=dict)
     # By the full digest: a shortened one would let two keys meet.
     _verified: dict[bytes, str] = field(default_factory=dict)
@@ -79,6 +80,11 @@ class KeyRing:
         if settings is None:
             raise AuthUnavailable("the gateway has not learned from control yet who may enter")
         if not settings.required:
+            if not self.may_be_open:
+                raise AuthUnavailable(
+                    "this gateway is open to the network and no client keys are set; set"
+                    " auth.client_api_keys on control, or start the gateway with --insecure"
+                )
             return ANONYMOUS
         if not key:
             raise InvalidApiKey("an API key is required: Authorization: Bearer KEY, or X-Api-Key")

@@ -15,7 +15,7 @@ import grpc
 
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
-from control.api.settings import SettingsError
+from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
 from node.engines import detect, http
@@ -71,7 +71,7 @@ def main() -> None:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a look is no event
     try:
-        settings, warnings = config.read(arguments.config)
+        settings, warnings = read(arguments.config, config.Config)
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
     except SettingsError as error:

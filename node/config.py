@@ -2,15 +2,14 @@
 
 import re
 import socket
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from control.api.ports import join_address, parse_address
-from control.api.settings import Section, SettingsError, load
+from control.api.ports import join_address
+from control.api.settings import Address, ClientTls, Profiled, Section
 from node.engines.sight import MAX_COUNT
 
 Kind = Literal["chat", "embeddings", "transcription"]
@@ -19,14 +18,6 @@ Engine = Literal["llamacpp", "openai"]
 CONTROL_PORT = 8801
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 LLAMACPP_NAMES = frozenset({"llamacpp", "llama.cpp", "llama-server", "llamafile"})
-
-
-def _address(value: str) -> str:
-    try:
-        parse_address(value)
-    except ValueError as error:
-        raise PydanticCustomError("address", "{why}", {"why": str(error)}) from error
-    return value
 
 
 def server_url(value: str) -> str:
@@ -57,7 +48,6 @@ def _no_base_url(value: str | None) -> None:
 
 
 Url = Annotated[str, AfterValidator(server_url)]
-Address = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -133,27 +123,12 @@ class ControlPlane(Section):
     base_url: Annotated[str | None, AfterValidator(_no_base_url)] = None
 
 
-class Tls(Section):
-    """How control is verified, and who we are to it."""
-
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise PydanticCustomError("pair", "certificate and key come together")
-        return self
-
-
-class Config(Section):
+class Config(Profiled):
     """All settings of a node."""
 
-    deployment_profile: Literal["casual", "foundation"] = "casual"
     control: Address = f"127.0.0.1:{CONTROL_PORT}"
     node_key_env: Name = "GENIEHIVE_NODE_KEY"
-    tls: Tls | None = None
+    tls: ClientTls | None = None
     node: Node = Field(default_factory=Node)
     inventory: Inventory = Inventory()
     services: tuple[Service, ...] = Field(default=(), max_length=1_000)
@@ -179,18 +154,3 @@ class Config(Section):
     def full_id(self, service_id: str) -> str:
         """Return `service_id` with the host's name before it when it has none."""
         return service_id if "/" in service_id else f"{self.node.host_id}/{service_id}"
-
-
-def read(path: Path | None) -> tuple[Config, list[str]]:
-    """Return the settings in `path`, or the defaults, and warnings about unknown keys.
-
-    Raises:
-        SettingsError: the settings cannot be used; in the foundation profile
-            unknown keys are such a problem.
-    """
-    if path is None:
-        return Config(), []
-    config, warnings = load(path, Config, strict=False)
-    if warnings and config.deployment_profile == "foundation":
-        raise SettingsError(warnings)
-    return config, warnings

@@ -1,5 +1,7 @@
 """Addresses that we listen on, and who already does."""
 
+from ipaddress import ip_address
+
 import psutil
 
 MAX_PORT = 65_535
@@ -21,6 +23,15 @@ def parse_address(address: str) -> tuple[str, int]:
     if int(port) > MAX_PORT:
         raise ValueError(f"port {port} is above {MAX_PORT}")
     return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine reaches `host:port`."""
+    host, _ = parse_address(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def join_address(host: str, port: int) -> str:

@@ -3,10 +3,13 @@
 import difflib
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from control.api.ports import parse_address
 
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -20,6 +23,31 @@ class Section(BaseModel):
     """A frozen block of YAML; unknown keys are reported by `load`, never used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+def _address(text: str) -> str:
+    try:
+        parse_address(text)
+    except ValueError as error:
+        raise PydanticCustomError("address", "{why}", {"why": str(error)}) from error
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class ClientTls(Section):
+    """Files for a TLS channel to control. Without `ca` the system's authorities are trusted."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise PydanticCustomError("pair", "certificate and key come together")
+        return self
 
 
 class Profiled(Section):

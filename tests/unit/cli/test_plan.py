@@ -94,3 +94,13 @@ def test_a_wildcard_is_reached_on_loopback(listening, expected):
 
 def test_service_name_of_a_server_is_an_id():
     assert service_name("http://[::1]:8080/a") == "engine--1-8080-a"
+
+
+def test_a_gateway_open_to_the_network_needs_client_keys(tmp_path):
+    path = tmp_path / "control.yaml"
+    path.write_text("server: {host: 0.0.0.0}")
+    with pytest.raises(Failure, match="open to the network"):
+        plan(tmp_path, config=path)
+
+    path.write_text("server: {host: 0.0.0.0}\nauth: {client_api_keys: [secret]}")
+    assert plan(tmp_path, config=path)[0].gateway == "0.0.0.0:8800"

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from control.api import settings
 from control.api.settings import SettingsError
-from control.config import Config, exposure, open_kinds, read
+from control.config import Config, exposure, open_kinds
 
 OLD = """
 deployment_profile: casual
@@ -28,11 +29,11 @@ roles_path: configs/roles.yaml
 def load(tmp_path, text):
     path = tmp_path / "control.yaml"
     path.write_text(text)
-    return read(path)
+    return settings.read(path, Config)
 
 
 def test_without_a_file_everything_has_its_default():
-    assert read(None) == (Config(), [])
+    assert settings.read(None, Config) == (Config(), [])
 
 
 def test_an_old_file_loads_with_warnings(tmp_path):

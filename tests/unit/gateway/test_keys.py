@@ -53,6 +53,15 @@ def test_without_checks_everybody_may_enter():
     assert ring(required=False).principal(b"whatever") == ANONYMOUS
 
 
+def test_without_checks_nobody_enters_from_the_network():
+    """Whoever listens beyond this machine without keys must have said so."""
+    keys = ring(required=False)
+    keys.may_be_open = False
+
+    with pytest.raises(AuthUnavailable, match="--insecure"):
+        keys.principal(b"whatever")
+
+
 def test_nobody_is_judged_before_control_told_how():
     """Our own fault is never reported as the caller's."""
     with pytest.raises(AuthUnavailable):

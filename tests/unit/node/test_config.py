@@ -2,8 +2,9 @@
 
 import pytest
 
+from control.api import settings
 from control.api.settings import SettingsError
-from node.config import Config, Service, read, server_url, valid_host_id
+from node.config import Config, Service, server_url, valid_host_id
 
 
 def written(tmp_path, text):
@@ -28,7 +29,7 @@ services:
 
 
 def test_old_file_loads_and_names_what_is_not_known(tmp_path):
-    config, warnings = read(written(tmp_path, OLD))
+    config, warnings = settings.read(written(tmp_path, OLD), Config)
 
     assert [one.service_id for one in config.services] == ["p40-box/chat/qwen", "p40-box/speech"]
     assert config.services[0].asked_as == "llamacpp"
@@ -46,13 +47,13 @@ def test_foundation_profile_refuses_unknown_keys(tmp_path):
     with pytest.raises(
         SettingsError, match=r"node.yaml:2: unknown key node.host_idd; nearest: host_id"
     ):
-        read(path)
+        settings.read(path, Config)
 
 
 def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
     path = written(tmp_path, "control_plane:\n  base_url: http://10.0.0.5:8800\n")
     with pytest.raises(SettingsError) as refused:
-        read(path)
+        settings.read(path, Config)
 
     assert "node.yaml:2: control_plane.base_url:" in refused.value.problems[0]
     assert "write instead `control: 10.0.0.5:8801`" in refused.value.problems[0]
@@ -85,13 +86,13 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
 )
 def test_unusable_values_are_named(tmp_path, text, said):
     with pytest.raises(SettingsError) as refused:
-        read(written(tmp_path, text))
+        settings.read(written(tmp_path, text), Config)
 
     assert said in str(refused.value)
 
 
 def test_without_a_file_all_defaults_hold():
-    config, warnings = read(None)
+    config, warnings = settings.read(None, Config)
 
     assert config == Config()
     assert warnings == []
