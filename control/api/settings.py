@@ -13,6 +13,7 @@ from control.api.ports import parse_address
 
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 32
+MAX_SHOWN = 60  # characters of a value in a message
 
 Path_ = tuple[str | int, ...]
 T = TypeVar("T", bound="Section")
@@ -66,6 +67,15 @@ class SettingsError(Exception):
 
 class _Loader(yaml.CSafeLoader):
     """Composes first, so that `_check` sees aliases and duplicate keys before they are merged."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of `node`; one that its type cannot hold is an error with its line."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            # What int(), datetime() and PyYAML's own tables and patterns say to such a text.
+            problem = f"{node.value[:MAX_SHOWN]!r} is no {node.tag.rpartition(':')[2]}"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
 
 def read(path: Path | None, model: type[P]) -> tuple[P, list[str]]:
@@ -128,7 +138,7 @@ def validate(
             path = item["loc"]
             place = f"{name}{_line(lines, path)}: "
             if item["type"] != "extra_forbidden":
-                problems.append(f"{place}{_dotted(path)}: {item['msg'].lower()}")
+                problems.append(f"{place}{_dotted(path)}: {_message(item['msg'])}")
                 continue
             message = f"{place}unknown key {_dotted(path)}{_nearest(model, path)}"
             (problems if strict else warnings).append(message)
@@ -181,6 +191,12 @@ def _problem(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return " nested too deep"
     return " not UTF-8 text"
+
+
+def _message(said: str) -> str:
+    """Return what pydantic says, begun as our messages are; values in it stay as written."""
+    said = said.removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
 
 
 def _line(lines: dict[Path_, int], path: Path_) -> str:

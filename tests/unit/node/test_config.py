@@ -66,9 +66,9 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
         ("node: {host_id: a/b}", "node.host_id"),
         ("node: {host_id: ''}", "node.host_id"),
         ("services: [{service_id: x}]", "services[0].endpoint"),
-        ("services: [{service_id: x, endpoint: 'ftp://a'}]", "write http://host:port"),
-        ("services: [{service_id: x, endpoint: 'http://u:p@a'}]", "write http://host:port"),
-        ("services: [{service_id: x, endpoint: 'http://a:99999'}]", "write http://host:port"),
+        ("services: [{service_id: x, endpoint: 'ftp://a'}]", "write http://HOST:PORT"),
+        ("services: [{service_id: x, endpoint: 'http://u:p@a'}]", "write http://HOST:PORT"),
+        ("services: [{service_id: x, endpoint: 'http://a:99999'}]", "write http://HOST:PORT"),
         ("services: [{service_id: x, endpoint: 'http://a', kind: images}]", "services[0].kind"),
         (
             "node: {host_id: a}\nservices: [{service_id: b/x, endpoint: 'http://a'}]",

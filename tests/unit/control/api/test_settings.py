@@ -1,0 +1,60 @@
+"""From YAML to settings: what is refused is named with its line and as it was written."""
+
+import pytest
+from pydantic import field_validator
+
+from control.api import settings
+from control.api.settings import Address, Profiled, SettingsError
+
+
+class Config(Profiled):
+    host: str = ""
+    listen: Address = "127.0.0.1:1"
+    count: int = 0
+
+    @field_validator("host")
+    @classmethod
+    def _known(cls, host):
+        if host:
+            raise ValueError(f"Nobody knows {host}")
+        return host
+
+
+def problem(tmp_path, text):
+    """Return the one line that says why `text` is refused, from its line number on."""
+    path = tmp_path / "some.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        settings.read(path, Config)
+    (line,) = str(refused.value).splitlines()
+    return line.removeprefix(f"{path}:")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nx: 2020-13-45", "2: '2020-13-45' is no timestamp"),
+        ("y: !!int abc", "1: 'abc' is no int"),
+        ("y: !!int ''", "1: '' is no int"),
+        ("y: !!float abc", "1: 'abc' is no float"),
+        ("y: !!bool perhaps", "1: 'perhaps' is no bool"),
+        ("y: !!timestamp soon", "1: 'soon' is no timestamp"),
+        ("- a\n- !!int b", "2: 'b' is no int"),
+        ("a: {b: [1, !!int c]}", "1: 'c' is no int"),
+        (f"y: {'9' * 5_000}", f"1: '{'9' * 60}' is no int"),
+    ],
+)
+def test_a_scalar_that_is_not_what_its_type_says_is_named_with_its_line(tmp_path, text, said):
+    assert problem(tmp_path, text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("host: MyHost.LAN", "1: host: nobody knows MyHost.LAN"),
+        ("listen: MyHost.LAN", "1: listen: 'MyHost.LAN' is not host:port"),
+        ("count: Many", "1: count: input should be a valid integer"),
+    ],
+)
+def test_values_are_shown_as_they_are_written(tmp_path, text, said):
+    assert problem(tmp_path, text).startswith(said)
