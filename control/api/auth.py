@@ -1,8 +1,12 @@
-"""How a caller of control says who it is: one metadata entry."""
+"""How a caller of control says who it is: a key of its environment, in one metadata entry."""
 
+import os
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Literal
+
+from control.api.settings import SettingsError
 
 Kind = Literal["node", "gateway", "operator"]
 
@@ -12,6 +16,26 @@ METADATA_KEY: dict[str, str] = {
     "gateway": "x-geniehive-gateway-key",
     "operator": "authorization",
 }
+
+MAX_KEY_CHARACTERS = 512  # the longest key that the settings of control take
+KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_CHARACTERS}}}")
+
+
+def key_from(variable: str) -> str | None:
+    """Return the key in the environment variable named, as it stands; None without one.
+
+    Raises:
+        SettingsError: metadata could not carry it; the message does not show it.
+    """
+    key = os.environ.get(variable) or None
+    if key is not None and not KEY.fullmatch(key):
+        raise SettingsError(
+            [
+                f"{variable} holds no key: a key is at most {MAX_KEY_CHARACTERS} visible ASCII"
+                " characters, without spaces and line ends"
+            ]
+        )
+    return key
 
 
 def metadata(kind: Kind, key: str | None) -> tuple[tuple[str, str], ...]:
