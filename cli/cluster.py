@@ -1,6 +1,5 @@
 """Reads the cluster from control: a blocking client, since a command does one thing at a time."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import registry_service_pb2_grpc as registry_grpc
 
 from cli import running
-from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, Failure
+from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, USAGE, Failure
 from control.api import auth
 from control.api.channel import control_errors, sync_channel
 from control.api.errors import Forbidden, GenieHiveError, NotFound, Unauthenticated, Unavailable
+from control.api.settings import SettingsError
 
 DEFAULT_CONTROL = "127.0.0.1:8801"
 PAGE_SIZE = 1_000
@@ -103,8 +103,15 @@ def remove_host(channel: grpc.Channel, host_id: str, timeout: float, key: str | 
 
 
 def operator_key() -> str | None:
-    """Return the key of whoever types the command, when there is one."""
-    return os.environ.get("GENIEHIVE_OPERATOR_KEY") or os.environ.get("GENIEHIVE_ADMIN_KEY")
+    """Return the key of whoever types the command, when there is one.
+
+    Raises:
+        Failure: the environment holds what cannot be a key.
+    """
+    try:
+        return auth.key_from("GENIEHIVE_OPERATOR_KEY") or auth.key_from("GENIEHIVE_ADMIN_KEY")
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "invalid_key") from error
 
 
 def failure(error: GenieHiveError, address: str) -> Failure:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import NoReturn
 
 import grpc
 
+from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
 from control.api.settings import SettingsError, read
@@ -28,7 +28,9 @@ log = logging.getLogger("node")
 LEAVE_SECONDS = 2.0
 
 
-async def run(settings: config.Config, credentials: grpc.ChannelCredentials | None) -> None:
+async def run(
+    settings: config.Config, credentials: grpc.ChannelCredentials | None, node_key: str | None
+) -> None:
     """Stay registered until SIGINT or SIGTERM, then give the lease back."""
     stop = _stop_event()
     async with http.new_client() as client, aio_channel(settings.control, credentials) as channel:
@@ -38,7 +40,6 @@ async def run(settings: config.Config, credentials: grpc.ChannelCredentials | No
             detect=lambda ports: detect.detect(client, ports),
         )
         await watch.first_look()
-        node_key = os.environ.get(settings.node_key_env)
         remote = GrpcRemote(channel, instance_id=secrets.token_hex(16), node_key=node_key)
         session = Session(remote, watch.report, watch.changed)
         async with asyncio.TaskGroup() as group:
@@ -72,6 +73,7 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a look is no event
     try:
         settings, warnings = read(arguments.config, config.Config)
+        node_key = key_from(settings.node_key_env)
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
     except SettingsError as error:
@@ -80,7 +82,7 @@ def main() -> None:
         _give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
     for warning in warnings:
         log.warning("%s", warning)
-    asyncio.run(run(settings, credentials))
+    asyncio.run(run(settings, credentials, node_key))
 
 
 def _give_up(problems: list[str]) -> NoReturn:

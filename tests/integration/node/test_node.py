@@ -1,5 +1,6 @@
 """A node process against a real control: what happens to its registration."""
 
+import os
 import re
 import signal
 import subprocess
@@ -155,3 +156,18 @@ def test_unusable_settings_are_one_line_and_exit_2(tmp_path, text, said):
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_key_with_a_line_end_is_one_line_that_does_not_show_it():
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "node"],
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        env={**os.environ, "GENIEHIVE_NODE_KEY": "s3cret\n"},
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: GENIEHIVE_NODE_KEY holds no key: ")
+    assert ended.stderr.count("\n") == 1
+    assert "s3cret" not in ended.stderr

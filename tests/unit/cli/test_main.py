@@ -93,6 +93,16 @@ def test_unreachable_control_is_exit_3_with_why_and_fix():
     assert fix.startswith("fix: run there: geniehive up")
 
 
+@pytest.mark.parametrize("variable", ["GENIEHIVE_OPERATOR_KEY", "GENIEHIVE_ADMIN_KEY"])
+def test_a_key_with_a_line_end_is_one_line_that_does_not_show_it(variable):
+    ended = run("status", "--control", "127.0.0.1:1", **{variable: "s3cret\n"})
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"error: {variable} holds no key: ")
+    assert ended.stderr.count("\n") == 1
+    assert "s3cret" not in ended.stderr
+
+
 def test_failure_for_programs_is_one_object_on_stderr():
     ended = run("status", "--json", GENIEHIVE_CONTROL="127.0.0.1:1")
 
