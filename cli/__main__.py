@@ -103,7 +103,7 @@ def status(output: Output, control_address: str | None, state_dir: Path, check: 
 
     address = cluster.control_address(control_address, state_dir)
     with cluster.connected(address) as channel:
-        found = cluster.read(channel, output.timeout, cluster.operator_key())
+        found = cluster.read(channel, output.timeout, cluster.operator())
     if output.as_json:
         output.document("status", status.document(found))
     elif output.quiet:
@@ -142,7 +142,7 @@ def remove(output: Output, host_id: str, control_address: str | None, state_dir:
     )
     address = cluster.control_address(control_address, state_dir)
     with cluster.connected(address) as channel:
-        cluster.remove_host(channel, host_id, output.timeout, cluster.operator_key())
+        cluster.remove_host(channel, host_id, output.timeout, cluster.operator())
     if output.as_json:
         output.document("host_removed", {"host_id": host_id})
     else:

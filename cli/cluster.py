@@ -54,14 +54,15 @@ def connected(address: str) -> Iterator[grpc.Channel]:
             raise failure(error, address) from error
 
 
-def read(channel: grpc.Channel, timeout: float, key: str | None = None) -> Cluster:
+def read(channel: grpc.Channel, timeout: float, metadata: auth.Metadata = ()) -> Cluster:
     """Return the cluster. Each question may take `timeout` seconds.
+
+    metadata: who asks, as `control.api.auth` makes it.
 
     Raises:
         grpc.RpcError: control did not answer, or refused.
     """
     stub = pb_grpc.DiscoveryServiceStub(channel)
-    metadata = auth.metadata("operator", key)
     health = stub.GetClusterHealth(pb.GetClusterHealthRequest(), timeout=timeout, metadata=metadata)
     hosts: list[inventory.Host] = []
     token = ""
@@ -89,7 +90,9 @@ def read(channel: grpc.Channel, timeout: float, key: str | None = None) -> Clust
     return Cluster(health, tuple(hosts), tuple(services))
 
 
-def remove_host(channel: grpc.Channel, host_id: str, timeout: float, key: str | None) -> None:
+def remove_host(
+    channel: grpc.Channel, host_id: str, timeout: float, metadata: auth.Metadata = ()
+) -> None:
     """Remove a host and all its services.
 
     Raises:
@@ -98,20 +101,21 @@ def remove_host(channel: grpc.Channel, host_id: str, timeout: float, key: str | 
     registry_grpc.RegistryServiceStub(channel).DeregisterHost(
         registry_pb.DeregisterHostRequest(host_id=host_id),
         timeout=timeout,
-        metadata=auth.metadata("operator", key),
+        metadata=metadata,
     )
 
 
-def operator_key() -> str | None:
-    """Return the key of whoever types the command, when there is one.
+def operator() -> auth.Metadata:
+    """Return what whoever types the command presents: a key of the environment, if any.
 
     Raises:
         Failure: the environment holds what cannot be a key.
     """
     try:
-        return auth.key_from("GENIEHIVE_OPERATOR_KEY") or auth.key_from("GENIEHIVE_ADMIN_KEY")
+        key = auth.key_from("GENIEHIVE_OPERATOR_KEY") or auth.key_from("GENIEHIVE_ADMIN_KEY")
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_key") from error
+    return auth.metadata("operator", key)
 
 
 def failure(error: GenieHiveError, address: str) -> Failure:

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-import grpc
 import httpx
 import psutil
 import yaml
 
 from cli import cluster, demo, running
 from cli.children import LISTENING, Child, Command
-from cli.output import Output
+from cli.output import NOT_ALLOWED, Failure, Output
 from cli.plan import LOOPBACK, Plan, reachable, service_name
 from cli.screen import Screen, chat_models, next_steps
 from cli.text import gigabytes, plural
-from control.api.channel import sync_channel
+from control.api.channel import control_errors, sync_channel
+from control.api.errors import Forbidden, GenieHiveError, Unauthenticated
 from node.engines import detect, http, llamacpp
 from node.engines.sight import Sight, document, field
 
@@ -74,7 +74,7 @@ class Hive:
     async def say_goodbye(self) -> None:
         """Say what a stop interrupts."""
         in_flight = 0
-        with contextlib.suppress(grpc.RpcError):
+        with contextlib.suppress(GenieHiveError):
             in_flight = (await asyncio.to_thread(self._cluster)).health.in_flight
         busy = f", {plural(in_flight, 'request')} in flight" if in_flight else ""
         self._screen.say(f"stopping{busy} (again to cut)")
@@ -177,14 +177,27 @@ class Hive:
         return path
 
     async def _first_models(self, client: httpx.AsyncClient, base_url: str) -> list[str]:
-        """Return the models that answer a chat now, once there is one."""
+        """Return the models that answer a chat now, once there is one.
+
+        Raises:
+            Failure: control does not show us the cluster, so waiting is in vain.
+        """
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
-            with contextlib.suppress(grpc.RpcError):
+            try:
                 answering = chat_models(await asyncio.to_thread(self._cluster))
                 listed = await self._listed(client, base_url) if answering else frozenset()
                 if models := [model for model in answering if model in listed]:
                     return models
+            except (Unauthenticated, Forbidden) as error:
+                raise Failure(
+                    f"control does not show the cluster to geniehive up: {error}",
+                    NOT_ALLOWED,
+                    error.code,
+                    fix="name a key in auth.operator_api_keys of the file of --config",
+                ) from error
+            except GenieHiveError:
+                pass  # it is starting, or being started again
             if time.monotonic() > patience:
                 self._screen.step("model", "none answers yet; geniehive status says why")
                 patience = float("inf")
@@ -203,8 +216,8 @@ class Hive:
         return frozenset(str(field(entry, "id")) for entry in entries)
 
     def _cluster(self) -> cluster.Cluster:
-        with closing(sync_channel(self._control)) as channel:
-            return cluster.read(channel, ASK_SECONDS, self._plan.operator_key)
+        with closing(sync_channel(self._control)) as channel, control_errors():
+            return cluster.read(channel, ASK_SECONDS, self._plan.reader)
 
     def _announce(self, base_url: str, models: list[str], *, is_demo: bool) -> None:
         if self._output.as_json:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.output import USAGE, Failure
+from control.api import auth
 from control.api.ports import is_loopback, join_address, parse_address
 from control.api.settings import SettingsError, read
 from control.config import Config
@@ -53,10 +54,12 @@ class Plan:
         return next(iter(self.settings.auth.gateway_api_keys), None)
 
     @property
-    def operator_key(self) -> str | None:
-        """A key that control accepts of operators; None: it asks for none, or knows none."""
-        auth = self.settings.auth
-        return next(iter([*auth.operator_api_keys, *auth.admin_api_keys]), None)
+    def reader(self) -> auth.Metadata:
+        """What we present to see the cluster: an operator's key, else a gateway's."""
+        keys = self.settings.auth
+        if key := next(iter([*keys.operator_api_keys, *keys.admin_api_keys]), None):
+            return auth.metadata("operator", key)
+        return auth.metadata("gateway", self.gateway_key)
 
     def control_file(self, listen: str) -> dict[str, object]:
         """Return the settings of control; its database lives in the state folder."""

@@ -9,6 +9,7 @@ from typing import Literal
 from control.api.settings import SettingsError
 
 Kind = Literal["node", "gateway", "operator"]
+Metadata = tuple[tuple[str, str], ...]
 
 # gRPC metadata keys are lower case.
 METADATA_KEY: dict[str, str] = {
@@ -38,7 +39,7 @@ def key_from(variable: str) -> str | None:
     return key
 
 
-def metadata(kind: Kind, key: str | None) -> tuple[tuple[str, str], ...]:
+def metadata(kind: Kind, key: str | None) -> Metadata:
     """Return the metadata that presents `key`; empty when there is none."""
     if not key:
         return ()

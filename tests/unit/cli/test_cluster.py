@@ -11,6 +11,7 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 
 from cli import cluster, running
 from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE
+from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import (
     ControlUnavailable,
@@ -23,6 +24,7 @@ from control.api.errors import (
 
 DISCOVERY = pb.DESCRIPTOR.services_by_name["DiscoveryService"]
 REGISTRY = registry_pb.DESCRIPTOR.services_by_name["RegistryService"]
+OPERATOR = auth.metadata("operator", "secret")
 SECONDS = 5.0  # ends a client that the test forgot
 
 
@@ -53,7 +55,7 @@ def answer(channel, method, response):
 
 
 def test_all_pages_are_read(channel, client):
-    reading = client.submit(cluster.read, channel, SECONDS, "secret")
+    reading = client.submit(cluster.read, channel, SECONDS, OPERATOR)
 
     metadata, _ = answer(channel, "GetClusterHealth", pb.GetClusterHealthResponse(host_count=2))
     assert metadata == {"authorization": "Bearer secret"}
@@ -72,7 +74,7 @@ def test_all_pages_are_read(channel, client):
     assert found.health.host_count == 2
 
 
-def test_no_key_presents_nothing(channel, client):
+def test_without_a_key_nothing_is_presented(channel, client):
     reading = client.submit(cluster.read, channel, SECONDS)
     metadata, _, call = take(channel, DISCOVERY, "GetClusterHealth")
     call.terminate(None, (), grpc.StatusCode.UNAVAILABLE, "down")
@@ -83,7 +85,7 @@ def test_no_key_presents_nothing(channel, client):
 
 
 def test_host_is_removed_without_a_lease(channel, client):
-    removing = client.submit(cluster.remove_host, channel, "attic", SECONDS, "secret")
+    removing = client.submit(cluster.remove_host, channel, "attic", SECONDS, OPERATOR)
     metadata, request, call = take(channel, REGISTRY, "DeregisterHost")
     call.terminate(registry_pb.DeregisterHostResponse(), (), grpc.StatusCode.OK, "")
     removing.result(SECONDS)
@@ -95,7 +97,7 @@ def test_host_is_removed_without_a_lease(channel, client):
 def test_reason_of_control_becomes_its_error(channel, client):
     def remove():
         with control_errors():
-            cluster.remove_host(channel, "attic", SECONDS, None)
+            cluster.remove_host(channel, "attic", SECONDS)
 
     removing = client.submit(remove)
     _, _, call = take(channel, REGISTRY, "DeregisterHost")

@@ -1,6 +1,7 @@
 """What `up` would start, from flags and from a file."""
 
 import pytest
+import yaml
 
 from cli.output import Failure
 from cli.plan import plan, reachable, service_name
@@ -47,8 +48,23 @@ def test_keys_of_the_file_are_presented_by_the_children(tmp_path):
     text = "auth:\n" + "".join(f"  {kind}_api_keys: [{key}]\n" for kind, key in kinds.items())
     made, _ = planned(tmp_path, text)
 
-    keys = (made.client_key, made.node_key, made.gateway_key, made.operator_key)
-    assert keys == ("c", "n", "g", "a")
+    assert (made.client_key, made.node_key, made.gateway_key) == ("c", "n", "g")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "presented"),
+    [
+        ("", ()),
+        ("gateway", (("x-geniehive-gateway-key", "gateway-key"),)),
+        ("gateway admin", (("authorization", "Bearer admin-key"),)),
+        ("gateway admin operator", (("authorization", "Bearer operator-key"),)),
+    ],
+)
+def test_the_cluster_is_read_as_an_operator_else_as_a_gateway(tmp_path, kinds, presented):
+    keys = {f"{kind}_api_keys": [f"{kind}-key"] for kind in kinds.split()}
+    made, _ = planned(tmp_path, yaml.safe_dump({"auth": keys}))
+
+    assert made.reader == presented
 
 
 def test_engines_that_are_given_replace_looking_for_some(tmp_path):

@@ -1,0 +1,34 @@
+"""What `up` does when its children do not play along."""
+
+import asyncio
+
+import pytest
+
+from cli import cluster
+from cli.hive import Hive
+from cli.output import NOT_ALLOWED, Failure, Output
+from cli.plan import plan
+from control.api.errors import ControlUnavailable, Forbidden, Unauthenticated
+
+
+@pytest.fixture
+def hive(tmp_path):
+    made, _ = plan(tmp_path / "state", engines=("http://127.0.0.1:1",))
+    return Hive(made, Output())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("refusal", [Unauthenticated("needs a key"), Forbidden("not yours")])
+async def test_a_control_that_refuses_to_show_the_cluster_ends_it(hive, monkeypatch, refusal):
+    answers = [ControlUnavailable("starting"), refusal]
+
+    def read(*_):
+        raise answers.pop(0)
+
+    monkeypatch.setattr(cluster, "read", read)
+    with pytest.raises(Failure, match=str(refusal)) as failed:
+        async with asyncio.timeout(5):
+            await hive._first_models(None, "http://127.0.0.1:1")
+
+    assert failed.value.exit_code == NOT_ALLOWED
+    assert "auth.operator_api_keys" in failed.value.fix
