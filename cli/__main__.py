@@ -7,26 +7,10 @@ from pathlib import Path
 
 import click
 
+from cli.access import STATE, Access, reaches_control
 from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, examples, shared
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-STATE = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("state"),
-    envvar="GENIEHIVE_STATE_DIR",
-    show_default=True,
-    show_envvar=True,
-    help="Folder of everything that is kept.",
-)
-CONTROL = click.option(
-    "--control",
-    "control_address",
-    metavar="HOST:PORT",
-    envvar="GENIEHIVE_CONTROL",
-    show_envvar=True,
-    help="Where control is; default: the geniehive up of the state folder.",
-)
 PORT = click.IntRange(0, 65_535)
 
 
@@ -91,18 +75,16 @@ def up(
 
 @examples("geniehive status", "geniehive status --json --check")
 @cli.command()
-@CONTROL
-@STATE
+@reaches_control
 @click.option("--check", is_flag=True, help="Exit with 1 when something is not healthy.")
 @shared
-def status(output: Output, control_address: str | None, state_dir: Path, check: bool) -> None:
+def status(output: Output, access: Access, check: bool) -> None:
     """Show hosts and services: what is loaded, how busy, what is wrong."""
     from datetime import datetime
 
     from cli import cluster, status
 
-    address = cluster.control_address(control_address, state_dir)
-    with cluster.connected(address) as channel:
+    with cluster.connected(access) as channel:
         found = cluster.read(channel, output.timeout, cluster.operator())
     if output.as_json:
         output.document("status", status.document(found))
@@ -130,18 +112,16 @@ def hosts() -> None:
 
 @hosts.command()
 @click.argument("host_id")
-@CONTROL
-@STATE
+@reaches_control
 @shared
-def remove(output: Output, host_id: str, control_address: str | None, state_dir: Path) -> None:
+def remove(output: Output, host_id: str, access: Access) -> None:
     """Forget a host and all its services; a node that still runs registers it again."""
     from cli import cluster
 
     output.confirm(
         f"remove {host_id} and all its services?", f"geniehive admin hosts remove {host_id} --yes"
     )
-    address = cluster.control_address(control_address, state_dir)
-    with cluster.connected(address) as channel:
+    with cluster.connected(access) as channel:
         cluster.remove_host(channel, host_id, output.timeout, cluster.operator())
     if output.as_json:
         output.document("host_removed", {"host_id": host_id})

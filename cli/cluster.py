@@ -1,9 +1,9 @@
 """Reads the cluster from control: a blocking client, since a command does one thing at a time."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 from geniehive.v1 import discovery_service_pb2 as pb
@@ -13,14 +13,62 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import registry_service_pb2_grpc as registry_grpc
 
 from cli import running
+from cli.access import Access
 from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, USAGE, Failure
 from control.api import auth
 from control.api.channel import control_errors, sync_channel
 from control.api.errors import Forbidden, GenieHiveError, NotFound, Unauthenticated, Unavailable
+from control.api.ports import parse_address
 from control.api.settings import SettingsError
+from control.api.tls import channel_credentials
 
 DEFAULT_CONTROL = "127.0.0.1:8801"
 PAGE_SIZE = 1_000
+TLS_SECONDS = 1.0  # to find out why control does not answer
+
+START = "run there: geniehive up; another one: --control HOST:PORT"
+CA = "--ca FILE or GENIEHIVE_CA: the authority that signed its certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why control cannot be reached, by signs of it in what gRPC says."""
+
+    signs: tuple[str, ...]
+    why: str
+    fix: str = START
+
+
+MISSED_TLS = Cause((), "it speaks TLS", CA)
+CAUSES = (
+    Cause(("CERTIFICATE_VERIFY_FAILED",), "its certificate is not trusted here", CA),
+    Cause(
+        ("not in peer certificate",),
+        "its certificate is for another name",
+        "--control with a name that the certificate holds",
+    ),
+    Cause(
+        ("WRONG_VERSION_NUMBER",),
+        "it speaks no TLS",
+        "leave out --ca and --certificate, GENIEHIVE_CA and GENIEHIVE_CERTIFICATE",
+    ),
+    Cause(
+        ("security handshaker",),
+        "the files for TLS are not PEM, or key and certificate do not belong together",
+        "look at --ca, --certificate and --key",
+    ),
+    Cause(("refused",), "nothing listens, or only on loopback"),
+    Cause(
+        ("Deadline",),
+        "no answer in time; the machine may be off, or a firewall drops the connection",
+    ),
+    Cause(
+        ("Socket closed",),
+        "it is no control, or asks for a certificate of ours",
+        "--certificate FILE --key FILE, or " + START,
+    ),
+    Cause(("resolution", "resolve"), "the name is not known"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +80,35 @@ class Cluster:
     services: tuple[pb.ServiceStatus, ...]
 
 
-def control_address(given: str | None, state: Path) -> str:
-    """Return where control is: as given, as a running `up` notes it, else the default.
-
-    given: the flag or `GENIEHIVE_CONTROL`.
-    """
-    if given:
-        return given
-    found = running.read(state)
+def control_address(access: Access) -> str:
+    """Return where control is: as given, as a running `up` notes it, else the default."""
+    if access.address:
+        return access.address
+    found = running.read(access.state)
     return (found.control if found else "") or DEFAULT_CONTROL
 
 
 @contextmanager
-def connected(address: str) -> Iterator[grpc.Channel]:
+def connected(access: Access) -> Iterator[grpc.Channel]:
     """Open a channel to control; what goes wrong becomes a `Failure` that says what to do."""
-    with closing(sync_channel(address)) as channel:
+    address = control_address(access)
+    tls = channel_credentials(access.ca, access.certificate, access.key) if access.tls else None
+    with closing(sync_channel(address, tls)) as channel:
         try:
             with control_errors():
                 yield channel
         except GenieHiveError as error:
-            raise failure(error, address) from error
+            missed = tls is None and isinstance(error, Unavailable) and speaks_tls(address)
+            raise failure(error, address, missed_tls=missed) from error
+
+
+def speaks_tls(address: str) -> bool:
+    """Return whether a TLS server answers at `address`, trusted or not."""
+    try:
+        ssl.get_server_certificate(parse_address(address), timeout=TLS_SECONDS)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def read(channel: grpc.Channel, timeout: float, metadata: auth.Metadata = ()) -> Cluster:
@@ -118,8 +175,11 @@ def operator() -> auth.Metadata:
     return auth.metadata("operator", key)
 
 
-def failure(error: GenieHiveError, address: str) -> Failure:
-    """Return what a person can do about an error of control."""
+def failure(error: GenieHiveError, address: str, *, missed_tls: bool = False) -> Failure:
+    """Return what a person can do about an error of control.
+
+    missed_tls: control speaks TLS and we did not.
+    """
     if isinstance(error, Unauthenticated | Forbidden):
         return Failure(
             f"control {address} refused: {error}",
@@ -132,21 +192,14 @@ def failure(error: GenieHiveError, address: str) -> Failure:
         return Failure(str(error), UNKNOWN, error.code)
     if isinstance(error, Unavailable):
         said = str(error)
+        causes = (cause for cause in CAUSES if any(sign in said for sign in cause.signs))
+        cause = MISSED_TLS if missed_tls else next(causes, Cause((), said))
         refused = "refused" in said
         return Failure(
             f"control {address} {'refused' if refused else 'does not answer'}",
             UNREACHABLE,
             error.code,
-            why="nothing listens, or only on loopback" if refused else _why(said),
-            fix="run there: geniehive up; another one: --control HOST:PORT",
+            why=cause.why,
+            fix=cause.fix,
         )
     return Failure(f"control {address}: {error}", BAD, error.code)
-
-
-def _why(said: str) -> str:
-    """Return the cause inside a message of gRPC."""
-    if "Deadline" in said:
-        return "no answer in time; the machine may be off, or a firewall drops the connection"
-    if "resolution" in said or "resolve" in said:
-        return "the name is not known"
-    return said

@@ -10,6 +10,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2 as registry_pb
 
 from cli import cluster, running
+from cli.access import Access
 from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE
 from control.api import auth
 from control.api.channel import control_errors
@@ -123,6 +124,13 @@ def test_reason_of_control_becomes_its_error(channel, client):
             "does not answer\nwhy: no answer in",
         ),
         (ControlUnavailable("DNS resolution failed"), UNREACHABLE, "why: the name is not known"),
+        (
+            ControlUnavailable("CERTIFICATE_VERIFY_FAILED"),
+            UNREACHABLE,
+            "not trusted here\nfix: --ca",
+        ),
+        (ControlUnavailable("x is not in peer certificate"), UNREACHABLE, "for another name"),
+        (ControlUnavailable("WRONG_VERSION_NUMBER"), UNREACHABLE, "it speaks no TLS"),
         (ControlUnavailable("odd"), UNREACHABLE, "why: odd"),
         (Unauthenticated("key not known"), NOT_ALLOWED, "fix: set GENIEHIVE_OPERATOR_KEY"),
         (Forbidden("not yours"), NOT_ALLOWED, "not yours"),
@@ -139,15 +147,16 @@ def test_every_error_has_an_exit_code_and_words(error, exit_code, said):
 
 
 def test_control_is_where_it_is_said_else_where_up_runs_else_the_default(tmp_path):
-    assert cluster.control_address("h:1", tmp_path) == "h:1"
-    assert cluster.control_address(None, tmp_path) == "127.0.0.1:8801"
+    assert cluster.control_address(Access("h:1", tmp_path)) == "h:1"
+    assert cluster.control_address(Access(None, tmp_path)) == "127.0.0.1:8801"
 
     running.write(tmp_path, running.ourselves("127.0.0.1:7", "http://127.0.0.1:8"))
-    assert cluster.control_address(None, tmp_path) == "127.0.0.1:7"
+    assert cluster.control_address(Access(None, tmp_path)) == "127.0.0.1:7"
 
 
-def test_nothing_listening_is_unreachable():
-    with pytest.raises(cluster.Failure) as failed, cluster.connected("127.0.0.1:1") as channel:
+def test_nothing_listening_is_unreachable(tmp_path):
+    nowhere = Access("127.0.0.1:1", tmp_path)
+    with pytest.raises(cluster.Failure) as failed, cluster.connected(nowhere) as channel:
         cluster.read(channel, SECONDS)
 
     assert failed.value.exit_code == UNREACHABLE

@@ -58,6 +58,10 @@ def test_help_does_not_load_what_only_commands_need():
     [
         (["sttus"], "error: no such command 'sttus'"),
         (["status", "--chek"], "error: no such option '--chek'"),
+        (["status", "--control", "foo"], "error: invalid value for '--control'"),
+        (["status", "--control", "http://a:1"], "error: invalid value for '--control'"),
+        (["status", "--ca", "/nowhere.pem"], "error: invalid value for '--ca'"),
+        (["status", "--key", __file__], "error: --certificate and --key come together"),
         (["up", "--port", "70000"], "error: invalid value for '--port'"),
         (["up", "--engine", "nonsense"], "error: --engine nonsense:"),
         (["up", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
