@@ -96,7 +96,7 @@ class Cluster:
     async def keep_time(self) -> None:
         """End leases and the grace period when they are over, until cancelled."""
         swept = self._now()
-        held_back = False
+        sparing = False
         while True:
             await asyncio.sleep(SWEEP_S)
             now = self._now()
@@ -104,20 +104,21 @@ class Cluster:
                 log.warning("control did not run for %.1f s; leases are longer by that", late)
                 self.membership.forgive(late)
             swept = now
-            held_back = self._sweep(now, held_back)
+            sparing = self._sweep(now, sparing)
 
-    def _sweep(self, now: float, was_held_back: bool) -> bool:
+    def _sweep(self, now: float, was_sparing: bool) -> bool:
         if now >= self._grace_ends:
             for host_id in self.membership.end_grace():
                 log.warning("host %s did not come back", host_id)
-        over, held_back = self.membership.expire(now)
-        if held_back and not was_held_back:
-            log.error("%d hosts went silent together; control itself may be cut off", len(over))
-        if not held_back:
-            for host_id in over:
-                log.warning("host %s is lost: no heartbeat", host_id)
+        lost, spared = self.membership.expire(now)
+        if spared and not was_sparing:
+            log.error("%d hosts went silent together; control itself may be cut off", spared)
+        if was_sparing and not spared:
+            log.warning("hosts are heard again; a silent one is lost, as ever")
+        for host_id in lost:
+            log.warning("host %s is lost: no heartbeat", host_id)
         self._follow()
-        return held_back
+        return spared > 0
 
     def _follow(self) -> None:
         changes = self.membership.take_changes()

@@ -68,7 +68,8 @@ class Member:
     heard_at: float  # monotonic seconds; before control's own start for a returning host
     state: HostState = HostState.RETURNING
     instance_id: str = ""
-    deadline: float = 0.0
+    silent_at: float = float("-inf")  # when a beat is long overdue
+    deadline: float = float("-inf")  # when the lease is over
     sequence: int = 0
     streams: int = 0
     detached: bool = False  # the last stream ended, and neither a stream nor a beat came since

@@ -20,6 +20,11 @@ from control.pace import Pace, Rhythm, pace
 # control takes itself for the one that is cut off, and withdraws nothing.
 MASS_LOSS_SHARE = 0.55
 MASS_LOSS_HOSTS = 5
+# Beats are never late by more than a moment, so a host is silent long before its lease
+# is over. Hosts that are cut off together must be silent before the first one is lost,
+# although their last beats were spread over an interval, and though a lease may be
+# as short as two intervals.
+SILENT_INTERVALS = 1.4
 
 
 class Membership:
@@ -36,6 +41,7 @@ class Membership:
         self._jitter = jitter
         self._online = 0
         self._returning = 0
+        self._spared_until = float("-inf")  # nobody is lost before
         self._hosts: set[str] = set()
         self._services: set[str] = set()
 
@@ -174,23 +180,37 @@ class Membership:
         self._returning += 1
         self._services.update(offers)
 
-    def expire(self, now: float) -> tuple[list[str], bool]:
-        """End the leases that are over; return their hosts, and whether that was held back.
+    def expire(self, now: float) -> tuple[list[str], int]:
+        """End the leases that are over; return their hosts, and how many silent ones are spared.
 
-        Held back means that so many are over together that control itself must
-        be cut off: their leases go on.
+        Hosts are spared, 0 if none is, when so many went silent together that control
+        itself must be cut off. Once fewer are silent, the others have a lease's time
+        to be heard, too.
         """
-        over = [m for m in self.members.values() if _overdue(m, now)]
-        held_back = self._online >= MASS_LOSS_HOSTS and len(over) > MASS_LOSS_SHARE * self._online
-        if not held_back:
-            for member in over:
-                self._set_state(member, HostState.LOST)
-        return [member.host.host_id for member in over], held_back
+        lease = self._pace().lease
+        silent = lost = 0
+        over: list[Member] = []
+        for member in self.members.values():
+            if member.state is HostState.ONLINE and now >= member.silent_at:
+                silent += 1
+                if now >= member.deadline:
+                    over.append(member)
+            elif member.state is HostState.LOST and now < member.deadline + lease:
+                lost += 1  # just now, so it belongs to whatever goes on
+        together = self._online + lost
+        if together >= MASS_LOSS_HOSTS and silent + lost > MASS_LOSS_SHARE * together:
+            self._spared_until = now + lease
+        if now < self._spared_until:
+            return [], silent
+        for member in over:
+            self._set_state(member, HostState.LOST)
+        return [member.host.host_id for member in over], 0
 
     def forgive(self, seconds: float) -> None:
         """Lengthen every lease by a time in which control itself did not run."""
         for member in self.members.values():
             member.deadline += seconds
+            member.silent_at += seconds
 
     def end_grace(self) -> list[str]:
         """Give up on the hosts that did not come back; return them."""
@@ -274,6 +294,7 @@ class Membership:
         told = self._pace()
         member.heard_at = now
         member.deadline = now + told.lease
+        member.silent_at = now + SILENT_INTERVALS * told.lease / self._rhythm.lease_intervals
         member.detached = False
         return told
 
@@ -292,10 +313,6 @@ class Membership:
 
 def _alive(member: Member, now: float) -> bool:
     return member.state is HostState.ONLINE and not member.detached and now < member.deadline
-
-
-def _overdue(member: Member, now: float) -> bool:
-    return member.state is HostState.ONLINE and now >= member.deadline
 
 
 def _differs(before: Offer | None, after: Offer) -> bool:

@@ -116,8 +116,8 @@ def test_a_stream_that_ends_is_not_a_lost_host(members):
 def test_beats_renew_the_lease_and_silence_ends_it(members):
     lease = join(members)
     members.beat(beat(lease, 1, ("h1/s", HEALTHY, None)), now=2.0)
-    assert members.expire(now=4.9) == ([], False)
-    assert members.expire(now=5.0) == (["h1"], False)
+    assert members.expire(now=4.9) == ([], 0)
+    assert members.expire(now=5.0) == (["h1"], 0)
 
     assert state(members) is HostState.LOST
     assert members.take_changes().services == {"h1/s"}
@@ -140,7 +140,7 @@ class TestABeat:
             members.beat(beat(lease, sequence), now=2.9)
 
         assert "h1/s" in members.members["h1"].offers
-        assert members.expire(now=4.0) == (["h1"], False)
+        assert members.expire(now=4.0) == (["h1"], 0)
 
     def test_without_a_service_withdraws_it(self, members):
         lease = join(members)
@@ -265,29 +265,96 @@ class TestARestoredHost:
         assert members.end_grace() == []
 
 
+class Fleet:
+    """Hosts that beat once a second, spread over it as they are in life; swept four a second."""
+
+    def __init__(self, size, lease_intervals=3):
+        self.members = Membership(Rhythm(1.0, lease_intervals), jitter=lambda: 0.0)
+        self.now = 0.0
+        self.size = size
+        self.sequence = 0
+        self.leases = {n: join(self.members, f"h{n}", now=n / size) for n in range(size)}
+        self.lost = {}  # when, by number
+        self.run(2.0, self.leases)
+
+    def run(self, seconds, beating):
+        """Let time pass while the hosts `beating`, by number, beat."""
+        ends = self.now + seconds
+        while self.now < ends:
+            before, self.now = self.now, self.now + 0.25
+            for n in set(beating) & self.leases.keys() - self.lost.keys():
+                # Its next moment to beat, by its place in the second.
+                moment = math.floor(self.now - n / self.size) + n / self.size
+                if before < moment <= self.now:
+                    self.sequence += 1
+                    self.members.beat(beat(self.leases[n], self.sequence), now=moment)
+            over, self.spared = self.members.expire(self.now)
+            self.lost |= {int(host_id[1:]): self.now for host_id in over}
+
+
 class TestWhenManyFallSilentTogether:
-    def test_control_takes_itself_for_cut_off(self, members):
-        leases = [join(members, f"h{n}") for n in range(5)]
-        for lease in leases[:2]:
-            members.beat(beat(lease, 1, (f"{lease.host_id}/s", HEALTHY, None)), now=2.0)
+    @pytest.mark.parametrize("lease_intervals", [2, 3, 20])
+    @pytest.mark.parametrize("size", [10, 100])
+    def test_nobody_is_lost_however_their_beats_were_spread(self, size, lease_intervals):
+        fleet = Fleet(size, lease_intervals)
+        fleet.run(60.0, beating=[])
 
-        assert members.expire(now=3.0) == (["h2", "h3", "h4"], True)
-        assert members.online == 5
-        members.beat(beat(leases[2], 1), now=3.1)  # a late one still has its lease
-        assert members.expire(now=3.2) == (["h3", "h4"], False)
-        assert members.online == 3
+        assert fleet.lost == {}
+        assert fleet.spared == size
 
-    def test_fewer_than_five_hosts_are_simply_lost(self, members):
-        for n in range(4):
-            join(members, f"h{n}")
+    def test_40_in_100_are_lost_in_time(self):
+        fleet = Fleet(100)
+        silent_from = fleet.now
+        fleet.run(10.0, beating=range(40, 100))
 
-        assert members.expire(now=3.0)[1] is False
-        assert members.online == 0
+        assert set(fleet.lost) == set(range(40))
+        assert max(fleet.lost.values()) <= silent_from + 3.25
+        assert fleet.spared == 0
+
+    def test_those_that_come_back_late_are_not_lost_either(self):
+        fleet = Fleet(100)
+        fleet.run(30.0, beating=[])
+        fleet.run(1.5, beating=range(60))
+        assert fleet.lost == {}
+        fleet.run(5.0, beating=range(100))
+
+        assert (fleet.lost, fleet.spared) == ({}, 0)
+
+    def test_everything_is_as_ever_after_they_came_back(self):
+        fleet = Fleet(100)
+        fleet.run(30.0, beating=[])
+        fleet.run(5.0, beating=range(1, 100))
+
+        assert set(fleet.lost) == {0}
+        assert fleet.spared == 0
+
+    def test_a_fleet_that_shrinks_slowly_loses_each_host_in_time(self):
+        fleet = Fleet(20)
+        for gone in range(1, 20):
+            fleet.run(4.0, beating=range(gone, 20))
+        fleet.run(4.0, beating=[19])
+
+        assert set(fleet.lost) == set(range(19))
+
+    def test_one_after_the_other_but_fast_is_together(self):
+        """Leases end from the first on; what was lost just now counts with what is silent."""
+        fleet = Fleet(100)
+        for gone in range(0, 100, 10):
+            fleet.run(1.0, beating=range(gone, 100))
+        fleet.run(60.0, beating=[])
+
+        assert fleet.members.online >= 45
+
+    def test_fewer_than_five_hosts_are_simply_lost(self):
+        fleet = Fleet(4)
+        fleet.run(4.0, beating=[])
+
+        assert len(fleet.lost) == 4
 
 
 def test_leases_are_longer_by_the_time_in_which_control_did_not_run(members):
     lease = join(members)
     members.forgive(60.0)
 
-    assert members.expire(now=62.9) == ([], False)
+    assert members.expire(now=62.9) == ([], 0)
     members.beat(beat(lease, 1), now=62.9)

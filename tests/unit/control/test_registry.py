@@ -74,7 +74,7 @@ async def test_a_unary_beat_keeps_it_too(control):
 
     assert answer.pace.heartbeat_interval.ToSeconds() == 1
     control.clock.now += 2.0
-    assert control.membership.expire(control.clock.now) == ([], False)
+    assert control.membership.expire(control.clock.now) == ([], 0)
 
 
 async def test_a_beat_before_registering_is_lease_lost(control):
