@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
+from control.api.channel import MAX_RECEIVE_BYTES
 from control.api.errors import REASON_KEY, BadRequest, Forbidden, GenieHiveError, Unavailable
 from control.principals import Doorkeeper, caller
 from control.scopes import SCOPES
@@ -74,7 +75,7 @@ class Edge(grpc.aio.ServerInterceptor):
             return await self._guard(method, run, context, streaming=streaming)
 
         # Without a deserializer gRPC hands over the bytes.
-        wrapped: Handler = make(call, None, handler.response_serializer)
+        wrapped: Handler = make(call, None, _encoder(method, handler.response_serializer))
         return wrapped
 
     async def _guard(
@@ -147,6 +148,18 @@ async def _decoded_stream(
 ) -> AsyncIterator[Any]:
     async for one in raw:
         yield _decoded(one, deserializer)
+
+
+def _encoder(method: str, serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    def encode(message: Any) -> bytes:
+        raw = serialize(message)
+        # gRPC would end the call without a word to us, and its caller would ask again for ever.
+        if len(raw) > MAX_RECEIVE_BYTES:
+            log.error("%s: an answer of %d bytes is more than callers take", method, len(raw))
+            raise GenieHiveError("the answer is too large; control's log says more")
+        return raw
+
+    return encode
 
 
 async def _abort(context: Context, error: GenieHiveError) -> None:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 
-from control.api.channel import SERVER_OPTIONS, control_errors
+from control.api.channel import MAX_RECEIVE_BYTES, SERVER_OPTIONS, control_errors
 from control.api.errors import (
     REASON_KEY,
     BadRequest,
@@ -293,3 +293,20 @@ async def test_heartbeats_are_logged_only_on_request(call, caplog, monkeypatch):
     await answered(call, "unary_unary", act)
     record = next(one for one in caplog.records if one.name == "control.interceptors")
     assert record.levelno == logging.DEBUG
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_answer_that_is_too_large_to_be_sent_is_an_error_in_the_log(call, kind, caplog):
+    """gRPC itself would end the call without a word, and its caller would ask again for ever."""
+
+    async def act(request):
+        response = Response()
+        response.host.display_name = "x" * (MAX_RECEIVE_BYTES + 1)
+        return response
+
+    with pytest.raises(GenieHiveError):
+        await answered(call, kind, act)
+
+    (record,) = [one for one in caplog.records if one.name == "control.interceptors"]
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith(f"/test/{kind}: an answer of 16777")
