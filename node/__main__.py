@@ -25,6 +25,7 @@ from node.watch import Watch
 
 log = logging.getLogger("node")
 
+FIRST_LOOK_SECONDS = 1.0  # slower servers are registered as not looked at yet
 LEAVE_SECONDS = 2.0
 
 
@@ -39,11 +40,13 @@ async def run(
             look=lambda url, engine: detect.look(client, url, engine),
             detect=lambda ports: detect.detect(client, ports),
         )
-        await watch.first_look()
         remote = GrpcRemote(channel, instance_id=secrets.token_hex(16), node_key=node_key)
         session = Session(remote, watch.report, watch.changed)
         async with asyncio.TaskGroup() as group:
-            lives = [group.create_task(watch.run()), group.create_task(session.run())]
+            lives = [
+                group.create_task(watch.run()),
+                group.create_task(_register(watch, session)),
+            ]
             await stop.wait()
             for life in lives:
                 life.cancel()
@@ -51,6 +54,12 @@ async def run(
             async with asyncio.timeout(LEAVE_SECONDS):
                 await session.leave()
     log.info("stopped")
+
+
+async def _register(watch: Watch, session: Session) -> None:
+    """Stay registered, from the start with whatever answers in time."""
+    await watch.first_look(FIRST_LOOK_SECONDS)
+    await session.run()
 
 
 def _stop_event() -> asyncio.Event:

@@ -1,6 +1,7 @@
 """Keeps looking at the model servers of this machine, each on its own."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 SETTLED_SECONDS = 2.0
 UNSETTLED_SECONDS = 0.5  # while a server loads or is away, people wait for it
 DETECT_SECONDS = 5.0
+PORTS = "ports"  # no service id: those hold a slash
 
 Look = Callable[[str, str | None], Awaitable[Sight]]
 Detect = Callable[[Iterable[int]], Awaitable[list[Found]]]
@@ -43,59 +45,76 @@ class Watch:
             service_id: state.declared(one, service_id)
             for service_id, one in self._declared.items()
         }
+        # What the first look waits for; PORTS stands for all that are looked on.
+        self._not_looked_at = {*self._declared, PORTS}
+        self._looked = asyncio.Event()
 
     def report(self) -> state.Report:
         """Return everything that is known now."""
         return state.Report(self._host, observe.metrics(), tuple(self._watched.values()))
 
-    async def first_look(self) -> None:
-        """Look at everything once, all at the same time."""
-        await self._detect_once()
-        await asyncio.gather(*(self._look_once(service_id) for service_id in self._declared))
+    async def first_look(self, seconds: float) -> None:
+        """Return when `run` has looked at everything once, at the latest after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._looked.wait()
 
     async def run(self) -> None:
         """Keep looking until cancelled."""
         async with asyncio.TaskGroup() as group:
             for service_id in self._declared:
                 group.create_task(self._keep_looking(service_id))
-            while self._undetected:
-                await self._sleep(DETECT_SECONDS)
+            while True:
                 for service_id in await self._detect_once():
                     group.create_task(self._keep_looking(service_id))
+                if not self._undetected:
+                    break
+                await self._sleep(DETECT_SECONDS)
 
     async def _keep_looking(self, service_id: str) -> None:
         while True:
+            await self._look_once(service_id)
             settled = self._watched[service_id].observation.health == "healthy"
             await self._sleep(SETTLED_SECONDS if settled else UNSETTLED_SECONDS)
-            await self._look_once(service_id)
 
     async def _look_once(self, service_id: str) -> None:
-        before, settings = self._watched[service_id], self._declared[service_id]
+        settings = self._declared[service_id]
         try:
             sight = await self._look(settings.endpoint, settings.asked_as)
         except Exception:  # the one edge: whatever one server provokes, the others stay served
             log.exception("looking at %s broke", service_id)
             sight = Sight("unhealthy", "looking at it broke; see the log of the node")
-        after = state.seen(before, sight, settings)
+        self._see(service_id, sight)
+
+    def _see(self, service_id: str, sight: Sight) -> None:
+        before = self._watched[service_id]
+        after = state.seen(before, sight, self._declared[service_id])
         self._watched[service_id] = after
         if state.differs(before, after):
             _log(after)
             self.changed.set()
+        self._done_once(service_id)
 
     async def _detect_once(self) -> list[str]:
         """Add the servers found on ports where none was known; return their service ids."""
         added = []
         for found in await self._detect(sorted(self._undetected)):
             self._undetected.discard(found.port)
-            settings = config.Service(service_id=found.name, endpoint=found.url)
-            service_id = f"{self._host.host_id}/{found.name}"
             if any(one.endpoint == found.url for one in self._declared.values()):
                 continue
+            settings = config.Service(service_id=found.name, endpoint=found.url)
+            service_id = f"{self._host.host_id}/{found.name}"
             self._declared[service_id] = settings
             self._watched[service_id] = state.declared(settings, service_id)
-            await self._look_once(service_id)
+            self._see(service_id, found.sight)
             added.append(service_id)
+        self._done_once(PORTS)
         return added
+
+    def _done_once(self, what: str) -> None:
+        self._not_looked_at.discard(what)
+        if not self._not_looked_at:
+            self._looked.set()
 
 
 def _log(watched: state.Watched) -> None:

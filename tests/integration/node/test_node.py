@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -18,6 +19,8 @@ from tests.processes import START_SECONDS, Service, wait_until
 REGISTERED = re.compile(r"registered as (\S+) \(1 services\)$", re.MULTILINE)
 # The goal is 5 s; a test allows ten times that on a busy machine.
 BACK_SECONDS = 50.0
+# The goal is 3 s: 2 for giving the lease back, and a second for everything else.
+STOP_SECONDS = 10.0
 
 
 class Control:
@@ -38,12 +41,20 @@ class Control:
         self.process = self.spawn("control", settings)
         self.address = f"127.0.0.1:{self.process.port()}"
 
-    def services(self):
-        """Return health by service id; nothing while control does not know a host."""
+    def observations(self):
+        """Return what is seen by service id; nothing while control does not know a host."""
         with closing(sync_channel(self.address)) as channel:
             stub = rpc.DiscoveryServiceStub(channel)
             listed = stub.ListServices(pb.ListServicesRequest(), timeout=5).services
-        return {one.service.service_id: one.service.observation.health for one in listed}
+        return {one.service.service_id: one.service.observation for one in listed}
+
+    def services(self):
+        """Return health by service id."""
+        return {service_id: seen.health for service_id, seen in self.observations().items()}
+
+    def details(self):
+        """Return by service id why it is not healthy."""
+        return {service_id: seen.detail for service_id, seen in self.observations().items()}
 
 
 @pytest.fixture
@@ -101,6 +112,37 @@ def test_node_comes_back_to_a_control_that_was_killed(control, start_node, fake_
 
     healthy = {"h1/x": inventory.HEALTH_HEALTHY}
     wait_until(lambda: control.services() == healthy, BACK_SECONDS, "the node is back")
+
+
+@pytest.fixture
+def silent_engine():
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_no_engine_keeps_the_others_from_being_registered(
+    control, start_node, fake_engine, silent_engine
+):
+    services = [
+        {"service_id": "x", "endpoint": fake_engine},
+        {"service_id": "silent", "endpoint": silent_engine, "engine": "llamacpp"},
+    ]
+    node = start_node("", services=services)
+    node.wait_for_log(re.compile(r"registered as h1 \(2 services\)"))
+
+    assert control.services()["h1/x"] == inventory.HEALTH_HEALTHY
+    assert control.details()["h1/silent"] == "not looked at yet"
+
+
+def test_no_engine_keeps_the_node_from_stopping(spawn, silent_engine):
+    services = [{"service_id": "x", "endpoint": silent_engine, "engine": "llamacpp"}]
+    settings = {"control": "127.0.0.1:1", "node": {"host_id": "h1"}, "services": services}
+    node = spawn("node", settings)
+    node.wait_for_log(re.compile("control is silent"))
+    node.process.terminate()
+
+    assert node.process.wait(STOP_SECONDS) == 0
 
 
 def test_second_instance_waits_until_the_first_is_gone(control, start_node, fake_engine):

@@ -35,6 +35,9 @@ class Machine:
         sight = self.servers[url]
         if isinstance(sight, Exception):
             raise sight
+        if isinstance(sight, asyncio.Event):
+            await sight.wait()
+            return UP
         return sight
 
     async def detect(self, ports):
@@ -66,10 +69,10 @@ async def running(anyio_backend):
     tasks = []
 
     async def start(machine):
-        await machine.watch.first_look()
-        machine.watch.changed.clear()
         tasks.append(asyncio.ensure_future(machine.watch.run()))
-        return await machine.tick()
+        sleeps = await machine.tick()
+        machine.watch.changed.clear()
+        return sleeps
 
     yield start
     for task in tasks:
@@ -78,11 +81,36 @@ async def running(anyio_backend):
 
 
 @pytest.mark.anyio
-async def test_first_look_sees_everything_there_is():
-    machine = Machine({"http://a": UP, "http://b": DOWN})
-    await machine.watch.first_look()
+async def test_first_look_sees_everything_there_is(running):
+    machine = Machine({"http://a": UP, "http://b": DOWN}, ports=[8080])
+    machine.servers["http://127.0.0.1:8080"] = UP
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    looking = asyncio.ensure_future(machine.watch.first_look(60.0))
+    await running(machine)
+    await looking
 
-    assert machine.healths() == {"h/a": "healthy", "h/b": "unhealthy"}
+    assert machine.healths() == {
+        "h/a": "healthy",
+        "h/b": "unhealthy",
+        "h/openai-8080": "healthy",
+    }
+
+
+@pytest.mark.anyio
+async def test_first_look_waits_for_no_server_longer_than_told(running):
+    answers = asyncio.Event()
+    machine = Machine({"http://slow": answers, "http://b": UP})
+    await running(machine)
+    await machine.watch.first_look(0.01)
+
+    slow, quick = machine.watch.report().services
+    assert slow.observation.detail == "not looked at yet"
+    assert quick.observation.health == "healthy"
+    assert not machine.watch.changed.is_set()
+
+    answers.set()
+    await machine.watch.first_look(60.0)
+    assert machine.healths() == {"h/slow": "healthy", "h/b": "healthy"}
     assert machine.watch.changed.is_set()
 
 
@@ -136,10 +164,10 @@ async def test_a_server_that_starts_later_is_found(running):
 
 
 @pytest.mark.anyio
-async def test_a_declared_server_is_not_found_twice():
+async def test_a_declared_server_is_not_found_twice(running):
     machine = Machine({"http://127.0.0.1:8080": UP}, ports=[8080])
     machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
-    await machine.watch.first_look()
+    await running(machine)
 
     assert list(machine.healths()) == ["h/127.0.0.1:8080"]
 
