@@ -27,16 +27,20 @@ class AsgiDoor:
         if operation is None:
             await self._inner(scope, receive, send)
             return
-        answer = _Answer()
+        # Servers add trailers to the same list later: they are no headers.
+        headers = list(scope["headers"])
+        # Behind an upgrade that is not made, the server could read the body as a request.
+        answer = _Answer(last=any(name == b"upgrade" for name, _ in headers))
         exchange = Exchange(self._gateway, answer, operation, path)
         answer.exchange = exchange
         leaving: asyncio.Task[None] | None = None
         try:
+            exchange.admit(headers)
             content = await self._content(receive)
             if content is None:
                 return
             leaving = asyncio.create_task(_until_left(receive, answer))
-            exchange.run(scope["headers"], content)
+            exchange.run(content)
             await answer.carry(send)
         except GenieHiveError as error:
             exchange.refuse(error)
@@ -70,10 +74,15 @@ async def _until_left(receive: Receive, answer: "_Answer") -> None:
 
 
 class _Answer:
-    """A `Downstream` that hands ASGI messages from callbacks to one sending task."""
+    """A `Downstream` that hands ASGI messages from callbacks to one sending task.
 
-    def __init__(self) -> None:
+    last: the connection ends with this answer.
+    """
+
+    def __init__(self, *, last: bool) -> None:
         self.exchange: Exchange
+        self._last = last
+        self._carrying: asyncio.Task[None] | None = None
         self._messages: list[Message] = []
         self._bytes = 0
         self._paused = False
@@ -82,6 +91,7 @@ class _Answer:
 
     async def carry(self, send: Send) -> None:
         """Send what comes until the answer is over or the client has left."""
+        self._carrying = asyncio.current_task()
         while True:
             await self._news.wait()
             self._news.clear()
@@ -106,10 +116,8 @@ class _Answer:
         self._start(status, head, [(b"content-length", str(len(content)).encode())])
         self.end(content)
 
-    def start(self, status: int, head: bytes, content: bytes) -> None:
+    def start(self, status: int, head: bytes) -> None:
         self._start(status, head, [])
-        if content:
-            self.write(content)
 
     def write(self, content: bytes) -> None:
         self._add({"type": "http.response.body", "body": content, "more_body": True})
@@ -126,9 +134,16 @@ class _Answer:
         # ASGI cannot close a connection after a whole answer; its server keeps it.
         self.end(content)
 
+    def cut(self) -> None:
+        # All that ASGI offers: the server closes the connection of an app that fails.
+        if self._carrying is not None:
+            self._carrying.cancel()
+
     def _start(self, status: int, head: bytes, more: list[tuple[bytes, bytes]]) -> None:
         lines = (line.partition(b": ") for line in head.split(b"\r\n") if line)
         headers = [(name, value) for name, _, value in lines]
+        if self._last:
+            headers.append((b"connection", b"close"))
         self._add({"type": "http.response.start", "status": status, "headers": headers + more})
 
     def _add(self, message: Message) -> None:

@@ -6,7 +6,6 @@ pinned in pyproject.toml, and all tests run through `gateway.asgi` as well.
 """
 
 import asyncio
-import logging
 from typing import Any, ClassVar
 
 import httptools
@@ -18,16 +17,15 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from control.api.errors import GenieHiveError, InvalidValue
+from control.api.errors import InvalidValue
 from gateway import errors
-from gateway.exchange import Exchange, Headers, too_large
 from gateway.gateway import Gateway
 from gateway.paths import INFERENCE
-from gateway.routes import Operation
-
-log = logging.getLogger(__name__)
+from gateway.turn import Turn
 
 MAX_PIPELINED_BYTES = 64 << 10
+# After this a connection is cut although the client has not read, or not sent, everything.
+LINGER_SECONDS = 5.0
 
 
 class Door(HttpToolsProtocol):
@@ -48,30 +46,37 @@ class Door(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.gateway = gateway
         self._front: Turn | None = None  # the one whose answer is next on the wire
-        self._waiting_bytes = 0  # of requests pipelined behind it
+        self._waiting_bytes = 0  # that came behind its whole request
+        self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
 
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
-        if self._front is not None:
-            # Reading goes on, or a client that leaves would not be noticed; but not for ever.
+        front = self._front
+        if front is not None and front.complete:
             self._waiting_bytes += len(data)
-            if self._waiting_bytes > MAX_PIPELINED_BYTES and self._front.complete:
-                self.flow.pause_reading()
+        if self._unparsed:
+            self._take_unparsed(data)
+            return
         # As the parent does, except that the keep-alive timer is left running.
         try:
             self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # No protocol but ours is spoken here. The parser takes the body for the other
+            # protocol's; parsed on, it could hold a second request that nobody sent.
+            self._unparsed = True
+            self._take_unparsed(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
+        self._regulate()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._front is not None:
             self._front.abandon()
             self._front = None
         self.pipeline.clear()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -83,6 +88,7 @@ class Door(HttpToolsProtocol):
         super().resume_writing()
         if self._front is not None:
             self._front.exchange.resume()
+            self._front.proceed()
 
     # What the parser calls.
 
@@ -93,27 +99,31 @@ class Door(HttpToolsProtocol):
         self.headers = []
 
     def on_headers_complete(self) -> None:
-        path = self.url.partition(b"?")[0]
+        # Trailers would be added to the same list later: they are no headers.
+        headers, self.headers = self.headers, []
+        path = _path(self.url)
         operation = INFERENCE.get(path)
         if operation is None or self.parser.get_method() != b"POST":
-            url, headers, expects = self.url, self.headers, self.expect_100_continue
-            super().on_message_begin()
-            self.url, self.headers, self.expect_100_continue = url, headers, expects
-            self.scope["headers"] = headers
-            super().on_headers_complete()
-            if self._front is not None:
-                # The parent stops reading behind an unfinished request; then a client
-                # that leaves would not be noticed.
-                self.flow.resume_reading()
+            self._fall_through(headers)
             return
         before = self.cycle
-        turn = Turn(self, operation, path)
+        turn = Turn(self, operation, path, headers)
         self.cycle = turn  # type: ignore[assignment]  # it has what the parent looks at
         if before is None or before.response_complete:
             self._front = turn
         else:
             self.pipeline.appendleft((turn, self.app))  # type: ignore[arg-type]  # as above
-        turn.begin(self.expect_100_continue)
+        turn.begin()
+
+    def _fall_through(self, headers: list[tuple[bytes, bytes]]) -> None:
+        url, expects = self.url, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.scope["headers"] = headers
+        upgrade = self.parser.should_upgrade()
+        super().on_headers_complete()
+        if upgrade:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if isinstance(self.cycle, Turn):
@@ -122,10 +132,15 @@ class Door(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if isinstance(self.cycle, Turn):
-            self.cycle.completed()
-        else:
+        if not isinstance(self.cycle, Turn):
             super().on_message_complete()
+        elif not self.cycle.upgrade:
+            self.cycle.completed()
+
+    def _take_unparsed(self, data: bytes) -> None:
+        """Give an inference request that offered an upgrade its body; drop what is more."""
+        if isinstance(self.cycle, Turn):
+            self.cycle.collect_unparsed(data)
 
     # What the parent calls.
 
@@ -133,14 +148,11 @@ class Door(HttpToolsProtocol):
         """Close the connection if it was idle all the time; else look again when it may be."""
         idle = self.gateway.clock() - self._idle_since if self._idle else 0.0
         if idle < self.timeout_keep_alive:
-            self._look_again(self.timeout_keep_alive - idle)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive - idle, self.timeout_keep_alive_handler
+            )
         else:
             super().timeout_keep_alive_handler()
-
-    def _look_again(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            seconds, self.timeout_keep_alive_handler
-        )
 
     @property
     def _idle(self) -> bool:
@@ -161,18 +173,30 @@ class Door(HttpToolsProtocol):
             self._front = None
         else:
             error = InvalidValue("the request is not valid HTTP")
-            self.write_answer(400, errors.head(error), errors.body(error), keep_alive=False)
-        self.transport.close()
+            head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
+            self.write_answer(400, head, errors.body(error), keep_alive=False)
+        self.close()
 
     # What a turn calls.
 
+    @property
+    def writable(self) -> bool:
+        """Whether the client reads what it was sent."""
+        return not self.flow.write_paused
+
+    def is_front(self, turn: Turn) -> bool:
+        """Return whether it is the turn of `turn` to answer."""
+        return self._front is turn
+
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
     def write_answer(self, status: int, head: bytes, content: bytes, *, keep_alive: bool) -> None:
         """Write a whole answer at once."""
-        if self.transport.is_closing():
-            return
         length = b"content-length: %d\r\n\r\n" % len(content)
         own = self.own_head(keep_alive)
-        self.transport.write(b"".join((STATUS_LINE[status], head, own, length, content)))
+        self.write(b"".join((STATUS_LINE[status], head, own, length, content)))
 
     def own_head(self, keep_alive: bool) -> bytes:
         """Return the header lines of the server itself."""
@@ -182,160 +206,52 @@ class Door(HttpToolsProtocol):
             Door._own_lines = b"".join(b"%b: %b\r\n" % line for line in headers)
         return self._own_lines if keep_alive else self._own_lines + b"connection: close\r\n"
 
-    def turn_over(self, turn: "Turn") -> None:
+    def turn_over(self, turn: Turn) -> None:
         """Go on with the next request, or wait for one."""
         if self._front is turn:
             self._front = None
+        if not self.pipeline:
             self._waiting_bytes = 0
+        self._idle_since = self.gateway.clock()
         if not turn.keep_alive:
-            self.transport.close()
+            if turn.complete:
+                self.close()
+            else:
+                # Closed now, the rest of the body would meet a reset, and the client
+                # would see that instead of its answer.
+                self.loop.call_later(LINGER_SECONDS, self.transport.abort)
         elif self.pipeline or self.timeout_keep_alive_task is None:
             self.on_response_complete()
+            self._regulate()
         else:
             self.server_state.total_requests += 1
             self.flow.resume_reading()
-        self._idle_since = self.gateway.clock()
 
+    def close(self) -> None:
+        """Close the connection; a client that does not read is not waited for long."""
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
-class Turn:
-    """One inference request on a connection, and the writing of its answer.
+    def _regulate(self) -> None:
+        """Read on behind a request under way, or a client that leaves would not be noticed.
 
-    Stands in for uvicorn's `RequestResponseCycle`, so that the parent's pipeline
-    keeps both kinds in order: hence the public names it shares with it.
-    """
-
-    __slots__ = (
-        "_chunks",
-        "_door",
-        "_headers",
-        "_refusal",
-        "_size",
-        "_streaming",
-        "complete",
-        "disconnected",
-        "exchange",
-        "keep_alive",
-        "message_event",
-        "response_complete",
-    )
-
-    def __init__(self, door: Door, operation: Operation, path: bytes) -> None:
-        self._door = door
-        self._headers: Headers = door.headers
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._refusal: GenieHiveError | None = None
-        self.complete = False
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = _NOBODY_WAITS
-        version = door.parser.get_http_version()
-        self.keep_alive = version != "1.0" and door.parser.should_keep_alive()
-        self.exchange = Exchange(door.gateway, self, operation, path)
-        self._streaming = b"" if version == "1.0" else b"transfer-encoding: chunked\r\n"
-
-    # From the door.
-
-    def begin(self, expects_continue: bool) -> None:
-        """Invite the body, if the client waits for that; not if it will be too large."""
-        if not expects_continue:
+        But not for ever: beyond a bound the rest waits.
+        """
+        front = self._front
+        if front is None:
             return
-        length = int(dict(self._headers).get(b"content-length", 0))
-        if length > self._door.gateway.config.limits.request_body:
-            self._refuse(too_large(self._door.gateway))
-        elif self._door._front is self:
-            self._door.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def collect(self, chunk: bytes) -> None:
-        if self._refusal is not None:
-            return
-        self._size += len(chunk)
-        self._chunks.append(chunk)
-        if self._size > self._door.gateway.config.limits.request_body:
-            self._refuse(too_large(self._door.gateway))
-
-    def completed(self) -> None:
-        """Serve the request, if it is its turn."""
-        self.complete = True
-        if self._door._front is self and not self.response_complete:
-            self.proceed()
-
-    def proceed(self) -> None:
-        """Its turn has come: answer as soon as the request is whole."""
-        if self.response_complete or self.disconnected:
-            return
-        if self._refusal is not None:
-            self.exchange.refuse(self._refusal)
-        elif self.complete:
-            chunks, self._chunks = self._chunks, []
-            content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self.exchange.run(self._headers, content)
-
-    def abandon(self) -> None:
-        self.disconnected = True
-        self.exchange.cancel()
-
-    def _refuse(self, error: GenieHiveError) -> None:
-        """Answer before the body is there, and read no more of it."""
-        self._refusal = error
-        self._chunks = []
-        self.keep_alive = False
-        if self._door._front is self:
-            self.proceed()
-
-    # From the exchange: a `Downstream`.
-
-    def respond(self, status: int, head: bytes, content: bytes) -> None:
-        self._door.write_answer(status, head, content, keep_alive=self.keep_alive)
-        self._over()
-
-    def start(self, status: int, head: bytes, content: bytes) -> None:
-        if not self._streaming:
-            self.keep_alive = False  # HTTP/1.0: the body ends with the connection
-        self._write(
-            b"%b%b%b%b\r\n%b"
-            % (
-                STATUS_LINE[status],
-                head,
-                self._door.own_head(self.keep_alive),
-                self._streaming,
-                self._framed(content),
-            )
-        )
-
-    def write(self, content: bytes) -> None:
-        self._write(self._framed(content))
-
-    def end(self, content: bytes) -> None:
-        last = self._framed(content) + (b"0\r\n\r\n" if self._streaming else b"")
-        if last:
-            self._write(last)
-        self._over()
-
-    def break_off(self, content: bytes) -> None:
-        self.keep_alive = False
-        self.end(content)
-
-    def _framed(self, content: bytes) -> bytes:
-        if not content or not self._streaming:
-            return content
-        return b"%x\r\n%b\r\n" % (len(content), content)
-
-    def _write(self, data: bytes) -> None:
-        transport = self._door.transport
-        if not transport.is_closing():
-            transport.write(data)
-
-    def _over(self) -> None:
-        self.response_complete = True
-        self._door.turn_over(self)
+        if front.complete and self._waiting_bytes > MAX_PIPELINED_BYTES:
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
 
 
-class _Event:
-    """What the parent sets and nobody waits for."""
-
-    def set(self) -> None:
-        pass
-
-
-_NOBODY_WAITS = _Event()
+def _path(url: bytes) -> bytes:
+    """Return the path of a request target."""
+    if url in INFERENCE:
+        return url
+    try:
+        return httptools.parse_url(url).path or b""
+    except httptools.HttpParserInvalidURLError:
+        return b""

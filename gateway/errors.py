@@ -36,6 +36,11 @@ def headers(error: GenieHiveError) -> dict[str, str]:
     return found
 
 
+def request_id(value: bytes) -> bytes:
+    """Return the header line that names a request."""
+    return b"x-request-id: " + value + b"\r\n"
+
+
 def head(error: GenieHiveError) -> bytes:
     """Return the header lines that belong to `error` and its body."""
     lines = {"content-type": "application/json", **headers(error)}

@@ -6,10 +6,8 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
-
-import msgspec
 
 from control.api.errors import (
     BodyTooLarge,
@@ -22,7 +20,7 @@ from control.api.errors import (
 from gateway import body, errors, keys
 from gateway.balance import least_loaded
 from gateway.gateway import Gateway
-from gateway.reasoning import Usage, may_hide, usage_in, without_reasoning
+from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.routes import Choice, Operation, load
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
@@ -48,7 +46,7 @@ class Downstream(Protocol):
     def respond(self, status: int, head: bytes, content: bytes) -> None:
         """Send a whole answer."""
 
-    def start(self, status: int, head: bytes, content: bytes) -> None:
+    def start(self, status: int, head: bytes) -> None:
         """Begin an answer of unknown length."""
 
     def write(self, content: bytes) -> None:
@@ -60,13 +58,16 @@ class Downstream(Protocol):
     def break_off(self, content: bytes) -> None:
         """End it with `content`, and the connection with it: it is not what it should be."""
 
+    def cut(self) -> None:
+        """End the connection at once: the client does not read."""
+
 
 class Exchange:
     """One request and its answer.
 
-    The door calls `run` once, then `pause` and `resume` as the client reads, and
-    `cancel` if the client leaves. The downstream is called in order, and never
-    after `respond`, `end`, `break_off` or `cancel`.
+    The door calls `admit` with the head and `run` with the body, then `pause` and
+    `resume` as the client reads, and `cancel` if the client leaves. The downstream
+    is called in order, and never after `respond`, `end`, `break_off`, `cut` or `cancel`.
     """
 
     # What an exchange begins with; most of it stays so.
@@ -79,7 +80,9 @@ class Exchange:
     _scanner: Scanner | None = None
     _status = 0
     _size = 0
+    _began = _sent = 0.0
     _started = False
+    _paused = False
     _over = False
 
     def __init__(
@@ -95,22 +98,31 @@ class Exchange:
 
     # What the door calls.
 
-    def run(self, headers: Headers, content: bytes) -> None:
-        """Serve the request; the whole of it is here."""
+    def admit(self, headers: Headers) -> None:
+        """Judge the head of the request. headers: names in lower case.
+
+        Raises:
+            GenieHiveError: the request is refused, whatever its body is.
+        """
+        found = dict(headers)
+        client_id = found.get(b"x-request-id")
+        if client_id is not None and _CLIENT_ID.fullmatch(client_id):
+            self._client_id = client_id
+        self.principal = self._gateway.keys.principal(keys.presented(headers))
+        if found.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
+        content_type = found.get(b"content-type", b"")
+        if content_type != b"application/json" and not _is_json(content_type):
+            raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
+        if int(found.get(b"content-length", 0)) > self._gateway.config.limits.request_body:
+            raise too_large(self._gateway)
+
+    def run(self, content: bytes) -> None:
+        """Serve the admitted request; `content` is its whole body."""
         gateway = self._gateway
         gateway.active.add(self)
         self._began = self._sent = gateway.clock()
-        try:
-            self._admit(headers)
-            self._body = body.parse(content)
-            self._route = gateway.routes.resolve(self._operation, self._body.model)
-            self._attempt(self._pick())
-        except GenieHiveError as error:
-            self.refuse(error)
-        except Exception:
-            # The edge of the gateway: a bug of ours must not look like the client's.
-            log.exception("%s: bug", self._request_id.decode())
-            self.refuse(GenieHiveError("the gateway has a bug; the log has more"))
+        self._guarded(self._begin, content)
 
     def refuse(self, error: GenieHiveError) -> None:
         """Answer with `error`, however far the answer is."""
@@ -135,42 +147,48 @@ class Exchange:
     def pause(self) -> None:
         """Stop reading from the engine until `resume`: the client reads too slowly."""
         if self._call is not None:
+            self._paused = True
             self._call.pause()
+            self._wait(self._gateway.config.timeouts.idle)
 
     def resume(self) -> None:
-        if self._call is not None:
+        if self._paused and self._call is not None:
+            self._paused = False
             self._call.resume()
+            self._wait(self._gateway.config.timeouts.idle)
 
     def expire(self) -> None:
-        """Give up on the engine: `deadline` is over."""
-        choice = self._choice
-        if choice is not None:
-            config = self._gateway.config.timeouts
-            waited, what = (
-                (config.idle, "idle") if self._status else (config.first_byte, "first_byte")
-            )
-            name = choice.upstream.service_id
-            self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
+        """Give up: `deadline` is over."""
+        if self._paused:
+            log.info("%s: the client stopped reading", self._request_id.decode())
+            self._release()
+            self._finish().cut()
+            return
+        config = self._gateway.config.timeouts
+        waited, what = (config.idle, "idle") if self._status else (config.first_byte, "first_byte")
+        name = self._choice.upstream.service_id if self._choice is not None else "no service"
+        self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
 
-    # Admission and choice.
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self._gateway.clock() + seconds
 
-    def _admit(self, headers: Headers) -> None:
-        self.principal = self._gateway.keys.principal(keys.presented(headers))
-        found = dict(headers)
-        client_id = found.get(b"x-request-id")
-        if client_id is not None and _CLIENT_ID.fullmatch(client_id):
-            self._client_id = client_id
-        if found.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
-        content_type = found.get(b"content-type", b"")
-        if content_type != b"application/json" and not _is_json(content_type):
-            raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
+        """Take a step; whatever goes wrong is told to the client, who would wait otherwise."""
+        try:
+            step(*arguments)
+        except GenieHiveError as error:
+            self.refuse(error)
+        except Exception:  # the edge of the gateway: a bug of ours is not the client's fault
+            log.exception("%s: bug", self._request_id.decode())
+            self.refuse(GenieHiveError("the gateway has a bug; the log has more"))
 
-    def _pick(self) -> Choice:
-        route = self._route
-        if not self._tried:
-            return least_loaded(route.equals, load, self._gateway.random)
-        return next(one for one in route.choices if one not in self._tried)
+    # Choice.
+
+    def _begin(self, content: bytes) -> None:
+        gateway = self._gateway
+        self._body = body.parse(content)
+        self._route = gateway.routes.resolve(self._operation, self._body.model)
+        self._attempt(least_loaded(self._route.equals, load, gateway.random))
 
     def _attempt(self, choice: Choice) -> None:
         upstream = choice.upstream
@@ -191,31 +209,41 @@ class Exchange:
     def _elsewhere_or(self, error: GenieHiveError) -> None:
         """Ask the next candidate; when all were asked, answer with `error`."""
         self._release()
-        if len(self._tried) < len(self._route.choices):
-            self._attempt(self._pick())
-        else:
-            self.refuse(error)
+        tried = {choice.upstream.service_id for choice in self._tried}
+        for choice in self._route.choices:
+            if choice.upstream.service_id not in tried:
+                self._attempt(choice)
+                return
+        self.refuse(error)
 
     # What the upstream calls.
 
     def upstream_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
+        self._guarded(self._judge, status, headers)
+
+    def upstream_data(self, data: bytes, *, done: bool) -> None:
+        self._guarded(self._collect if self._scanner is None else self._relay, data, done)
+
+    def upstream_failed(self, error: GenieHiveError) -> None:
+        self._guarded(self._elsewhere_or if isinstance(error, Unreachable) else self.refuse, error)
+
+    # Answers.
+
+    def _judge(self, status: int, headers: Mapping[bytes, bytes]) -> None:
         assert self._choice is not None  # or the call would have been cancelled
         self._status = status
         verdict = judge(status, headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
             self._scanner = Scanner(strip=self._gateway.strip)
             self._started = True
-            self._downstream.start(status, _STREAM_HEAD + self._head(), b"")
+            self._downstream.start(status, _STREAM_HEAD + self._head())
         elif verdict.error is not None:
             if verdict.course is Course.ELSEWHERE:
                 self._elsewhere_or(verdict.error)
             else:
                 self.refuse(verdict.error)
 
-    def upstream_data(self, data: bytes, *, done: bool) -> None:
-        if self._scanner is not None:
-            self._relay(self._scanner, data, done)
-            return
+    def _collect(self, data: bytes, done: bool) -> None:
         self._size += len(data)
         self._answer.append(data)
         limits = self._gateway.config.limits
@@ -224,29 +252,18 @@ class Exchange:
         elif done:
             self._complete(b"".join(self._answer))
         else:
-            self.deadline = self._gateway.clock() + self._gateway.config.timeouts.idle
+            self._wait(self._gateway.config.timeouts.idle)
 
-    def upstream_failed(self, error: GenieHiveError) -> None:
-        if isinstance(error, Unreachable):
-            self._elsewhere_or(error)
-        else:
-            self.refuse(error)
-
-    # Answers.
-
-    def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
-        try:
-            passed = scanner.feed(data)
-            if done:
-                passed += scanner.finish()
-        except UpstreamBadResponse as error:
-            self.refuse(error)
-            return
+    def _relay(self, data: bytes, done: bool) -> None:
+        scanner = self._scanner
+        assert scanner is not None
+        passed = scanner.feed(data)
         if not done:
-            self.deadline = self._gateway.clock() + self._gateway.config.timeouts.idle
+            self._wait(self._gateway.config.timeouts.idle)
             if passed:
                 self._downstream.write(passed)
             return
+        passed += scanner.finish()
         self.usage = scanner.usage
         self._release()
         self._finish().end(passed)
@@ -254,10 +271,8 @@ class Exchange:
     def _complete(self, content: bytes) -> None:
         """Answer with `content`, the whole of what the engine said."""
         try:
-            self.usage = usage_in(content)
-            if self._gateway.strip and may_hide(content):
-                content = without_reasoning(content) or content
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            content, self.usage = cleaned(content, strip=self._gateway.strip)
+        except Unreadable:
             self.refuse(UpstreamBadResponse("the engine's answer is not valid JSON"))
             return
         self._release()
@@ -265,7 +280,7 @@ class Exchange:
 
     def _head(self) -> bytes:
         """Return the header lines that tell how the request was served."""
-        told = b"x-request-id: " + self._request_id + b"\r\n"
+        told = errors.request_id(self._request_id)
         if self._client_id is not None:
             told += b"x-client-request-id: " + self._client_id + b"\r\n"
         if not self._tried:

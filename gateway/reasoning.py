@@ -1,5 +1,7 @@
 """Removing hidden reasoning from what models say, and reading what it cost."""
 
+import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +14,10 @@ class Usage(NamedTuple):
 
     prompt_tokens: int
     completion_tokens: int
+
+
+class Unreadable(ValueError):
+    """A text is not JSON, not even as lenient readers have it."""
 
 
 class _UsageField(msgspec.Struct):
@@ -40,35 +46,55 @@ def has_escapes(text: bytes) -> bool:
     return b"\\" in text and b"\\u00" in text
 
 
-def without_reasoning(text: bytes) -> bytes | None:
-    """Return the JSON document `text` without hidden keys, or None when it has none.
+def cleaned(text: bytes, *, strip: bool) -> tuple[bytes, Usage | None]:
+    """Return the JSON document `text`, and what it says it cost.
+
+    strip: without hidden keys; a text that has none is returned as it is.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: `text` is not JSON.
+        Unreadable: it is not JSON.
     """
-    document = _anything.decode(text)
-    return _encode(document) if _strip(document) else None
+    if not (strip and may_hide(text)):
+        try:
+            return text, _usage(_answer.decode(text).usage)
+        except msgspec.ValidationError:
+            return text, None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # lenient readers may still read it
+    document, encode = _read(text)
+    usage = document.get("usage") if isinstance(document, dict) else None
+    told = _UsageField(**_counts(usage)) if isinstance(usage, dict) else None
+    return (encode(document) if strip and _strip(document) else text), _usage(told)
 
 
-def usage_in(text: bytes) -> Usage | None:
-    """Return what the JSON document `text` says it cost, or None when it does not say.
-
-    Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: `text` is not JSON.
-    """
+def _read(text: bytes) -> tuple[Any, Callable[[Any], bytes]]:
+    """Return the document and what writes it again as strictly as it was read."""
     try:
-        found = _answer.decode(text).usage
-    except msgspec.ValidationError:
+        return _anything.decode(text), _encode
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        # Engines in Python write NaN, and clients in Python read it.
+        return json.loads(text), _encode_leniently
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _encode_leniently(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _counts(usage: dict[str, Any]) -> dict[str, Any]:
+    return {name: usage.get(name) for name in _UsageField.__struct_fields__}
+
+
+def _usage(told: _UsageField | None) -> Usage | None:
+    if told is None:
         return None
-    if found is None:
-        return None
-    prompt, completion = found.prompt_tokens, found.completion_tokens
+    prompt, completion = told.prompt_tokens, told.completion_tokens
     if not (_is_count(prompt) or _is_count(completion)):
         return None
-    return Usage(
-        prompt if _is_count(prompt) else 0,
-        completion if _is_count(completion) else 0,
-    )
+    return Usage(prompt if _is_count(prompt) else 0, completion if _is_count(completion) else 0)
 
 
 def _is_count(value: object) -> bool:

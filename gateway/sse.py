@@ -2,10 +2,8 @@
 
 import re
 
-import msgspec
-
 from control.api.errors import UpstreamBadResponse
-from gateway.reasoning import Usage, may_hide, usage_in, without_reasoning
+from gateway.reasoning import Unreadable, Usage, cleaned, may_hide
 
 MAX_EVENT_BYTES = 1 << 20
 
@@ -15,7 +13,6 @@ MAX_EVENT_BYTES = 1 << 20
 _BOUNDARY = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|$)")
 _NO_USAGE = b'"usage":null'
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Scanner:
@@ -26,11 +23,12 @@ class Scanner:
     the engine told.
     """
 
-    __slots__ = ("_held", "_scanned", "_strip", "usage")
+    __slots__ = ("_held", "_returns", "_scanned", "_strip", "usage")
 
     def __init__(self, *, strip: bool = True) -> None:
-        self._held = b""
+        self._held = bytearray()
         self._scanned = 0  # no boundary starts before this place in `_held`
+        self._returns = False  # whether `_held` has a CR
         self._strip = strip
         self.usage: Usage | None = None
 
@@ -40,24 +38,35 @@ class Scanner:
         Raises:
             UpstreamBadResponse: one event is larger than `MAX_EVENT_BYTES`.
         """
+        returns = self._returns or b"\r" in data
         if self._held:
-            data = self._held + data
-        end = self._end_of_events(data)
-        self._held = data[end:]
-        self._scanned = max(len(self._held) - 3, 0)  # a boundary is at most 4 bytes
+            self._held += data
+            end = self._end_of_events(self._held, returns)
+            passed = bytes(self._held[:end])
+            del self._held[:end]
+        else:
+            end = self._end_of_events(data, returns)
+            passed = data if end == len(data) else data[:end]
+            self._held += data[end:]
+        # Only what came last needs to be looked at again: a boundary is at most 4 bytes.
+        self._scanned = max(len(self._held) - 3, 0)
+        self._returns = returns and b"\r" in self._held if end else returns
         if len(self._held) > MAX_EVENT_BYTES:
-            self._held = b""
+            self._held.clear()
             raise UpstreamBadResponse(f"one event is larger than {MAX_EVENT_BYTES} bytes")
-        return self._pass(data if end == len(data) else data[:end]) if end else b""
+        return self._pass(passed) if passed else b""
 
     def finish(self) -> bytes:
         """Return what was held back, judged as if it were a whole event."""
-        held, self._held = self._held, b""
+        held = bytes(self._held)
+        self._held.clear()
         return self._pass(held)
 
-    def _end_of_events(self, data: bytes) -> int:
-        if b"\r" not in data:
-            return data.rfind(b"\n\n", self._scanned) + 2 if b"\n\n" in data else 0
+    def _end_of_events(self, data: bytes | bytearray, returns: bool) -> int:
+        """Return where the last whole event in `data` ends, 0 when there is none."""
+        if not returns:
+            found = data.rfind(b"\n\n", self._scanned)
+            return found + 2 if found >= 0 else 0
         end = 0
         for boundary in _BOUNDARY.finditer(data, self._scanned):
             end = boundary.end()
@@ -79,12 +88,12 @@ class Scanner:
             return event
         text = data_of(event)
         try:
-            self.usage = usage_in(text) or self.usage
-            changed = without_reasoning(text) if hidden else None
-        except _UNREADABLE:
-            # No client can read it either; what looks like reasoning is not shown.
-            return b"" if self._strip and b"reasoning" in event else event
-        return event if changed is None else with_data(event, changed)
+            changed, usage = cleaned(text, strip=self._strip)
+        except Unreadable:
+            # What cannot be read cannot be cleaned: not shown when it could hide something.
+            return b"" if hidden else event
+        self.usage = usage or self.usage
+        return event if changed is text else with_data(event, changed)
 
 
 def split(events: bytes) -> list[bytes]:
