@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections import Counter
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -10,13 +11,20 @@ from pydantic_core import PydanticCustomError
 
 from control.api.ports import join_address
 from control.api.settings import Address, ClientTls, Profiled, Section
-from node.engines.sight import MAX_COUNT
+from node.engines.sight import MAX_CONCURRENCY, MAX_COUNT
 
 Kind = Literal["chat", "embeddings", "transcription"]
 Engine = Literal["llamacpp", "openai"]
 
 CONTROL_PORT = 8801
+
+# What control takes of one host.
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
+MAX_SERVICES = 1_000
+MAX_ASSETS = 10_000
+MAX_TEXT = 200
+
 LLAMACPP_NAMES = frozenset({"llamacpp", "llama.cpp", "llama-server", "llamafile"})
 
 
@@ -47,9 +55,30 @@ def _no_base_url(value: str | None) -> None:
         )
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise PydanticCustomError("printable", "holds a character that cannot be shown")
+    return value
+
+
+def _free(host_id: str) -> str:
+    if host_id == "provider" or host_id.startswith("external-provider"):
+        raise PydanticCustomError("reserved", "is reserved for what control itself offers")
+    return host_id
+
+
+def _bare(value: str) -> str:
+    if value != value.strip():
+        raise PydanticCustomError("bare", "has space around it")
+    return value
+
+
+HostId = Annotated[str, StringConstraints(pattern=f"^{HOST_ID}$"), AfterValidator(_free)]
 Url = Annotated[str, AfterValidator(server_url)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_printable)]
+Name = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_bare)]
+Key = Annotated[Text, StringConstraints(min_length=1, max_length=63)]
 
 
 def valid_host_id(hostname: str) -> str:
@@ -61,12 +90,10 @@ def valid_host_id(hostname: str) -> str:
 class Node(Section):
     """Who this machine is."""
 
-    host_id: Annotated[str, StringConstraints(pattern=f"^{HOST_ID}$")] = Field(
-        default_factory=lambda: valid_host_id(socket.gethostname())
-    )
-    display_name: Annotated[str, StringConstraints(max_length=200)] = ""
-    address: str = ""
-    labels: dict[str, str] = Field(default_factory=dict, max_length=64)
+    host_id: HostId = Field(default_factory=lambda: valid_host_id(socket.gethostname()))
+    display_name: Text = ""
+    address: Text = ""
+    labels: dict[Key, Text] = Field(default_factory=dict, max_length=64)
 
 
 class Inventory(Section):
@@ -74,7 +101,7 @@ class Inventory(Section):
 
     cpu_threads: Annotated[int, Field(ge=1, le=65_536)] | None = None
     ram_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
-    capabilities: dict[str, bool] = Field(default_factory=dict, max_length=64)
+    capabilities: dict[Key, bool] = Field(default_factory=dict, max_length=64)
 
 
 class Asset(Section):
@@ -99,8 +126,8 @@ class Service(Section):
     kind: Kind = "chat"
     protocol: Literal["openai"] = "openai"
     engine: Engine | None = None
-    concurrency: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    assets: tuple[Asset, ...] = Field(default=(), max_length=10_000)
+    concurrency: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY)] = 0
+    assets: tuple[Asset, ...] = ()
     runtime: dict[str, str] = Field(default_factory=dict)
     discover_protocol: Literal["ollama", "openai"] | None = None
 
@@ -131,7 +158,7 @@ class Config(Profiled):
     tls: ClientTls | None = None
     node: Node = Field(default_factory=Node)
     inventory: Inventory = Inventory()
-    services: tuple[Service, ...] = Field(default=(), max_length=1_000)
+    services: tuple[Service, ...] = Field(default=(), max_length=MAX_SERVICES)
     detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
     control_plane: ControlPlane = ControlPlane()
 
@@ -145,10 +172,36 @@ class Config(Profiled):
                     "service_id '{id}' does not start with '{host}'",
                     {"id": service_id, "host": f"{self.node.host_id}/"},
                 )
+            if len(service_id) > MAX_TEXT or not SERVICE_ID.fullmatch(service_id):
+                raise PydanticCustomError(
+                    "service_id",
+                    "service_id '{id}' is more than {most} characters, or other than letters,"
+                    " digits and ._-:@+ between slashes",
+                    {"id": service_id, "most": MAX_TEXT},
+                )
             if ids.count(service_id) > 1:
                 raise PydanticCustomError(
                     "twice", "service_id '{id}' is used twice", {"id": service_id}
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _assets(self) -> Self:
+        for service in self.services:
+            names = Counter(asset.asset_id for asset in service.assets)
+            for name, times in names.most_common(1):
+                if times > 1:
+                    raise PydanticCustomError(
+                        "twice",
+                        "service_id '{id}': asset_id '{name}' is there twice",
+                        {"id": service.service_id, "name": name},
+                    )
+        if (count := sum(len(service.assets) for service in self.services)) > MAX_ASSETS:
+            raise PydanticCustomError(
+                "too_many",
+                "{count} assets are more than {most}",
+                {"count": count, "most": MAX_ASSETS},
+            )
         return self
 
     def full_id(self, service_id: str) -> str:

@@ -67,6 +67,7 @@ class Watched:
 
     service: Service
     observation: Observation
+    left_out: int = 0  # models that it lists beyond what the host may offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +95,22 @@ def declared(settings: config.Service, service_id: str) -> Watched:
     )
 
 
-def seen(before: Watched, sight: Sight, settings: config.Service) -> Watched:
+def seen(
+    before: Watched, sight: Sight, settings: config.Service, room: int = config.MAX_ASSETS
+) -> Watched:
     """Return `before` as it stands after `sight`; the revision grows when the definition changes.
+
+    room: how many assets the host may still offer here, those of `before` included.
 
     What the sight does not tell stays as it was, so that a server that restarts
     keeps its models, unroutable, until it lists them again.
     """
     known = before.service
+    offered = known.assets if sight.models is None else _assets(sight, settings)
     after = replace(
         known,
         engine=sight.engine or known.engine,
-        assets=known.assets if sight.models is None else _assets(sight, settings),
+        assets=offered[:room],
         concurrency=settings.concurrency or sight.concurrency or known.concurrency,
     )
     if after != known:
@@ -112,7 +118,8 @@ def seen(before: Watched, sight: Sight, settings: config.Service) -> Watched:
     observation = Observation(
         sight.health, sight.detail, sight.in_flight, sight.queue_depth, sight.tokens_per_second
     )
-    return Watched(after, observation)
+    left_out = before.left_out if sight.models is None else max(len(offered) - room, 0)
+    return Watched(after, observation, left_out)
 
 
 def differs(before: Watched, after: Watched) -> bool:

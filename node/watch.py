@@ -45,6 +45,7 @@ class Watch:
             service_id: state.declared(one, service_id)
             for service_id, one in self._declared.items()
         }
+        self._asset_count = sum(len(one.service.assets) for one in self._watched.values())
         # What the first look waits for; PORTS stands for all that are looked on.
         self._not_looked_at = {*self._declared, PORTS}
         self._looked = asyncio.Event()
@@ -88,8 +89,13 @@ class Watch:
 
     def _see(self, service_id: str, sight: Sight) -> None:
         before = self._watched[service_id]
-        after = state.seen(before, sight, self._declared[service_id])
+        room = config.MAX_ASSETS - self._asset_count + len(before.service.assets)
+        after = state.seen(before, sight, self._declared[service_id], room)
         self._watched[service_id] = after
+        self._asset_count += len(after.service.assets) - len(before.service.assets)
+        if after.left_out and not before.left_out:
+            message = "%s lists %d models more than the %d that a host may offer; they are left out"
+            log.warning(message, service_id, after.left_out, config.MAX_ASSETS)
         if state.differs(before, after):
             _log(after)
             self.changed.set()
@@ -100,7 +106,8 @@ class Watch:
         added = []
         for found in await self._detect(sorted(self._undetected)):
             self._undetected.discard(found.port)
-            if any(one.endpoint == found.url for one in self._declared.values()):
+            known = any(one.endpoint == found.url for one in self._declared.values())
+            if known or len(self._declared) == config.MAX_SERVICES:
                 continue
             settings = config.Service(service_id=found.name, endpoint=found.url)
             service_id = f"{self._host.host_id}/{found.name}"

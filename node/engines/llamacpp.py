@@ -10,7 +10,7 @@ import httpx
 
 from node.engines.http import NoAnswer, Reply, get
 from node.engines.openai import is_loading, models
-from node.engines.sight import Model, Sight, count, document, field
+from node.engines.sight import Model, Sight, count, document, field, slots
 
 ENGINE = "llamacpp"
 
@@ -39,7 +39,7 @@ async def look(client: httpx.AsyncClient, url: str) -> Sight:
         health="healthy",
         engine=ENGINE,
         models=tuple(_seen(model, props, asleep) for model in found),
-        concurrency=count(field(props, "total_slots")),
+        concurrency=slots(field(props, "total_slots")),
         in_flight=count(numbers.get("llamacpp:requests_processing")),
         queue_depth=count(numbers.get("llamacpp:requests_deferred")),
         # 0 stands for "nothing generated yet", which is no measurement.

@@ -9,6 +9,7 @@ Health = Literal["healthy", "loading", "unhealthy"]
 MAX_MODELS = 2_000  # control takes 10,000 of a host; no one server may use them up
 MAX_NAME_CHARACTERS = 200
 MAX_COUNT = 2**31 - 1  # what an int32 of the contract holds
+MAX_CONCURRENCY = 1_000_000  # control refuses more
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,17 @@ def count(value: object) -> int | None:
     return None
 
 
+def slots(value: object) -> int | None:
+    """Return `value` when it can be a number of requests served at the same time."""
+    found = count(value)
+    return None if found is None else min(found, MAX_CONCURRENCY)
+
+
 def name(value: object) -> str | None:
-    """Return `value` when it can name a model: printable, 1 to 200 characters."""
-    if isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARACTERS and value.isprintable():
-        return value
-    return None
+    """Return `value` when it can name a model: printable, 1 to 200 characters, no space around.
+
+    A name is never mended: its server would not know it any more.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME_CHARACTERS:
+        return None
+    return value if value.isprintable() and value == value.strip() else None

@@ -1,6 +1,7 @@
 """Settings of a node: what loads, what is refused, and in which words."""
 
 import pytest
+from pydantic import ValidationError
 
 from control.api import settings
 from control.api.settings import SettingsError
@@ -79,6 +80,19 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
             " {service_id: a/x, endpoint: 'http://b'}]",
             "'a/x' is used twice",
         ),
+        ("node: {host_id: external-provider-1}", "node.host_id: is reserved"),
+        ('node: {display_name: "a\\x1bb"}', "node.display_name: holds a character"),
+        ("node: {labels: {'': x}}", "node.labels"),
+        ("services: [{service_id: a b, endpoint: 'http://a'}]", "/a b' is more than 200 char"),
+        (
+            "services: [{service_id: x, endpoint: 'http://a', assets: [{asset_id: ' m'}]}]",
+            "services[0].assets[0].asset_id: has space around it",
+        ),
+        (
+            "services: [{service_id: x, endpoint: 'http://a',"
+            " assets: [{asset_id: m}, {asset_id: m}]}]",
+            "service_id 'x': asset_id 'm' is there twice",
+        ),
         ("tls: {certificate: a.pem}", "certificate and key come together"),
         ("detect_ports: [0]", "detect_ports[0]"),
         ("inventory: {cpu_threads: -1}", "inventory.cpu_threads"),
@@ -89,6 +103,14 @@ def test_unusable_values_are_named(tmp_path, text, said):
         settings.read(written(tmp_path, text), Config)
 
     assert said in str(refused.value)
+
+
+def test_a_host_declares_no_more_assets_than_control_takes():
+    assets = [{"asset_id": f"m{number}"} for number in range(5_001)]
+    services = [{"service_id": name, "endpoint": "http://a", "assets": assets} for name in "xy"]
+
+    with pytest.raises(ValidationError, match="10002 assets are more than 10000"):
+        Config.model_validate({"services": services})
 
 
 def test_without_a_file_all_defaults_hold():

@@ -103,3 +103,17 @@ def test_declared_concurrency_wins():
     watched = seen(declared(settings, "h/x"), healthy(FIRST, concurrency=2), settings)
 
     assert watched.service.concurrency == 7
+
+
+def test_what_the_host_has_no_room_for_is_left_out_until_it_has():
+    full = seen(declared(PLAIN, "h/x"), healthy(FIRST, SECOND), PLAIN, room=1)
+    assert full.service.assets == (Asset("first", True, 4096),)
+    assert full.left_out == 1
+
+    down = seen(full, Sight("unhealthy"), PLAIN, room=1)
+    assert (down.service, down.left_out) == (full.service, 1)
+
+    free = seen(full, healthy(FIRST, SECOND), PLAIN, room=2)
+    assert len(free.service.assets) == 2
+    assert free.service.revision == full.service.revision + 1
+    assert free.left_out == 0

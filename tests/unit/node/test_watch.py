@@ -164,6 +164,27 @@ async def test_a_server_that_starts_later_is_found(running):
 
 
 @pytest.mark.anyio
+async def test_a_host_offers_no_more_than_control_takes_and_says_so_once(running, caplog):
+    models = tuple(Model(f"m{number}", True) for number in range(2_000))
+    many = Sight("healthy", engine="openai", models=models)
+    machine = Machine({f"http://{letter}": many for letter in "abcdef"})
+    await running(machine)
+    await machine.tick()
+    await machine.tick()
+
+    offered = [len(one.service.assets) for one in machine.watch.report().services]
+    assert offered == [2_000] * 5 + [0]
+    (record,) = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert record.message.startswith("h/f lists 2000 models more than the 10000 that a host")
+
+    machine.servers["http://a"] = Sight("healthy", engine="openai", models=())
+    await machine.tick()
+    await machine.tick()
+    offered = [len(one.service.assets) for one in machine.watch.report().services]
+    assert offered == [0] + [2_000] * 5
+
+
+@pytest.mark.anyio
 async def test_a_declared_server_is_not_found_twice(running):
     machine = Machine({"http://127.0.0.1:8080": UP}, ports=[8080])
     machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]

@@ -1,14 +1,30 @@
 """What a node tells, as messages of the contract."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from geniehive.v1 import inventory_pb2 as pb
 from geniehive.v1 import registry_service_pb2 as registry_pb
+from hypothesis import given
+from hypothesis import strategies as st
 
-from node import wire
+from control import admission, messages
+from node import config, wire
+from node.engines.openai import models
+from node.engines.sight import MAX_CONCURRENCY, MAX_NAME_CHARACTERS, Sight, slots
 from node.session import Beat, Pace
-from node.state import Asset, Host, Metrics, Observation, Report, Service, Watched
+from node.state import (
+    Asset,
+    Host,
+    Metrics,
+    Observation,
+    Report,
+    Service,
+    Watched,
+    declared,
+    seen,
+)
 
 ENDPOINTS = [
     ("http://127.0.0.1:8080", ("http", "127.0.0.1:8080", "")),
@@ -67,3 +83,33 @@ def test_pace_is_read_in_seconds_and_below_zero_is_not_told():
     message.lease_duration.FromTimedelta(timedelta(seconds=-1))
 
     assert wire.pace_of(message) == Pace(0.25, 0.75, 2.0)
+
+
+TEXTS = st.text(max_size=250) | st.sampled_from([" x", "x ", "x", "a\u202eb", "\ud800"])
+COUNTS = st.integers() | st.floats() | st.none()
+ENTRIES = st.fixed_dictionaries(
+    {"id": TEXTS | COUNTS}, optional={"max_model_len": COUNTS, "owned_by": TEXTS, "status": TEXTS}
+)
+
+
+@given(st.lists(st.tuples(st.lists(ENTRIES, max_size=5), COUNTS), max_size=4))
+def test_whatever_engines_say_control_takes_the_registration(engines):
+    settings = config.Service(service_id="x", endpoint="http://127.0.0.1:8080")
+    registered = []
+    for place, (entries, total_slots) in enumerate(engines):
+        listed = models(json.dumps({"data": entries}).encode())
+        sight = Sight("healthy", engine="llamacpp", models=listed, concurrency=slots(total_slots))
+        watched = seen(declared(settings, f"h/x{place}"), sight, settings)
+        message = pb.Service.FromString(wire.service_message(watched).SerializeToString())
+        registered.append(messages.service(message, "h"))
+
+    admission.check_registration(messages.host(pb.Host(host_id="h")), "i", registered)
+
+
+def test_limits_are_those_of_control():
+    assert config.MAX_SERVICES == admission.MAX_SERVICES
+    assert config.MAX_ASSETS == admission.MAX_ASSETS
+    assert config.MAX_TEXT == MAX_NAME_CHARACTERS == admission.MAX_TEXT
+    assert MAX_CONCURRENCY == admission.MAX_CONCURRENCY
+    assert config.SERVICE_ID.pattern == admission._SERVICE_ID.pattern
+    assert admission._HOST_ID.pattern == config.HOST_ID
