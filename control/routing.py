@@ -169,13 +169,13 @@ def _check_gateway_id(gateway_id: str) -> None:
 async def _encoded(update: Update) -> pb.TableUpdate:
     # 4 us a resource: a snapshot of 10,000 services would hold up every heartbeat.
     if len(update.delta.upserts) > MAX_ENCODED_HERE:
-        return await asyncio.to_thread(_update_message, update)
-    return _update_message(update)
+        return await asyncio.to_thread(update_message, update)
+    return update_message(update)
 
 
-# Gateways mostly wait for the same update, so it is encoded for all of them at once.
 @lru_cache(maxsize=4)
-def _update_message(update: Update) -> pb.TableUpdate:
+def update_message(update: Update) -> pb.TableUpdate:
+    """Return `update` for the wire; made once for all watchers that share it."""
     return pb.TableUpdate(
         identity=_identity_message(update.identity),
         snapshot=update.base is None,

@@ -1,11 +1,16 @@
 """What changes between two states of a table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+from typing import TypeVar
 
 from control.table.resources import Resource
+
+T = TypeVar("T")
+
+CHARACTER_BYTES = 4  # at most, in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,19 @@ class Delta:
 
     def __bool__(self) -> bool:
         return bool(self.upserts or self.tombstones)
+
+    def cut(self, limit: int) -> list["Delta"]:
+        """Return the same in parts of at most `limit` bytes, or one entry; at least one part."""
+        if self.size <= limit:
+            return [self]
+        upserts = _cut(self.upserts, _size, limit)
+        tombstones = _cut(self.tombstones, _name_size, limit)
+        return [*(Delta(some) for some in upserts), *(Delta((), some) for some in tombstones)]
+
+    @property
+    def size(self) -> int:
+        """Bytes, at least what it takes in a message."""
+        return sum(map(_size, self.upserts)) + sum(map(_name_size, self.tombstones))
 
 
 def changes(table: Mapping[str, Resource], fresh: Mapping[str, Resource | None]) -> Delta:
@@ -50,3 +68,24 @@ def apply(table: dict[str, Resource], table_hash: int, delta: Delta) -> int:
 def combined(resources: Iterable[Resource], start: int = 0) -> int:
     """Return the XOR of `start` and the hashes of `resources`."""
     return reduce(xor, (resource.hash for resource in resources), start)
+
+
+def _cut(entries: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[tuple[T, ...]]:
+    part: list[T] = []
+    filled = 0
+    for entry in entries:
+        filled += size(entry)
+        if part and filled > limit:
+            yield tuple(part)
+            part, filled = [], size(entry)
+        part.append(entry)
+    if part:
+        yield tuple(part)
+
+
+def _size(resource: Resource) -> int:
+    return resource.size
+
+
+def _name_size(name: str) -> int:
+    return CHARACTER_BYTES * len(name)

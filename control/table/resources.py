@@ -60,14 +60,17 @@ class Resource:
     name: str
     body: Body
     hash: int  # 64 bits
+    size: int  # bytes, at least what it takes in a message
 
     @classmethod
     def of(cls, name: str, body: Body) -> "Resource":
-        """Return a resource with the hash of its name and content."""
+        """Return a resource with the hash and the size of its name and content."""
         # `repr` of frozen dataclasses of plain values is the same in every process,
         # and watchers only combine hashes, so no other encoding has to agree.
-        digest = blake2b(f"{name}\0{body!r}".encode(), digest_size=8).digest()
-        return cls(name, body, int.from_bytes(digest))
+        text = f"{name}\0{body!r}".encode()
+        digest = blake2b(text, digest_size=8).digest()
+        # Field names and quotes in the text take more than tags and lengths in a message.
+        return cls(name, body, int.from_bytes(digest), len(text))
 
 
 def service_name(service_id: str) -> str:

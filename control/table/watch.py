@@ -3,20 +3,27 @@
 A watcher has at most one update on its way: the next one is made when the last
 is acknowledged, from the state that the table has then. So a slow watcher gets
 only the latest, and memory does not grow with its slowness.
+
+What does not fit into one message goes out in parts: a snapshot that is not
+settled, then deltas, each a version of its own. A watcher that leaves in between
+holds a version whose hash is not that of the table, sees so when it comes back,
+and asks for all of it again.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from control.table.diff import Delta, apply
+from control.table.diff import Delta, apply, combined
 from control.table.resources import Resource
 from control.text import printable
 
 # Names that are gone are remembered, so that a delta can say so, up to this many.
 MAX_REMEMBERED = 10_000
 MAX_REASON = 200  # characters
+MAX_PART = 2 << 20  # bytes; a receiver takes 16 MiB, and nobody should wait for that long
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +58,7 @@ class Watcher:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     greeted: bool = False  # the first update is sent even when it is empty
     sent: Update | None = None  # on its way, not acknowledged
+    parts: deque[Update] = field(default_factory=deque)  # what is sent after it
     unusable: dict[str, str] = field(default_factory=dict)  # reason by resource name
 
     def acknowledge(self, unusable: Mapping[str, str], *, snapshot_wanted: bool) -> None:
@@ -65,6 +73,7 @@ class Watcher:
         if snapshot_wanted:
             log.info("gateway %s asks for a snapshot", self.gateway_id)
             self.held = None
+            self.parts.clear()
 
     def _judge(self, name: str, reason: str | None) -> None:
         if reason is None:
@@ -90,6 +99,7 @@ class Hub:
         self._changed: dict[str, int] = {}
         self._gone: dict[str, None] = {}
         self._oldest = 0  # deltas reach back to this version
+        self._made: dict[int | None, Update] = {}  # what leads to the version now, by what is held
 
     @property
     def identity(self) -> Identity:
@@ -100,7 +110,7 @@ class Hub:
         """Change the table and wake its watchers; return whether anything changed."""
         if not delta and settled == self.settled:
             return False
-        self._version += 1
+        self._advance()
         self._hash = apply(self.table, self._hash, delta)
         self.settled = settled
         for resource in delta.upserts:
@@ -133,22 +143,58 @@ class Hub:
         watcher.wake.clear()
         if watcher.sent is not None:
             return None
-        if watcher.greeted and watcher.held == self._version:
-            return None
-        watcher.sent = self._since(watcher.held)
+        if not watcher.parts:
+            if watcher.greeted and watcher.held == self._version:
+                return None
+            watcher.parts.extend(self._since(watcher.held))
+        watcher.sent = watcher.parts.popleft()
         watcher.greeted = True
         return watcher.sent
 
-    def _since(self, version: int | None) -> Update:
-        if version is None or not self._oldest <= version <= self._version:
-            delta = Delta(upserts=tuple(self.table.values()))
-            return Update(self.identity, None, self.settled, delta, self._hash)
+    def _since(self, version: int | None) -> tuple[Update, ...]:
+        if version is not None and not self._oldest <= version <= self._version:
+            version = None
+        # Watchers mostly hold the same, so they share one update, and one encoding of it.
+        if (made := self._made.get(version)) is not None:
+            return (made,)
+        updates = tuple(self._updates(version))
+        # Whoever holds some parts of a snapshot must see later versions in the next one.
+        if len(updates) == 1:
+            self._made[version] = updates[0]
+        return updates
+
+    def _updates(self, version: int | None) -> Iterator[Update]:
+        """Yield what brings a watcher from `version` to now, in parts that fit into messages."""
+        delta = Delta()
+        if version is not None:
+            delta = self._delta(version)
+            if delta.size <= MAX_PART:
+                yield Update(self.identity, version, self.settled, delta, self._hash)
+                return
+        # Only of a snapshot do we know the hash after each part. What is gone is told with it:
+        # as long as the table is not settled, absence would not say so.
+        table = Delta(tuple(self.table.values()), delta.tombstones)
+        *parts, last = table.cut(MAX_PART)
+        base, table_hash = None, 0
+        for part in parts:
+            self._advance()
+            table_hash = combined(part.upserts, table_hash)
+            yield Update(self.identity, base, False, part, table_hash)
+            base = self._version
+        if parts:
+            self._advance()
+        yield Update(self.identity, base, self.settled, last, self._hash)
+
+    def _delta(self, version: int) -> Delta:
         names = list(self._names_since(version))
-        delta = Delta(
+        return Delta(
             upserts=tuple(self.table[name] for name in names if name in self.table),
             tombstones=tuple(name for name in names if name not in self.table),
         )
-        return Update(self.identity, version, self.settled, delta, self._hash)
+
+    def _advance(self) -> None:
+        self._version += 1
+        self._made.clear()
 
     def _names_since(self, version: int) -> Iterable[str]:
         for name in reversed(self._changed):

@@ -6,10 +6,11 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2
 from geniehive.v1 import routing_service_pb2 as pb
 
-from control.api.channel import control_errors
+from control.api.channel import MAX_RECEIVE_BYTES, control_errors
 from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
 from control.key_hashes import key_hash
 from control.publisher import COALESCE_S
+from control.table.watch import MAX_PART
 from tests.unit.control.requests import heartbeat, registration, service
 from tests.unit.control.serving import SECRET, serving, until
 
@@ -184,6 +185,23 @@ async def test_a_large_snapshot_arrives_whole(control):
 
     assert update.snapshot
     assert len(update.upserts) == 1_500
+
+
+async def test_a_snapshot_larger_than_any_message_arrives_in_parts(control):
+    """One registration of 2 MB makes a table of more than 16."""
+    large = service("h1/" + "s" * 190, *(f"{n:06}".ljust(200, "x") for n in range(9_900)))
+    for asset in large.assets:
+        asset.operations.extend([inventory.OPERATION_EMBEDDINGS, inventory.OPERATION_TRANSCRIPTION])
+    await control.registry.RegisterHost(registration("h1", large))
+    await until(lambda: len(control.routes.table) == 1 + 3 * (9_900 + 1))
+    gateway = Gateway(control)
+    updates = [await gateway.open()]
+    while updates[-1].identity.version < control.routes.identity.version:
+        updates.append(await gateway.next())
+
+    assert gateway.resources.keys() == control.routes.table.keys()
+    assert sum(update.ByteSize() for update in updates) > MAX_RECEIVE_BYTES
+    assert all(update.ByteSize() <= MAX_PART for update in updates)
 
 
 async def test_keys_are_a_table_of_their_own_and_always_settled(one_loop):

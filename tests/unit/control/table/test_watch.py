@@ -3,10 +3,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from control.routing import update_message
 from control.table import watch
-from control.table.diff import Delta, apply, changes, combined
+from control.table.diff import Delta, changes, combined
 from control.table.resources import KeySettings, Resource
 from control.table.watch import Hub, Identity
+from gateway.table import Replica, SnapshotWanted
 
 
 def resource(name, content=0):
@@ -140,20 +142,111 @@ def test_history_is_bounded_and_who_was_away_too_long_gets_a_snapshot(hub, monke
     assert hub.due(hub.join("g", Identity("store", "life", 9))).base == 9
 
 
-class Gateway(RuleBasedStateMachine):
-    """A gateway that follows a hub through lost acks and reconnects ends with its table."""
+def test_watchers_that_hold_the_same_share_one_update(hub):
+    watchers = [hub.join("g", None), hub.join("h", None)]
+    first, second = (hub.due(watcher) for watcher in watchers)
+    assert first is second
+    for watcher in watchers:
+        watcher.acknowledge({}, snapshot_wanted=False)
+    hub.publish(Delta((resource("c"),)), settled=False)
+    first, second = (hub.due(watcher) for watcher in watchers)
 
-    @initialize()
-    def start(self):
+    assert first is second
+    assert first.delta.upserts == (resource("c"),)
+
+
+def received(hub, watcher):
+    """Return what a watcher gets until it is up to date, and acknowledges."""
+    updates = []
+    while (update := hub.due(watcher)) is not None:
+        updates.append(update)
+        watcher.acknowledge({}, snapshot_wanted=False)
+    return updates
+
+
+class TestWhatDoesNotFitIntoOneMessage:
+    @pytest.fixture(autouse=True)
+    def small_messages(self, monkeypatch):
+        monkeypatch.setattr(watch, "MAX_PART", 2 * resource("a").size)
+
+    @pytest.fixture
+    def hub(self):
+        hub = Hub("store", "life", settled=False)
+        hub.publish(Delta(tuple(resource(name) for name in "abcde")), settled=True)
+        return hub
+
+    def test_goes_out_in_parts_that_build_on_each_other(self, hub):
+        updates = received(hub, hub.join("g", None))
+
+        assert [len(one.delta.upserts) for one in updates] == [2, 2, 1]
+        assert [one.base for one in updates] == [
+            None,
+            *(one.identity.version for one in updates[:-1]),
+        ]
+        assert [one.settled for one in updates] == [False, False, True]
+        assert updates[-1].identity == hub.identity
+
+    def test_is_whole_although_the_table_changes_in_between(self, hub):
+        watcher = hub.join("g", None)
+        hub.due(watcher)
+        hub.publish(Delta((resource("a", 1),), ("e",)), settled=True)
+        watcher.acknowledge({}, snapshot_wanted=False)
+        updates = received(hub, watcher)
+
+        assert updates[-1].delta == Delta((resource("a", 1),), ("e",))
+        assert updates[-1].identity == hub.identity
+
+    def test_is_a_snapshot_that_tells_what_is_gone(self, hub):
+        """While nothing is settled, absence from a snapshot removes nothing."""
+        watcher = hub.join("g", None)
+        received(hub, watcher)
+        hub.publish(Delta((resource("a", 1), resource("b", 1)), ("d", "e")), settled=True)
+        updates = received(hub, watcher)
+
+        assert [one.base is None for one in updates] == [True, False, False]
+        assert set(updates[-1].delta.tombstones) == {"d", "e"}
+
+    def test_begins_with_a_later_version_whatever_the_watcher_holds(self, hub):
+        watcher = hub.join("g", None)
+        last = received(hub, watcher)[-1]
+        hub.publish(Delta((resource("a", 1),)), settled=True)
+        hub.due(watcher)
+        watcher.acknowledge({}, snapshot_wanted=True)
+
+        assert hub.due(watcher).identity.version > last.identity.version
+
+    def test_leaves_other_watchers_alone(self, hub):
+        other = hub.join("h", None)
+        received(hub, other)
+        received(hub, hub.join("g", None))
+
+        assert not other.wake.is_set()
+
+
+class Gateway(RuleBasedStateMachine):
+    """A gateway that follows a hub through lost acks and reconnects ends with its table.
+
+    Whatever the size of messages, it never loses what was not withdrawn.
+    """
+
+    @initialize(entries=st.integers(1, 5))
+    def start(self, entries):
+        self.max_part, watch.MAX_PART = watch.MAX_PART, entries * resource("a").size
         self.hub = Hub("store", "life", settled=False)
-        self.table, self.hash, self.held = {}, 0, None
+        self.withdrawn = set()
+        self.replica = Replica(lambda message: message.settings.hash_secret)
         self.watcher = self.hub.join("g", None)
         self.arrived = None
 
-    @rule(name=st.sampled_from("abcd"), content=st.none() | st.integers(0, 3))
+    @rule(name=st.sampled_from("abcdefgh"), content=st.none() | st.integers(0, 3))
     def change(self, name, content):
         fresh = {name: None if content is None else resource(name, content)}
-        self.hub.publish(changes(self.hub.table, fresh), settled=False)
+        self.withdrawn |= {name for name, one in fresh.items() if one is None}
+        self.hub.publish(changes(self.hub.table, fresh), settled=self.hub.settled)
+
+    @rule()
+    def settle(self):
+        self.hub.publish(Delta(), settled=True)
 
     @rule()
     def receive(self):
@@ -165,29 +258,47 @@ class Gateway(RuleBasedStateMachine):
     @rule()
     def apply_and_acknowledge(self):
         update, self.arrived = self.arrived, None
-        if update.base is None:
-            self.table, self.hash = {}, 0
+        before = self.held()
+        try:
+            self.replica.apply(update_message(update))
+        except SnapshotWanted:
+            assert update.base is not None
+            self.watcher.acknowledge({}, snapshot_wanted=True)
         else:
-            assert update.base == self.held.version
-        self.hash = apply(self.table, self.hash, update.delta)
-        assert self.hash == update.table_hash
-        self.held = update.identity
-        self.watcher.acknowledge({}, snapshot_wanted=False)
+            self.watcher.acknowledge({}, snapshot_wanted=False)
+        assert before.keys() - self.withdrawn <= self.held().keys()
+
+    @rule()
+    def ask_for_a_snapshot(self):
+        self.arrived = None
+        self.watcher.acknowledge({}, snapshot_wanted=True)
 
     @rule()
     def connect_again(self):
         self.hub.leave(self.watcher)
         self.arrived = None
-        self.watcher = self.hub.join("g", self.held)
+        held = self.replica.identity
+        self.watcher = self.hub.join(
+            "g", held and Identity(held.store_id, held.incarnation, held.version)
+        )
+
+    def held(self):
+        return self.replica.carried | self.replica.current
 
     def teardown(self):
-        for _ in range(3):
-            self.receive()
-            if self.arrived is not None:
-                self.apply_and_acknowledge()
+        try:
+            self.settle()
+            for _ in range(20):
+                self.receive()
+                if self.arrived is not None:
+                    self.apply_and_acknowledge()
+        finally:
+            watch.MAX_PART = self.max_part
 
-        assert self.table == self.hub.table
-        assert self.held == self.hub.identity
+        table = {name: one.body.hash_secret for name, one in self.hub.table.items()}
+        assert self.held() == table
+        assert self.replica.settled
+        assert self.replica.identity.version == self.hub.identity.version
 
 
 Gateway.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
