@@ -119,7 +119,7 @@ class Session:
         self._failures = 0  # calls in a row that control did not answer
         self._complaint = ""  # the last trouble logged, so that it is logged once
         self._sent: dict[str, int] = {}  # revision of each definition that control holds
-        self._refused: Mapping[str, str] = {}
+        self._refused: dict[str, int] = {}  # the last revision of each that control refused
 
     async def run(self) -> None:
         """Stay registered until cancelled."""
@@ -160,7 +160,7 @@ class Session:
             break
         self.generation, self._sequence = grant.generation, 0
         self._sent = {one.service.service_id: one.service.revision for one in report.services}
-        self._refused = {}
+        self._refused.clear()
         self._pace = grant.pace
         self._answered(grant.pace)
         log.info("registered as %s (%d services)", report.host.host_id, len(report.services))
@@ -194,11 +194,13 @@ class Session:
         self._pace = answer.pace
         self._answered(answer.pace)
         for service_id, reason in answer.refused.items():
-            if self._refused.get(service_id) != reason:
+            revision = revisions.get(service_id, 0)
+            if self._refused.get(service_id) != revision:
                 log.error("control refuses %s: %s", service_id, reason)
-        self._refused = answer.refused
-        # A definition just sent and wanted again would be sent without end.
-        return (answer.wanted & revisions.keys()) - defined
+            self._refused[service_id] = revision
+        # A definition that was just sent, or is refused, would be sent without end.
+        refused = {key for key, value in self._refused.items() if revisions.get(key) == value}
+        return (answer.wanted & revisions.keys()) - defined - refused
 
     async def _until_changed(self, seconds: float) -> None:
         """Return after `seconds`, or as soon as something changed."""

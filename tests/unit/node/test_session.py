@@ -277,10 +277,21 @@ async def test_a_withdrawn_service_is_simply_missing():
 
 
 @pytest.mark.anyio
-async def test_refused_services_are_logged_once(caplog):
+async def test_a_refused_definition_is_sent_and_logged_once_a_revision(caplog):
+    node = Node(Grant(1, PACE))
     refused = Answer(PACE, refused={"h/x": "address not allowed"})
-    await Node(Grant(1, PACE), refused, refused, OK, refused).live()
+    wanted = Answer(PACE, wanted=frozenset({"h/x"}))
 
+    def grow():
+        node.revisions["h/x"] += 1
+        return OK
+
+    node.script.lines += [grow, refused, wanted, wanted, wanted, grow, refused, wanted, wanted]
+    await node.live()
+
+    sent = [beat.sequence for beat in node.script.beats if beat.defined]
+    assert sent == [2, 7]
+    assert node.waits == [5.0] * 9  # no beat comes early for what is not sent
     assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
         "control refuses h/x: address not allowed",
         "control refuses h/x: address not allowed",
