@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,11 +35,21 @@ BACKLOG = 2_048
 
 
 class Server(uvicorn.Server):
-    """Tells the gateway when it stops taking requests, and when time for the rest is over."""
+    """Tells the gateway when it stops taking requests, and when time for the rest is over.
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+    stopping: set by a signal that came before uvicorn listens to them.
+    """
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, stopping: threading.Event) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._stopping = stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            log.info("listening on %s", ports.join_address(*listener.getsockname()[:2]))
+        self.should_exit = self.should_exit or self._stopping.is_set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         gateway = self._gateway
@@ -56,6 +67,7 @@ async def serve(
     settings: Config,
     listener: socket.socket,
     credentials: grpc.ChannelCredentials | None,
+    stopping: threading.Event,
     *,
     insecure: bool,
 ) -> None:
@@ -79,6 +91,7 @@ async def serve(
             timeout_graceful_shutdown=int(settings.drain) + 1,
         ),
         gateway,
+        stopping,
     )
     gateway_id = settings.gateway_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     async with aio_channel(settings.control, credentials) as channel:
@@ -87,7 +100,6 @@ async def serve(
             asyncio.create_task(link.run()),
             asyncio.create_task(gateway.keep_sweeping()),
         ]
-        log.info("listening on %s", ports.join_address(*listener.getsockname()[:2]))
         try:
             await server.serve([listener])
         finally:
@@ -147,14 +159,15 @@ def main() -> None:
     if arguments.insecure and not ports.is_loopback(settings.listen):
         log.warning("INSECURE: everybody who reaches %s may use all models", settings.listen)
     # uvicorn sends itself the signal that stopped it once more; it must not end us then.
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: stopping.set())
     # What exists now lives as long as the process; the collector need not look again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, listener, credentials, insecure=arguments.insecure))
+        runner.run(serve(settings, listener, credentials, stopping, insecure=arguments.insecure))
 
 
 def _loop_factory() -> Any:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control.api.errors import GenieHiveError, MethodNotAllowed, NotFound, NotReady
 from gateway import errors, keys
@@ -65,14 +66,34 @@ def build(gateway: Gateway) -> FastAPI:
         ]
         return {"object": "list", "data": data}
 
+    app.add_middleware(_Named, gateway=gateway)
     for path in INFERENCE:
         app.post(path.decode(), openapi_extra=_INFERENCE_SCHEMA)(_behind_the_door)
     return app
 
 
-async def _behind_the_door() -> Response:
+class _Named:
+    """Gives every answer of the app a request id."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = (b"x-request-id", self._gateway.next_request_id())
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), name]
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+async def _behind_the_door(request: Request) -> Response:
     """Answer one request of the OpenAI API, whole or as a stream of events."""
-    raise GenieHiveError("this path is served before the app; it never gets here")
+    # The door takes the path as it is written; what gets here is spelled otherwise.
+    raise NotFound(f"nothing is at {shown(request.scope['raw_path'].decode('ascii', 'replace'))}")
 
 
 async def _as_answer(request: Request, error: Exception) -> Response:
@@ -93,7 +114,8 @@ async def _as_answer(request: Request, error: Exception) -> Response:
 def _from_framework(request: Request, error: HTTPException) -> GenieHiveError:
     path = shown(request.scope["path"])
     if error.status_code == 405:
-        return MethodNotAllowed(f"{path} does not take {shown(request.method)}")
+        allowed = (error.headers or {}).get("allow", "")
+        return MethodNotAllowed(f"{path} takes {allowed} only, not {shown(request.method)}")
     return NotFound(f"nothing is at {path}")
 
 

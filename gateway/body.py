@@ -9,6 +9,7 @@ from control.api.errors import InvalidBody, InvalidValue
 from gateway.reasoning import has_escapes
 
 MAX_DEPTH = 64
+MAX_BRACKETS = 250_000  # of which `depth` finds the depth in 50 ms
 MAX_KEYS = 1_000
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -47,6 +48,13 @@ class Body(NamedTuple):
         return self.raw[: self.start] + encoded + self.raw[self.end :]
 
 
+_READ = re.compile(
+    b'"('
+    + b"|".join(name.encode() for name in InferenceRequest.__struct_fields__)
+    + b')"'
+    + _WS
+    + b":"
+)
 _request = msgspec.json.Decoder(InferenceRequest)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
@@ -57,11 +65,14 @@ def parse(raw: bytes) -> Body:
 
     Raises:
         InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`,
-            more than `MAX_KEYS` keys, or a key given twice.
+            more than `MAX_BRACKETS` objects and lists, or a key that is read given twice.
         InvalidValue: `model` is missing, or a value is of the wrong type.
     """
     # Fewer brackets than levels allowed cannot nest too deep: no need to look closer.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
+    brackets = raw.count(b"{") + raw.count(b"[")
+    if brackets > MAX_BRACKETS:
+        raise InvalidBody(f"the body has more than {MAX_BRACKETS:,} objects and lists")
+    if brackets > MAX_DEPTH and depth(raw) > MAX_DEPTH:
         raise InvalidBody(f"the body is nested deeper than {MAX_DEPTH} levels")
     try:
         # The decoder skips what it does not need without looking at its encoding.
@@ -72,9 +83,11 @@ def parse(raw: bytes) -> Body:
         raise _refusal(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"the body is not valid JSON: {_first_line(error)}") from error
-    # One literal `"model"`, and no escape that could spell another: it is the one decoded.
+    # Each key that is read stands there literally once, and no escape could spell another:
+    # these are the ones decoded.
+    keys = _READ.findall(raw)
     found = _MODEL.search(raw)
-    if found is None or raw.find(b'"model"', found.end()) >= 0 or has_escapes(raw):
+    if found is None or len(set(keys)) < len(keys) or has_escapes(raw):
         return Body(raw, request.model, *_find_model(raw))
     return Body(raw, request.model, *found.span(1))
 

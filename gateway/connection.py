@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
         self._before_head = 0  # bytes read until the head was complete
+        self._silent_bytes = 0  # bytes read since there was some of the body
         self._headed = False  # the receiver has the head
         self._framed = False  # the head tells where the body ends
         self._done = False
@@ -96,7 +97,12 @@ class Connection(asyncio.Protocol):
                 self._fail(call, _fault(error))
                 return
             self.closing = True  # the answer is whole; what follows it was not asked for
-        if self._status:
+        self._silent_bytes = (
+            0 if self._chunks or not self._headed else self._silent_bytes + len(data)
+        )
+        if self._silent_bytes > MAX_HEAD_BYTES:
+            self._fail(call, "more trailers than an answer may have")
+        elif self._status:
             self._pass_on(call, call.receiver)
         elif self._before_head > MAX_HEAD_BYTES:
             self._fail(call, "more than a head may hold")

@@ -49,6 +49,7 @@ class Door(HttpToolsProtocol):
         self._waiting_bytes = 0  # that came behind its whole request
         self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
+        self._end: asyncio.TimerHandle | None = None  # of the connection, whatever is left to do
 
     # What the transport calls.
 
@@ -77,6 +78,8 @@ class Door(HttpToolsProtocol):
             self._front = None
         self.pipeline.clear()
         self._unset_keepalive_if_required()
+        if self._end is not None:
+            self._end.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -219,7 +222,7 @@ class Door(HttpToolsProtocol):
             else:
                 # Closed now, the rest of the body would meet a reset, and the client
                 # would see that instead of its answer.
-                self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+                self._linger()
         elif self.pipeline or self.timeout_keep_alive_task is None:
             self.on_response_complete()
             self._regulate()
@@ -231,7 +234,15 @@ class Door(HttpToolsProtocol):
         """Close the connection; a client that does not read is not waited for long."""
         self.transport.close()
         if self.transport.get_write_buffer_size():
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self._linger()
+
+    def cut(self) -> None:
+        """End the connection now."""
+        self.transport.abort()
+
+    def _linger(self) -> None:
+        if self._end is None:
+            self._end = self.loop.call_later(LINGER_SECONDS, self.cut)
 
     def _regulate(self) -> None:
         """Read on behind a request under way, or a client that leaves would not be noticed.

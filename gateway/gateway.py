@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import random
 import secrets
 import time
@@ -19,6 +20,8 @@ from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from gateway.exchange import Exchange
+
+log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
 
@@ -66,11 +69,7 @@ class Gateway:
 
     def loads(self) -> dict[str, int]:
         """Return the requests in flight of each service that has some."""
-        return {
-            service_id: upstream.in_flight
-            for service_id, upstream in self.routes.upstreams.items()
-            if upstream.in_flight
-        }
+        return {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
 
     def sweep(self, now: float) -> None:
         """End exchanges whose time is over, and connections that idle.
@@ -86,4 +85,7 @@ class Gateway:
         """Sweep until cancelled. One timer for all is cheaper than one a request."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.sweep(self.clock())
+            try:
+                self.sweep(self.clock())
+            except Exception:  # or no request would ever time out again
+                log.exception("sweep: bug")

@@ -50,16 +50,18 @@ class Replica(Generic[T]):
             table_hash ^= hashes.get(name, 0) ^ changed
         if table_hash != update.table_hash:
             raise SnapshotWanted("the table hash is wrong")
+        values, unusable = self._values(update)
 
+        # From here on nothing can fail.
         if update.snapshot:
             self.carried |= self.current
             self.current = {}
-        unusable = self._upsert(update)
-        for name in update.tombstones:
+        self.current |= values
+        for name in set(update.tombstones):
             self.current.pop(name, None)
             self.carried.pop(name, None)
-            changes.pop(name)
             hashes.pop(name, None)
+            del changes[name]
         hashes.update(changes)
         self._hashes, self._table_hash = hashes, table_hash
         self.identity = update.identity
@@ -79,16 +81,21 @@ class Replica(Generic[T]):
         if not set(update.tombstones).isdisjoint(one.name for one in update.upserts):
             raise SnapshotWanted("a resource is both there and gone")
 
-    def _upsert(self, update: pb.TableUpdate) -> dict[str, str]:
+    def _values(self, update: pb.TableUpdate) -> tuple[dict[str, T], dict[str, str]]:
+        """Read the resources of `update`; the last good version of one that cannot be used."""
+        values = {}
         unusable = {}
         for resource in update.upserts:
+            name = resource.name
             try:
-                self.current[resource.name] = self.read(resource)
+                values[name] = self.read(resource)
             except Unusable as error:
-                unusable[resource.name] = str(error)
-                if resource.name not in self.current and resource.name in self.carried:
-                    self.current[resource.name] = self.carried[resource.name]
-        return unusable
+                unusable[name] = str(error)
+                if name in self.current:
+                    values[name] = self.current[name]
+                elif name in self.carried:
+                    values[name] = self.carried[name]
+        return values, unusable
 
 
 def _life(identity: pb.TableIdentity) -> tuple[str, str]:

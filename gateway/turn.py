@@ -151,7 +151,7 @@ class Turn:
         self.end(content)
 
     def cut(self) -> None:
-        self._door.transport.abort()
+        self._door.cut()
 
     def _framed(self, content: bytes) -> bytes:
         if not content or not self._framing:

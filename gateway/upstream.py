@@ -1,6 +1,8 @@
 """A service as the gateway calls it: HTTP/1.1 over kept connections, in callbacks."""
 
 import asyncio
+import logging
+import os
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +12,11 @@ from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamError
 from gateway.connection import Connection, Receiver
 
+log = logging.getLogger(__name__)
+
 MAX_IDLE = 256
+# A kept connection that is lost so soon after a request was closed before it came.
+STALE_SECONDS = 1.0
 IDLE_SECONDS = 4.0  # less than the 5 s after which llama.cpp closes a kept connection
 
 
@@ -32,7 +38,7 @@ class Origin:
 class Call:
     """One request on its way. `cancel` ends it and closes its connection."""
 
-    __slots__ = ("_retries", "_task", "connection", "receiver", "request", "upstream")
+    __slots__ = ("_retries", "_sent_at", "_task", "connection", "receiver", "request", "upstream")
 
     def __init__(self, upstream: "Upstream", receiver: Receiver, request: bytes) -> None:
         self.upstream = upstream
@@ -41,11 +47,13 @@ class Call:
         self.connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._retries = 1
+        self._sent_at = 0.0
 
     def start(self) -> None:
         """Send the request over a kept connection, or over a new one."""
         connection = self.upstream.kept()
         if connection is not None:
+            self._sent_at = self.upstream.now()
             connection.send(self)
         else:
             self._task = asyncio.get_running_loop().create_task(self._connect())
@@ -57,8 +65,11 @@ class Call:
         except TimeoutError:
             self.fail(self._unsent(f"{name} did not accept a connection in time"))
         except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
-            what = (getattr(error, "strerror", None) or str(error)).lower()
-            self.fail(self._unsent(f"{name} cannot be reached: {what}"))
+            # What the system says of it names addresses, which are not for clients.
+            log.info("%s: %s", name, error)
+            number = getattr(error, "errno", None)
+            why = os.strerror(number).lower() if number else "no connection came about"
+            self.fail(self._unsent(f"{name} cannot be reached: {why}"))
         else:
             self._task = None
             connection.send(self)
@@ -68,8 +79,9 @@ class Call:
         return Unreachable(message) if self._retries else UpstreamError(message)
 
     def retry_or_fail(self, error: UpstreamFault) -> None:
-        """Try once more over a new connection: the kept one was closed before it answered."""
-        if self._retries and self.receiver is not None:
+        """Try once more over a new connection, if the kept one was stale."""
+        stale = self.upstream.now() - self._sent_at <= STALE_SECONDS
+        if stale and self._retries and self.receiver is not None:
             self._retries -= 1
             self._task = asyncio.get_running_loop().create_task(self._connect())
         else:
@@ -121,7 +133,7 @@ class Upstream:
         self.in_flight = 0  # of this gateway
         self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
         self._connect_timeout = connect_timeout
-        self._clock = clock
+        self.now = clock
         self._idle: deque[Connection] = deque()
         self._generation = 0
         self._loop = asyncio.get_running_loop()
@@ -162,7 +174,7 @@ class Upstream:
 
     def kept(self) -> Connection | None:
         """Return the kept connection that idled least, or None."""
-        oldest_good = self._clock() - IDLE_SECONDS
+        oldest_good = self.now() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.idle_since >= oldest_good and not connection.closing:
@@ -172,7 +184,7 @@ class Upstream:
 
     def keep(self, connection: Connection, generation: int) -> None:
         if generation == self._generation and len(self._idle) < MAX_IDLE:
-            connection.idle_since = self._clock()
+            connection.idle_since = self.now()
             self._idle.append(connection)
         else:
             connection.close()

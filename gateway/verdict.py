@@ -45,7 +45,7 @@ def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
     content_type = headers.get(b"content-type", b"").lower()
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         return _failed(UpstreamBadResponse(f"{service} sent an encoding that was not asked for"))
-    if 200 <= status < 300:
+    if status == 200:
         if content_type.startswith(b"text/event-stream"):
             return STREAM
         if content_type.startswith(b"application/json"):
@@ -62,6 +62,8 @@ def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
         return Verdict(Course.ELSEWHERE, UpstreamError(f"{service} cannot serve now (503)"))
     if status in (401, 403):
         return _failed(UpstreamAuthFailed(f"{service} refused our credential ({status})"))
+    if status < 300:
+        return _failed(UpstreamBadResponse(f"{service} sent {status}, which is no answer"))
     if status < 400:
         return _failed(UpstreamBadResponse(f"{service} redirects ({status}); not followed"))
     return _failed(UpstreamError(f"{service} failed ({status})"))

@@ -33,6 +33,7 @@ class Front:
         self.port = port
         self.door = door
         self.url = f"http://127.0.0.1:{port}"
+        self.connections: set[Any] = set()  # of clients, as the server has them
 
     def offer(self, *engines: str, model: str = "small", others: Sequence[str] = ()) -> None:
         """Route `model` to services `h/0`, `h/1`, … at these addresses, alike in score."""
@@ -153,6 +154,7 @@ async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
     )
     sweeping = asyncio.create_task(gateway.keep_sweeping())
     started = Front(gateway, listener.getsockname()[1], door)
+    started.connections = state.connections
     started.allow()
     try:
         yield started

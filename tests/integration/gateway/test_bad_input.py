@@ -1,5 +1,6 @@
 """What is wrong with a request is said clearly, and the next good request works."""
 
+import asyncio
 import json
 
 import pytest
@@ -128,6 +129,8 @@ async def test_a_key_is_asked_for_alike_on_all_paths(
         ("POST /v1/chat/completions%00", 404, "not_found"),
         ("POST /v1/chat/../chat/completions", 404, "not_found"),
         ("POST /v1;x/chat/completions", 404, "not_found"),
+        ("POST /v1/chat/completion%73", 404, "not_found"),
+        ("POST /v1/chat%2Fcompletions", 404, "not_found"),
     ],
 )
 async def test_a_wrong_path_or_method_is_told_in_the_same_shape(
@@ -140,6 +143,24 @@ async def test_a_wrong_path_or_method_is_told_in_the_same_shape(
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(body)["error"]["code"] == code
+    assert b"x-request-id: req_" in head
+
+
+async def test_a_target_may_be_written_with_its_host(front: Front):
+    wire = request(GOOD, "Connection: close", path=f"http://t{CHAT}")
+
+    assert (await front.raw(wire)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("length", [1_000, 99_999_999])
+async def test_who_may_not_enter_need_not_send_a_body(front: Front, length: int):
+    front.allow("secret")
+    reader, writer = await front.connect()
+    writer.write(request(b"").replace(b"Content-Length: 0", b"Content-Length: %d" % length))
+
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401 ")
+    writer.close()
 
 
 async def test_a_query_string_changes_nothing(front: Front):

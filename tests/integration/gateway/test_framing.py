@@ -10,6 +10,7 @@ from tests.fakes.answers import Hang
 from tests.fakes.engine import Engine
 from tests.integration.gateway.front import Front, request
 from tests.integration.gateway.front import front as serve
+from tests.integration.gateway.test_disconnect import leave
 
 pytestmark = pytest.mark.anyio
 
@@ -173,19 +174,6 @@ async def test_our_own_bug_is_not_the_clients_fault(front: Front, monkeypatch):
     assert b"secret detail" not in answer
 
 
-async def test_stopping_finishes_what_is_under_way(front: Front, engine: Engine):
-    engine.script = lambda _: answers.events([answers.data({"n": 1})] * 5, 0.1)
-    reader, writer = await front.connect()
-    writer.write(request(GOOD))
-    await engine.request()
-    front.gateway.draining = True
-
-    async with asyncio.timeout(10):
-        answer = await reader.readuntil(b"0\r\n\r\n")
-    assert answer.count(b'{"n": 1}') == 5
-    writer.close()
-
-
 async def test_what_does_not_finish_in_time_is_told_so(front: Front, engine: Engine):
     engine.script = lambda _: [*answers.events([answers.data({"n": 1})])[:3], Hang()]
     reader, writer = await front.connect()
@@ -199,3 +187,171 @@ async def test_what_does_not_finish_in_time_is_told_so(front: Front, engine: Eng
     assert rest.endswith(b"0\r\n\r\n")
     await (await engine.request()).connection.closed_within(10)
     writer.close()
+
+
+INNER = request(b'{"model":"small","inner":1}')
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "later"])
+async def test_an_upgrade_hides_no_second_request(front: Front, engine: Engine, together: bool):
+    """The parser takes the body for the other protocol's. Some clients offer h2c each time."""
+    body = b'{"model":"small","x":"' + INNER.replace(b'"', b"'").replace(b"\r\n", b" ") + b'"}'
+    head = request(body, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c").removesuffix(body)
+    reader, writer = await front.connect()
+    writer.write(head + (body if together else b""))
+    if not together:
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(body[:30])
+        await asyncio.sleep(0.05)
+        writer.write(body[30:] + INNER)
+
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert [seen.body for seen in engine.requests] == [body]
+
+
+async def test_a_body_behind_an_upgrade_of_another_path_is_no_request(front: Front, engine: Engine):
+    wire = b"GET /v1/models HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
+    answer = await front.raw(wire + b"Content-Length: %d\r\n\r\n" % len(INNER) + INNER)
+
+    assert answer.count(b"HTTP/1.1") == 1
+    assert not engine.requests
+
+
+async def test_a_chunked_body_behind_an_upgrade_is_refused(front: Front, engine: Engine):
+    wire = request(b"", "Connection: Upgrade", "Upgrade: h2c").replace(
+        b"Content-Length: 0", b"Transfer-Encoding: chunked"
+    )
+    answer = await front.raw(wire + b"11\r\n" + GOOD + b"\r\n0\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert not engine.requests
+
+
+async def test_the_next_request_waits_until_the_last_answer_is_read(front: Front, engine: Engine):
+    """Begun before, its own answer would not be held back by a client that does not read."""
+    engine.script = lambda _: answers.document({"text": "x" * 8_000_000})
+    reader, writer = await front.connect()
+    writer.transport.pause_reading()
+    writer.write(request(GOOD))
+    await (await engine.request()).answered.wait()
+    writer.write(request(GOOD, "Connection: close"))
+    await asyncio.sleep(0.3)
+    assert len(engine.requests) == 1
+
+    writer.transport.resume_reading()
+    async with asyncio.timeout(20):
+        size = 0
+        while part := await reader.read(1 << 20):
+            size += len(part)
+    assert size > 16_000_000
+    assert len(engine.requests) == 2
+    writer.close()
+
+
+async def test_a_client_that_stops_reading_is_cut_and_not_blamed_on_its_engine(
+    engine: Engine, caplog
+):
+    engine.script = lambda _: answers.events([answers.data({"text": "x" * 60_000})] * 400)
+    async with serve("protocol", timeouts={"idle": 0.3}) as front:
+        front.offer(engine.address)
+        _, writer = await front.connect()
+        writer.transport.pause_reading()
+        writer.write(request(GOOD))
+        stalled = await engine.request()
+
+        await stalled.connection.closed_within(10)
+        async with asyncio.timeout(10):
+            while front.connections:  # noqa: ASYNC110  # it sends no events
+                await asyncio.sleep(0.01)
+    assert "sent nothing" not in caplog.text
+    writer.close()
+
+
+async def test_a_reset_connection_leaves_no_timer(front: Front, engine: Engine):
+    reader, writer = await front.connect()
+    writer.write(request(GOOD))
+    await reader.readuntil(b"}}")
+    engine.script = lambda _: [Hang()]
+    writer.write(request(GOOD))
+    await engine.request(2)
+    (door,) = front.connections
+    assert door.timeout_keep_alive_task is not None
+    leave(writer, "RST")
+    await front.idle()
+    async with asyncio.timeout(10):
+        while front.connections:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.01)
+
+    assert door.timeout_keep_alive_task is None
+
+
+async def test_an_idle_connection_is_closed_and_a_used_one_is_not(engine: Engine):
+    async with serve("protocol") as front:
+        front.offer(engine.address)
+        reader, writer = await front.connect()
+        writer.write(request(GOOD))
+        await reader.readuntil(b"}}")
+        (door,) = front.connections
+        now = front.gateway.clock()
+        door.timeout_keep_alive_handler()
+        assert not door.transport.is_closing()
+        front.gateway.clock = lambda: now + door.timeout_keep_alive + 1
+        door.timeout_keep_alive_handler()
+        assert door.transport.is_closing()
+        writer.close()
+
+
+async def test_pipelined_requests_wait_in_a_bounded_queue(front: Front, engine: Engine):
+    engine.script = lambda _: [Hang()]
+    _, writer = await front.connect()
+    writer.write(request(GOOD))
+    arrived = await engine.request()
+    (door,) = front.connections
+    writer.write(b"GET /health HTTP/1.1\r\n\r\n" * 150_000)
+    await asyncio.sleep(0.5)
+
+    assert len(door.pipeline) < 20_000
+    writer.transport.abort()
+    arrived.connection.closed.set()
+    door.transport.abort()
+
+
+async def test_a_large_body_and_a_stray_line_end_hide_no_leaving(front: Front, engine: Engine):
+    engine.script = lambda _: [Hang()]
+    body = b'{"model":"small","x":"' + b"y" * 200_000 + b'"}'
+    _, writer = await front.connect()
+    writer.write(request(body))
+    arrived = await engine.request()
+    writer.write(b"\r\n")
+    await writer.drain()
+    writer.close()
+
+    await arrived.connection.closed_within(10)
+
+
+async def test_a_pipelined_client_is_invited_in_its_turn(front: Front):
+    reader, writer = await front.connect()
+    second = request(GOOD, "Expect: 100-continue", "Connection: close").removesuffix(GOOD)
+    writer.write(request(GOOD) + second)
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"}}")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(GOOD)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+
+
+async def test_a_trailer_is_no_header(front: Front, engine: Engine):
+    front.allow("secret")
+    head = request(b"", "Connection: close").replace(
+        b"Content-Length: 0", b"Transfer-Encoding: chunked"
+    )
+    chunks = b"%x\r\n%b\r\n0\r\nX-Api-Key: secret\r\n\r\n" % (len(GOOD), GOOD)
+
+    assert (await front.raw(head + chunks)).startswith(b"HTTP/1.1 401 ")
+    assert not engine.requests

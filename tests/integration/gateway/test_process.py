@@ -1,7 +1,9 @@
 """The gateway as a process: how it starts, refuses to start, and stops."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -81,6 +83,15 @@ def test_without_control_it_lives_and_says_that_it_is_not_ready(spawn: Spawn):
             assert answer.status_code == 503
             assert answer.json()["error"]["code"] in ("not_ready", "auth_unavailable")
             assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.25, 0.4, 0.55, 0.7])
+def test_a_signal_at_any_moment_of_the_start_ends_it(spawn: Spawn, delay: float):
+    gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": NOWHERE})
+    time.sleep(delay)  # the moment is the point
+    gateway.process.terminate()
+
+    assert gateway.process.wait(15) in (0, -signal.SIGTERM)
 
 
 def test_a_stream_under_way_is_finished_before_it_stops(tmp_path, door: str):

@@ -142,6 +142,22 @@ def test_an_upstream_lives_on_when_the_table_changes():
     assert second.retired
 
 
+def test_a_service_that_returns_is_as_busy_as_it_was():
+    found = routes(service("h/a"))
+    upstream = found.upstreams["h/a"]
+    upstream.in_flight = 3
+    found.replace(replica())
+    assert [one.in_flight for one in found.busy()] == [3]
+    assert upstream.retired
+
+    found.replace(replica(service("h/a")))
+    assert found.upstreams == {"h/a": upstream}
+    found.replace(replica())
+    upstream.in_flight = 0
+    found.replace(replica())
+    assert not found.busy()
+
+
 def test_models_are_assets_that_can_be_asked_for_now():
     found = routes(
         service("h/a"), target("m", ("h/a", 1)), target("h/a", ("h/a", 1)), target("cold")

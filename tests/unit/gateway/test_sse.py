@@ -123,12 +123,30 @@ def test_events_with_nothing_to_hide_are_untouched(made, places):
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
 def test_secrets_in_broken_events_do_not_leak(noise, places):
     """What cannot be read as JSON is not shown when it could be reasoning."""
-    event = b'data: {"reasoning_content":"' + SECRET.encode() + noise
+    for key in (b"reasoning_content", b"r\\u0065asoning_content"):
+        event = b'data: {"' + key + b'":"' + SECRET.encode() + noise
+        assert_hidden(event, places)
+
+
+def assert_hidden(event, places):
     passed, _ = scan(cut_into(event, places))
 
     first = re.split(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n|\r\n\r|\n\r", event)[0]
     if SECRET.encode() in first:
         assert SECRET.encode() not in passed
+
+
+@pytest.mark.parametrize("oddity", ["NaN", "-Infinity", "1e999", '"\\ud800"'])
+def test_what_only_lenient_readers_read_is_cleaned_and_not_lost(oddity):
+    """Engines in Python write it, and clients in Python read it."""
+    hidden = b'data: {"r\\u0065asoning":"%b","x":%b,"content":"a"}\n\n'
+    shown = b'data: {"content":"my reasoning is","logprob":%b}\n\n' % oddity.encode()
+
+    passed, _ = scan([hidden % (SECRET.encode(), oddity.encode()), shown])
+
+    assert SECRET.encode() not in passed
+    assert passed.endswith(shown)
+    assert b'"content":"a"' in passed
 
 
 def test_a_rewritten_event_keeps_its_other_lines():

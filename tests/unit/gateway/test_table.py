@@ -161,6 +161,18 @@ def test_a_snapshot_from_the_past_is_refused():
     assert replica.current == {"a": "v"}
 
 
+def test_a_tombstone_told_twice_is_told():
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "ab"}
+    replica.apply(control.snapshot())
+    update = control.delta(gone=["a"])
+    update.tombstones.append("a")
+
+    replica.apply(update)
+
+    assert replica.current == {"b": "v"}
+
+
 NAMES = st.sampled_from("abcde")
 CHANGES = st.lists(
     st.tuples(

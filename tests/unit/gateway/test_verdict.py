@@ -1,0 +1,45 @@
+"""What the head of an answer means, by status and type."""
+
+import pytest
+
+from control.api.errors import AllBusy, UpstreamAuthFailed, UpstreamBadResponse, UpstreamError
+from gateway.verdict import Course, judge
+
+JSON = {b"content-type": b"application/json"}
+EVENTS = {b"content-type": b"text/event-stream; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "course", "error"),
+    [
+        (200, JSON, Course.DOCUMENT, None),
+        (200, EVENTS, Course.STREAM, None),
+        (200, {b"content-type": b"Text/Event-Stream"}, Course.STREAM, None),
+        (200, {}, Course.FAILED, UpstreamBadResponse),
+        (200, {b"content-type": b"text/html"}, Course.FAILED, UpstreamBadResponse),
+        (200, JSON | {b"content-encoding": b"gzip"}, Course.FAILED, UpstreamBadResponse),
+        (200, JSON | {b"content-encoding": b"Identity"}, Course.DOCUMENT, None),
+        (201, JSON, Course.FAILED, UpstreamBadResponse),
+        (204, EVENTS, Course.FAILED, UpstreamBadResponse),
+        (206, JSON, Course.FAILED, UpstreamBadResponse),
+        *((status, JSON, Course.DOCUMENT, None) for status in (400, 404, 413, 422)),
+        *((status, {}, Course.FAILED, UpstreamBadResponse) for status in (301, 302, 304, 307, 308)),
+        (401, JSON, Course.FAILED, UpstreamAuthFailed),
+        (403, JSON, Course.FAILED, UpstreamAuthFailed),
+        (429, JSON, Course.ELSEWHERE, AllBusy),
+        (503, JSON, Course.ELSEWHERE, UpstreamError),
+        (500, JSON, Course.FAILED, UpstreamError),
+        (418, JSON, Course.FAILED, UpstreamError),
+        (599, {}, Course.FAILED, UpstreamError),
+    ],
+)
+def test_an_answer_is_judged_by_its_head(status, headers, course, error):
+    verdict = judge(status, headers, "h/a")
+
+    assert verdict.course is course
+    assert type(verdict.error) is (error or type(None))
+
+
+@pytest.mark.parametrize(("told", "passed"), [(b"7", 7), (b"-1", 1), (b"soon", 1), (b"9" * 9, 1)])
+def test_a_busy_engine_may_say_for_how_long(told, passed):
+    assert judge(429, JSON | {b"retry-after": told}, "h/a").error.retry_after == passed
