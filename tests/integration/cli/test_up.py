@@ -220,7 +220,7 @@ def test_a_child_that_dies_comes_back_where_it_was(up, fake_engine):
                 return False
 
     wait_until(listed, START_SECONDS, "the gateway is back")
-    assert "gateway ended (signal 9), starting it again in 0.5 s: " in running.err.read_text()
+    assert "gateway ended (SIGKILL), starting it again in 0.5 s: " in running.err.read_text()
 
 
 def test_settings_of_control_decide_about_keys_and_address(up, fake_engine, tmp_path):

@@ -70,7 +70,7 @@ async def test_what_ends_by_itself_is_started_again(make):
     await child.said(LISTENING)
 
     assert child._process.pid != first
-    assert re.match(r"subject ended \(signal 9\), starting it again in 0.0 s: ", child.told[0])
+    assert re.match(r"subject ended \(SIGKILL\), starting it again in 0.0 s: ", child.told[0])
     await child.stop()
     await keeping
 
@@ -92,6 +92,20 @@ async def test_what_ends_without_a_word_names_its_log(make):
     with pytest.raises(Failure, match="exit code 5") as failed:
         await child.said(LISTENING)
     assert str(child.command.log) in failed.value.fix
+
+
+@pytest.mark.anyio
+async def test_what_a_signal_ends_names_it_and_its_last_words(make):
+    child = make(
+        "import os, signal, sys\n"
+        "print('loading', 'the model', sep='\\n', file=sys.stderr, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGILL)"
+    )
+    await child.start()
+
+    with pytest.raises(Failure, match=r"^subject ended \(SIGILL\) before it was ready$") as failed:
+        await child.said(LISTENING)
+    assert failed.value.why == "the model"
 
 
 @pytest.mark.anyio

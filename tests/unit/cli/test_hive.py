@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cli import cluster
+from cli import cluster, demo
 from cli.hive import Hive
 from cli.output import NOT_ALLOWED, Failure, Output
 from cli.plan import plan
@@ -32,3 +32,21 @@ async def test_a_control_that_refuses_to_show_the_cluster_ends_it(hive, monkeypa
 
     assert failed.value.exit_code == NOT_ALLOWED
     assert "auth.operator_api_keys" in failed.value.fix
+
+
+@pytest.mark.anyio
+async def test_a_demo_model_that_cannot_start_ends_it_with_what_to_do_instead(
+    hive, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(demo, "is_fetched", lambda _: True)
+    monkeypatch.setattr(demo, "folder", lambda _: tmp_path)  # without the engine
+    (tmp_path / "state/logs").mkdir(parents=True)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            await hive._start_demo(group, None, 1)
+
+    (failure,) = failed.value.exceptions
+    assert str(failure) == "model ended (exit code 1) before it was ready"
+    assert failure.why == "ModuleNotFoundError: No module named 'xllamacpp'"
+    assert failure.fix.endswith("model.log, or " + demo.INSTEAD)
