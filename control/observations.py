@@ -11,6 +11,9 @@ from control.inventory import Metrics, Observation
 from control.text import printable
 
 MAX_DETAIL = 200
+MAX_REQUESTS = 1_000_000
+MAX_TOKENS_PER_SECOND = 1e6
+MAX_LATENCY_S = 86_400.0
 
 N = TypeVar("N", int, float)
 
@@ -19,10 +22,10 @@ def clean(seen: Observation) -> tuple[Observation, int]:
     """Return `seen` without unusable values, and how many were dropped."""
     kept = replace(
         seen,
-        in_flight=_usable(seen.in_flight),
-        queue_depth=_usable(seen.queue_depth),
-        tokens_per_second=_usable(seen.tokens_per_second),
-        latency_p50=_usable(seen.latency_p50),
+        in_flight=_usable(seen.in_flight, MAX_REQUESTS),
+        queue_depth=_usable(seen.queue_depth, MAX_REQUESTS),
+        tokens_per_second=_usable(seen.tokens_per_second, MAX_TOKENS_PER_SECOND),
+        latency_p50=_usable(seen.latency_p50, MAX_LATENCY_S),
         detail=printable(seen.detail, MAX_DETAIL),
     )
     pairs = (
@@ -37,7 +40,7 @@ def clean(seen: Observation) -> tuple[Observation, int]:
 def clean_metrics(seen: Metrics) -> tuple[Metrics, int]:
     """Return `seen` without unusable values, and how many were dropped."""
     kept = Metrics(
-        cpu_utilization=_usable(seen.cpu_utilization, at_most=1.0),
+        cpu_utilization=_usable(seen.cpu_utilization, 1.0),
         memory_available_bytes=_usable(seen.memory_available_bytes),
     )
     pairs = (

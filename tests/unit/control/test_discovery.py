@@ -33,6 +33,15 @@ async def pages(call, request, field):
         request.page_token = page.next_page_token
 
 
+async def test_a_latency_beyond_all_reason_breaks_no_list(control):
+    seen = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY)
+    seen.latency_p50.seconds = 2**62
+    await control.registry.RegisterHost(registration("h1", service(observation=seen)))
+    found = await control.discovery.ListServices(pb.ListServicesRequest())
+
+    assert not found.services[0].service.observation.HasField("latency_p50")
+
+
 async def test_hosts_are_listed_in_pages_in_order(control):
     await fill(control, 7)
     found = await pages(control.discovery.ListHosts, pb.ListHostsRequest(page_size=3), "hosts")

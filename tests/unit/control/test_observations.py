@@ -28,6 +28,14 @@ def test_an_odd_value_is_dropped_and_counted_and_the_rest_kept(value):
     assert dropped == 3
 
 
+def test_a_value_beyond_all_reason_is_dropped_and_counted():
+    most = Observation(Health.HEALTHY, 1_000_000, 1_000_000, 1e6, 86_400.0)
+    assert clean(most) == (most, 0)
+
+    more = Observation(Health.HEALTHY, 1_000_001, 2**31 - 1, 1.1e6, 86_400.1)
+    assert clean(more) == (Observation(Health.HEALTHY), 4)
+
+
 def test_what_was_not_told_is_not_counted_as_dropped():
     assert clean(Observation()) == (Observation(), 0)
 
