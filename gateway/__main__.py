@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import gc
 import logging
-import os
 import secrets
 import signal
 import socket
@@ -19,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from control.api import ports
+from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
@@ -67,6 +67,7 @@ async def serve(
     settings: Config,
     listener: socket.socket,
     credentials: grpc.ChannelCredentials | None,
+    key: str | None,
     stopping: threading.Event,
     *,
     insecure: bool,
@@ -95,7 +96,7 @@ async def serve(
     )
     gateway_id = settings.gateway_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     async with aio_channel(settings.control, credentials) as channel:
-        link = ControlLink(gateway, channel, gateway_id, os.environ.get(settings.gateway_key_env))
+        link = ControlLink(gateway, channel, gateway_id, key)
         background = [
             asyncio.create_task(link.run()),
             asyncio.create_task(gateway.keep_sweeping()),
@@ -147,6 +148,7 @@ def main() -> None:
         settings, warnings = read(arguments.config, Config)
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
+        key = key_from(settings.gateway_key_env)
         listener = listen(settings.listen)
     except SettingsError as error:
         _give_up(error.problems)
@@ -167,7 +169,9 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, listener, credentials, stopping, insecure=arguments.insecure))
+        runner.run(
+            serve(settings, listener, credentials, key, stopping, insecure=arguments.insecure)
+        )
 
 
 def _loop_factory() -> Any:

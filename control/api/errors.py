@@ -6,7 +6,7 @@ GenieHiveError
 ├── Forbidden             OperationNotAllowed
 ├── NotFound              ModelNotFound LeaseLost
 ├── Conflict              HostIdInUse
-├── TooLarge              BodyTooLarge UriTooLong HeadersTooLarge
+├── TooLarge              BodyTooLarge
 ├── Busy                  AllBusy
 ├── Unavailable           NoHealthyRoute NotReady AuthUnavailable StorageUnavailable …
 └── Upstream              UpstreamError UpstreamAuthFailed UpstreamBadResponse UpstreamTimeout
@@ -62,16 +62,8 @@ class OperationMismatch(BadRequest):
     code = "operation_mismatch"
 
 
-class MisdirectedRequest(BadRequest):
-    code, http = "misdirected_request", 421
-
-
 class MethodNotAllowed(BadRequest):
     code, http, grpc = "method_not_allowed", 405, S.UNIMPLEMENTED
-
-
-class RequestTimeout(BadRequest):
-    code, http, grpc = "request_timeout", 408, S.DEADLINE_EXCEEDED
 
 
 class UnsupportedMediaType(BadRequest):
@@ -128,14 +120,6 @@ class TooLarge(BadRequest):
 
 class BodyTooLarge(TooLarge):
     code = "body_too_large"
-
-
-class UriTooLong(TooLarge):
-    code, http = "uri_too_long", 414
-
-
-class HeadersTooLarge(TooLarge):
-    code, http = "headers_too_large", 431
 
 
 class Busy(GenieHiveError):

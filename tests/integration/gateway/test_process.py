@@ -119,3 +119,13 @@ def test_a_stream_under_way_is_finished_before_it_stops(tmp_path, door: str):
             assert cluster.gateway.process.wait(20) == 0
     finally:
         stop_all([engine])
+
+
+def test_a_key_that_no_header_can_carry_is_refused_unseen(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENIEHIVE_GATEWAY_KEY", "secret\n")
+
+    ended = start(tmp_path, "listen: 127.0.0.1:0")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: GENIEHIVE_GATEWAY_KEY ")
+    assert "secret" not in ended.stderr
