@@ -132,7 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--insecure",
         action="store_true",
-        help="listen beyond this machine although there are neither keys nor TLS",
+        help="listen beyond this machine although everybody there may call",
     )
     return parser.parse_args(arguments)
 

@@ -90,14 +90,16 @@ class Config(Profiled):
 
 def exposure(config: Config) -> str | None:
     """Return why `config` would leave control open to a network, or None."""
-    if is_loopback(config.listen) or config.tls.certificate is not None:
+    # TLS alone keeps secrets, not people; certificates of callers keep people.
+    if is_loopback(config.listen) or config.tls.client_ca is not None:
         return None
     lists = ("client_api_keys", "node_api_keys", "gateway_api_keys")
     if missing := [name for name in lists if not getattr(config.auth, name)]:
         names = ", ".join(f"auth.{name}" for name in missing)
         return (
-            f"listen {config.listen} is open to the network without keys or TLS;"
-            f" set {names}, or tls.certificate and tls.key, or start with --insecure"
+            f"listen {config.listen} is open to everybody on the network;"
+            f" set {names}, or tls.client_ca with tls.certificate and tls.key,"
+            " or start with --insecure"
         )
     return None
 
@@ -105,13 +107,14 @@ def exposure(config: Config) -> str | None:
 def open_kinds(config: Config, *, insecure: bool) -> frozenset[str]:
     """Return the kinds of callers that need no key.
 
-    People are let in without a key on their own machine only, and nobody is an
-    administrator by default where operators need a key.
+    People are let in without a key on their own machine only, or with a certificate.
+    Nobody is an administrator by a certificate, which nodes have too, nor by default
+    where operators need a key.
     """
     kinds = {kind for kind, keys in config.auth.keys.items() if not keys}
-    private = is_loopback(config.listen) or config.tls.client_ca is not None or insecure
-    if not private:
+    mutual = config.tls.client_ca is not None
+    if not (is_loopback(config.listen) or mutual or insecure):
         kinds -= {"operator"}
-    if "operator" not in kinds:
+    if mutual or "operator" not in kinds:
         kinds -= {"admin"}
     return frozenset(kinds)

@@ -113,7 +113,7 @@ class TestTheAddress:
     def test_may_be_a_name_of_this_machine(self, tmp_path, spawn):
         assert spawn("control", local(tmp_path, listen="localhost:0")).port() > 0
 
-    def test_beyond_this_machine_needs_keys_or_tls(self, tmp_path):
+    def test_beyond_this_machine_needs_keys_or_client_certificates(self, tmp_path):
         line = refused(tmp_path, local(tmp_path, listen="0.0.0.0:0"))
 
         assert "auth.client_api_keys, auth.node_api_keys, auth.gateway_api_keys" in line

@@ -122,10 +122,24 @@ def test_beyond_this_machine_all_keys_are_needed(listen):
         assert "--insecure" in problem
 
 
-def test_beyond_this_machine_tls_is_enough():
-    tls = {"certificate": "c.pem", "key": "k.pem"}
+CERTIFICATE = {"certificate": "c.pem", "key": "k.pem"}
+MUTUAL = {**CERTIFICATE, "client_ca": "ca.pem"}
 
-    assert exposure(Config.model_validate({"listen": "0.0.0.0:1", "tls": tls})) is None
+
+def with_tls(listen, tls, **auth):
+    return Config.model_validate({"listen": listen, "tls": tls, "auth": auth})
+
+
+def test_beyond_this_machine_a_certificate_of_our_own_keeps_nobody_out():
+    problem = exposure(with_tls("0.0.0.0:1", CERTIFICATE))
+
+    assert "tls.client_ca" in problem
+    assert "auth.node_api_keys" in problem
+    assert exposure(with_tls("0.0.0.0:1", CERTIFICATE, **KEYS)) is None
+
+
+def test_beyond_this_machine_certificates_of_callers_are_enough():
+    assert exposure(with_tls("0.0.0.0:1", MUTUAL)) is None
 
 
 @pytest.mark.parametrize(
@@ -136,16 +150,22 @@ def test_beyond_this_machine_tls_is_enough():
         ({"auth": {"operator_api_keys": ["o"]}}, False, {"node", "gateway"}),
         ({"auth": {"admin_api_keys": ["a"]}}, False, {"node", "gateway", "operator"}),
         ({"listen": "0.0.0.0:1", "auth": KEYS}, False, set()),
+        ({"listen": "0.0.0.0:1", "tls": CERTIFICATE, "auth": KEYS}, False, set()),
+        ({"listen": "0.0.0.0:1", "tls": MUTUAL}, False, {"node", "gateway", "operator"}),
+        ({"listen": "127.0.0.1:1", "tls": MUTUAL}, False, {"node", "gateway", "operator"}),
         ({"listen": "0.0.0.0:1"}, True, {"node", "gateway", "operator", "admin"}),
     ],
-    ids=["default", "node", "operator", "admin", "network", "insecure"],
+    ids=[
+        "default",
+        "node",
+        "operator",
+        "admin",
+        "network",
+        "certificate",
+        "mutual",
+        "mutual-here",
+        "insecure",
+    ],
 )
 def test_who_needs_no_key(settings, insecure, kinds):
     assert open_kinds(Config.model_validate(settings), insecure=insecure) == kinds
-
-
-def test_a_client_certificate_stands_in_for_keys():
-    tls = {"certificate": "c.pem", "key": "k.pem", "client_ca": "ca.pem"}
-    config = Config.model_validate({"listen": "0.0.0.0:1", "tls": tls})
-
-    assert "operator" in open_kinds(config, insecure=False)
