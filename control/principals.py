@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from control.api.auth import METADATA_KEY, known
 from control.api.errors import Forbidden, Unauthenticated
 from control.key_hashes import key_hash, principal_id
-from control.scopes import GRANTS, Scope
+from control.scopes import GRANTS, Scope, open_scopes
 
 MAX_KEY = 600  # characters; the longest key that a configuration takes, and `Bearer `
 BEARER = "Bearer "
@@ -43,7 +43,7 @@ class Doorkeeper:
             Unauthenticated: the key that it takes is missing, wrong or unusable.
             Forbidden: the key is good, but not for this method.
         """
-        scopes = {Scope.PUBLIC}.union(*(GRANTS[kind] for kind in self.open_kinds))
+        scopes = set(open_scopes(self.open_kinds))
         principal = ANYONE
         for kind, key in self._recognised(_presented(metadata)):
             scopes |= GRANTS[kind]

@@ -1,5 +1,6 @@
 """Which right each method needs, and which rights each kind of caller has. Default deny."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -43,3 +44,26 @@ GRANTS: dict[str, frozenset[Scope]] = {
     "operator": frozenset({Scope.READ}),
     "admin": frozenset({Scope.READ, Scope.LEAVE, Scope.ADMINISTER}),
 }
+
+# What a kind of caller is there for, and may do without a key when it needs none.
+PURPOSES: dict[str, frozenset[Scope]] = {
+    "node": frozenset({Scope.JOIN, Scope.LEAVE}),
+    "gateway": frozenset({Scope.SERVE}),
+    "operator": frozenset({Scope.READ}),
+    "admin": frozenset({Scope.LEAVE, Scope.ADMINISTER}),
+}
+
+
+def open_scopes(open_kinds: Collection[str]) -> frozenset[Scope]:
+    """Return the rights of everybody where `open_kinds` need no key.
+
+    What another kind needs a key for is lent by none of them, beside its purpose:
+    whoever may call as a gateway does not read what operators need a key to read.
+    """
+    guarded = {
+        scope for kind, scopes in GRANTS.items() if kind not in open_kinds for scope in scopes
+    }
+    rights = {Scope.PUBLIC}
+    for kind in open_kinds:
+        rights |= PURPOSES[kind] | (GRANTS[kind] - guarded)
+    return frozenset(rights)

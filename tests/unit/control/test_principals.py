@@ -57,6 +57,30 @@ def test_an_open_kind_is_open_and_no_other():
         admit(mixed, Scope.SERVE)
 
 
+@pytest.mark.parametrize(
+    ("keyed", "rights"),
+    [
+        ((), {"join", "leave", "read", "serve", "administer"}),
+        (("node",), {"leave", "read", "serve", "administer"}),
+        (("gateway",), {"join", "leave", "read", "administer"}),
+        (("operator", "admin"), {"join", "leave", "serve"}),
+        (("admin",), {"join", "leave", "read", "serve"}),
+        (("node", "operator", "admin"), {"serve"}),
+        (("gateway", "operator", "admin"), {"join", "leave"}),
+        (("node", "gateway", "admin"), {"read"}),
+        (("node", "gateway", "operator", "admin"), set()),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_open_kind_lends_its_own_rights_and_none_that_another_kind_needs_a_key_for(
+    keyed, rights
+):
+    open_kinds = frozenset(GRANTS) - set(keyed)
+    doorkeeper = Doorkeeper({kind: KEYS[kind] for kind in keyed}, open_kinds, b"secret")
+
+    assert admit(doorkeeper, Scope.PUBLIC).scopes == rights | {Scope.PUBLIC}
+
+
 @pytest.mark.parametrize("doorkeeper", [CLOSED, OPEN], ids=["closed", "open"])
 @pytest.mark.parametrize("header", ["x-geniehive-node-key", "authorization"])
 def test_a_repeated_or_10_kb_key_is_unauthenticated(doorkeeper, header):
