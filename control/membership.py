@@ -233,43 +233,37 @@ class Membership:
         self, member: Member, beats: Sequence[tuple[str, Observation, Service | None]]
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         """Make `beats` the services of `member`; return the wanted and the refused ones."""
-        wanted: list[str] = []
+        # What is not in `beats` is withdrawn, so it leaves its room to what is.
+        services = {
+            service_id: member.offers[service_id].service
+            for service_id, _, _ in beats
+            if service_id in member.offers
+        }
         refused: dict[str, str] = {}
-        offers: dict[str, Offer] = {}
-        assets = 0
-        for service_id, seen, definition in beats:
-            held = member.offers.get(service_id)
-            service = held.service if held else None
-            if definition is not None and (
-                service is None or definition.revision > service.revision
-            ):
-                reason = self._refusal(member, service_id, definition, len(offers), assets)
-                if reason is not None:
-                    refused[service_id[: admission.MAX_TEXT]] = reason
-                else:
-                    service = definition
-                    self._hosts.add(member.host.host_id)
-            if service is None:
-                if definition is None:
-                    wanted.append(service_id)
+        assets = admission.asset_count(services.values())
+        for service_id, _, definition in beats:
+            held = services.get(service_id)
+            if definition is None or (held is not None and definition.revision <= held.revision):
                 continue
-            assets += len(service.assets)
-            offers[service_id] = Offer(service, self._clean(seen))
-        if member.offers.keys() - offers.keys():
+            count = len(services) + (held is None)
+            total = assets + len(definition.assets) - (len(held.assets) if held else 0)
+            reason = _refusal(member, service_id, definition, count, total)
+            if reason is not None:
+                refused[service_id[: admission.MAX_TEXT]] = reason
+                continue
+            services[service_id], assets = definition, total
             self._hosts.add(member.host.host_id)
+        if member.offers.keys() - services.keys():
+            self._hosts.add(member.host.host_id)
+        offers: dict[str, Offer] = {}
+        wanted: list[str] = []
+        for service_id, seen, definition in beats:
+            if service_id in services:
+                offers[service_id] = Offer(services[service_id], self._clean(seen))
+            elif definition is None:
+                wanted.append(service_id)
         self._set_offers(member, offers)
         return tuple(wanted[: admission.MAX_SERVICES]), refused
-
-    def _refusal(
-        self, member: Member, service_id: str, definition: Service, services: int, assets: int
-    ) -> str | None:
-        if definition.service_id != service_id:
-            return f"the definition is of {definition.service_id[: admission.MAX_TEXT]!r}"
-        if services >= admission.MAX_SERVICES:
-            return f"a host has at most {admission.MAX_SERVICES} services"
-        if assets + len(definition.assets) > admission.MAX_ASSETS:
-            return f"a host has at most {admission.MAX_ASSETS} assets"
-        return admission.service_refusal(definition, member.host.host_id)
 
     def _set_offers(self, member: Member, offers: dict[str, Offer]) -> None:
         before, member.offers = member.offers, offers
@@ -313,6 +307,22 @@ class Membership:
 
 def _alive(member: Member, now: float) -> bool:
     return member.state is HostState.ONLINE and not member.detached and now < member.deadline
+
+
+def _refusal(
+    member: Member, service_id: str, definition: Service, services: int, assets: int
+) -> str | None:
+    """Return why `definition` is refused, or None.
+
+    services, assets: how many the host would have with it.
+    """
+    if definition.service_id != service_id:
+        return f"the definition is of {definition.service_id[: admission.MAX_TEXT]!r}"
+    if services > admission.MAX_SERVICES:
+        return f"a host has at most {admission.MAX_SERVICES} services"
+    if assets > admission.MAX_ASSETS:
+        return f"a host has at most {admission.MAX_ASSETS} assets"
+    return admission.service_refusal(definition, member.host.host_id)
 
 
 def _differs(before: Offer | None, after: Offer) -> bool:

@@ -193,6 +193,36 @@ class TestABeat:
 
         assert list(answer.refused) == ["h1/1000"]
 
+    @pytest.mark.parametrize("order", [("h1/small", "h1/large"), ("h1/large", "h1/small")])
+    def test_has_its_assets_counted_over_the_whole_host_in_any_order(self, members, order):
+        many = [asset(f"m{n}") for n in range(9_999)]
+        lease = join(members, offers=[offer("h1/small"), offer("h1/large", *many)])
+        grown = service("h1/small", asset("m1"), asset("m2"), revision=1)
+        told = {"h1/small": grown, "h1/large": None}
+        answer = members.beat(beat(lease, 1, *((one, HEALTHY, told[one]) for one in order)), now=1)
+
+        assert "at most 10000 assets" in answer.refused["h1/small"]
+        assert len(members.offer("h1/small")[1].service.assets) == 1
+
+    def test_may_replace_a_definition_by_one_as_large_at_the_limits(self, members):
+        many = [asset(f"m{n}") for n in range(9_001)]
+        offers = [offer("h1/0", *many), *(offer(f"h1/{n}") for n in range(1, 1_000))]
+        lease = join(members, offers=offers)
+        fresh = service("h1/0", *many[:-1], asset("other"), revision=1)
+        beats = [(one.service.service_id, HEALTHY, None) for one in offers[1:]]
+        answer = members.beat(beat(lease, 1, *beats, ("h1/0", HEALTHY, fresh)), now=1)
+
+        assert answer.refused == {}
+        assert members.offer("h1/0")[1].service == fresh
+
+    def test_may_give_the_room_of_what_it_withdraws_to_another_service(self, members):
+        many = [asset(f"m{n}") for n in range(10_000)]
+        lease = join(members, offers=[offer("h1/old", *many)])
+        answer = members.beat(beat(lease, 1, ("h1/new", HEALTHY, service("h1/new", *many))), now=1)
+
+        assert answer.refused == {}
+        assert set(members.members["h1"].offers) == {"h1/new"}
+
     def test_with_odd_values_is_accepted_and_they_are_counted(self, members):
         lease = join(members)
         seen = Observation(Health.HEALTHY, -1, None, math.nan, None)
