@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
         gateway.draining = True
         log.info("stopping, %d requests in flight", len(gateway.active))
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(gateway.config.drain, gateway.stop)
+        timer = loop.call_later(gateway.drain, gateway.stop)
         try:
             await super().shutdown(sockets)
         finally:

@@ -60,7 +60,7 @@ class AsgiDoor:
                 return None
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self._gateway.config.limits.request_body:
+            if size > self._gateway.limits.request_body:
                 raise too_large(self._gateway)
             chunks.append(chunk)
             if not message.get("more_body", False):

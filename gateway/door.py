@@ -182,14 +182,9 @@ class Door(HttpToolsProtocol):
 
     # What a turn calls.
 
-    @property
-    def writable(self) -> bool:
-        """Whether the client reads what it was sent."""
-        return not self.flow.write_paused
-
-    def is_front(self, turn: Turn) -> bool:
-        """Return whether it is the turn of `turn` to answer."""
-        return self._front is turn
+    def may_answer(self, turn: Turn) -> bool:
+        """Return whether the turn of `turn` has come, and the client reads."""
+        return self._front is turn and not self.flow.write_paused
 
     def write(self, data: bytes) -> None:
         if not self.transport.is_closing():

@@ -37,6 +37,8 @@ _STREAM_HEAD = (
 )
 _JSON_HEAD = b"content-type: application/json\r\n"
 
+NEVER = float("inf")
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -70,31 +72,31 @@ class Exchange:
     is called in order, and never after `respond`, `end`, `break_off`, `cut` or `cancel`.
     """
 
-    # What an exchange begins with; most of it stays so.
-    deadline = float("inf")  # seconds of the gateway's clock
-    principal = keys.ANONYMOUS
-    usage: Usage | None = None
-    _client_id: bytes | None = None
-    _choice: Choice | None = None
-    _call: Call | None = None
-    _scanner: Scanner | None = None
-    _status = 0
-    _size = 0
-    _began = _sent = 0.0
-    _started = False
-    _paused = False
-    _over = False
-
     def __init__(
         self, gateway: Gateway, downstream: Downstream, operation: Operation, path: bytes
     ) -> None:
+        self.deadline = NEVER  # seconds of the gateway's clock
+        self.principal = keys.ANONYMOUS
+        self.usage: Usage | None = None
         self._gateway = gateway
         self._downstream = downstream
         self._operation = operation
         self._path = path
         self._request_id = gateway.next_request_id()
+        self._client_id: bytes | None = None
+        self._began = self._sent = 0.0
+        # Who was asked, and who is being asked now.
         self._tried: list[Choice] = []
+        self._choice: Choice | None = None
+        self._call: Call | None = None
+        # The answer: a stream, or collected.
+        self._status = 0
+        self._scanner: Scanner | None = None
         self._answer: list[bytes] = []
+        self._size = 0
+        self._started = False
+        self._paused = False
+        self._over = False
 
     # What the door calls.
 
@@ -114,7 +116,7 @@ class Exchange:
         content_type = found.get(b"content-type", b"")
         if content_type != b"application/json" and not _is_json(content_type):
             raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
-        if int(found.get(b"content-length", 0)) > self._gateway.config.limits.request_body:
+        if int(found.get(b"content-length", 0)) > self._gateway.limits.request_body:
             raise too_large(self._gateway)
 
     def run(self, content: bytes) -> None:
@@ -149,13 +151,13 @@ class Exchange:
         if self._call is not None:
             self._paused = True
             self._call.pause()
-            self._wait(self._gateway.config.timeouts.idle)
+            self._wait(self._gateway.timeouts.idle)
 
     def resume(self) -> None:
         if self._paused and self._call is not None:
             self._paused = False
             self._call.resume()
-            self._wait(self._gateway.config.timeouts.idle)
+            self._wait(self._gateway.timeouts.idle)
 
     def expire(self) -> None:
         """Give up: `deadline` is over."""
@@ -164,8 +166,10 @@ class Exchange:
             self._release()
             self._finish().cut()
             return
-        config = self._gateway.config.timeouts
-        waited, what = (config.idle, "idle") if self._status else (config.first_byte, "first_byte")
+        timeouts = self._gateway.timeouts
+        waited, what = (
+            (timeouts.idle, "idle") if self._status else (timeouts.first_byte, "first_byte")
+        )
         name = self._choice.upstream.service_id if self._choice is not None else "no service"
         self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
 
@@ -198,7 +202,7 @@ class Exchange:
         upstream.in_flight += 1
         gateway = self._gateway
         self._sent = gateway.clock()
-        self.deadline = self._sent + gateway.config.timeouts.first_byte
+        self.deadline = self._sent + gateway.timeouts.first_byte
         self._call = upstream.call(
             self,
             self._path,
@@ -246,20 +250,20 @@ class Exchange:
     def _collect(self, data: bytes, done: bool) -> None:
         self._size += len(data)
         self._answer.append(data)
-        limits = self._gateway.config.limits
+        limits = self._gateway.limits
         if self._size > (MAX_ERROR_BYTES if self._status in ANSWERS else limits.json_answer):
             self.refuse(UpstreamBadResponse("the answer is larger than this gateway accepts"))
         elif done:
             self._complete(b"".join(self._answer))
         else:
-            self._wait(self._gateway.config.timeouts.idle)
+            self._wait(self._gateway.timeouts.idle)
 
     def _relay(self, data: bytes, done: bool) -> None:
         scanner = self._scanner
         assert scanner is not None
         passed = scanner.feed(data)
         if not done:
-            self._wait(self._gateway.config.timeouts.idle)
+            self._wait(self._gateway.timeouts.idle)
             if passed:
                 self._downstream.write(passed)
             return
@@ -304,7 +308,7 @@ class Exchange:
     def _finish(self) -> Downstream:
         """End the exchange; return the downstream for the last word."""
         self._over = True
-        self.deadline = float("inf")
+        self.deadline = NEVER
         self._gateway.active.discard(self)
         downstream = self._downstream
         del self._downstream  # it refers back to us: without this only the collector frees both
@@ -313,7 +317,7 @@ class Exchange:
 
 def too_large(gateway: Gateway) -> BodyTooLarge:
     """Return what a client is told whose body is larger than `limits.request_body`."""
-    return BodyTooLarge(f"the body is larger than {gateway.config.limits.request_body} bytes")
+    return BodyTooLarge(f"the body is larger than {gateway.limits.request_body} bytes")
 
 
 def _is_json(content_type: bytes) -> bool:

@@ -37,7 +37,9 @@ class Gateway:
         *,
         insecure: bool = False,
     ) -> None:
-        self.config = config
+        self.timeouts = config.timeouts
+        self.limits = config.limits
+        self.drain = config.drain
         self.clock = clock
         self.random = random
         self.strip = config.reasoning == "strip"

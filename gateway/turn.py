@@ -28,12 +28,7 @@ class Turn:
     keeps both kinds in order: hence the public names it shares with it.
     """
 
-    disconnected = False
-    response_complete = False
     message_event = _Event()
-    complete = False  # the whole request is here
-    _begun = False
-    _refusal: GenieHiveError | None = None
 
     def __init__(self, door: "Door", operation: Operation, path: bytes, headers: Headers) -> None:
         parser = door.parser
@@ -41,10 +36,15 @@ class Turn:
         self.upgrade = parser.should_upgrade()
         self.keep_alive = version != "1.0" and not self.upgrade and parser.should_keep_alive()
         self.exchange = Exchange(door.gateway, self, operation, path)
+        self.complete = False  # the whole request is here
+        self.disconnected = False
+        self.response_complete = False
+        self._begun = False
+        self._refusal: GenieHiveError | None = None
         self._door = door
         self._headers = headers
         self._expects_continue = door.expect_100_continue
-        self._limit = door.gateway.config.limits.request_body
+        self._limit = door.gateway.limits.request_body
         self._content: bytes | bytearray = b""
         self._framing = b"" if version == "1.0" else _CHUNKED
 
@@ -97,7 +97,7 @@ class Turn:
     def proceed(self) -> None:
         """Answer, when its turn has come, the client reads, and the request is whole."""
         door = self._door
-        if self._begun or self.disconnected or not door.is_front(self) or not door.writable:
+        if self._begun or self.disconnected or not door.may_answer(self):
             return
         if self._refusal is not None:
             self._begun = True
@@ -115,7 +115,7 @@ class Turn:
 
     def _invite(self) -> None:
         """Let the body come, if the client waits for that."""
-        if self._expects_continue and self._door.is_front(self):
+        if self._expects_continue and self._door.may_answer(self):
             self._expects_continue = False
             self._door.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
