@@ -15,6 +15,8 @@ from control.publisher import Publisher
 SWEEP_S = 0.25
 # A sweep this late means that control was stopped or starved, not that nodes were silent.
 LATE_S = 1.0
+# A node has seen that control is back after this time, and comes within the window it was told.
+NOTICED_S = 3.0
 # How long the hosts of control's last life may take, in windows they were told.
 RETURN_WINDOWS = 1.5
 
@@ -41,16 +43,20 @@ class Cluster:
         self._publisher = publisher
         self._now = now
         self._expected_back = membership.returning > 0
+        window = reconnect_window(membership.returning)
+        self._all_may_be_back = now() + NOTICED_S + window
         # A large fleet takes longer to come back than most would be willing to wait.
-        expected = RETURN_WINDOWS * reconnect_window(membership.returning)
-        self._grace_ends = now() + max(grace, expected if self._expected_back else 0.0)
+        expected = RETURN_WINDOWS * window if self._expected_back else 0.0
+        self._grace_ends = now() + max(grace, expected)
 
     @property
     def settled(self) -> bool:
         """Whether what is not registered is gone: all hosts are back, or had their time."""
-        if self._expected_back and self.membership.returning == 0:
+        now = self._now()
+        # The store may lack a host that registered while the disk took nothing.
+        if self._expected_back and now >= self._all_may_be_back and not self.membership.returning:
             return True
-        return self._now() >= self._grace_ends
+        return now >= self._grace_ends
 
     async def register(
         self, host: Host, instance_id: str, offers: Sequence[Offer]

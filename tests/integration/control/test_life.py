@@ -128,9 +128,10 @@ def test_what_was_acknowledged_survives_a_crash_and_is_expected_back(spawn, sett
             client.beat(lease, 2)
 
         assert client.register().generation == 2
-        wait_until(lambda: client.health().settled, 5, "settled, since everybody is back")
         assert client.host().state == inventory.HOST_STATE_ONLINE
+        wait_until(lambda: client.health().routable_service_count, 5, "routed to again")
         assert client.resolve().candidates[0].candidate.service_id == "h1/s"
+        wait_until(lambda: client.health().settled, 10, "settled, since everybody is back")
 
 
 def test_a_host_that_does_not_come_back_is_lost_after_the_grace_period(spawn, settings):

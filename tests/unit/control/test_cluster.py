@@ -4,11 +4,11 @@ import pytest
 
 from control import cluster as cluster_module
 from control.api.errors import StorageUnavailable
-from control.cluster import LATE_S, Cluster
+from control.cluster import NOTICED_S, Cluster
 from control.inventory import HostState
 from control.keeper import Keeper
 from control.membership import Membership
-from control.pace import Rhythm
+from control.pace import Rhythm, reconnect_window
 from control.publisher import Publisher
 from control.table.compile import Compiler
 from control.table.watch import Hub
@@ -94,8 +94,12 @@ async def test_an_empty_cluster_is_settled_only_after_the_grace_period():
     assert scene.cluster.settled
 
 
+RETURN_S = NOTICED_S + reconnect_window(2)
+
+
 async def test_a_cluster_is_settled_when_all_expected_hosts_are_back():
     scene = Scene(expected=["h1", "h2"])
+    scene.clock.now += RETURN_S
     await scene.join("h1")
     assert not scene.cluster.settled
     await scene.join("h2")
@@ -105,7 +109,31 @@ async def test_a_cluster_is_settled_when_all_expected_hosts_are_back():
 
 async def test_expected_hosts_that_were_removed_are_not_waited_for():
     scene = Scene(expected=["h1"])
+    scene.clock.now += RETURN_S
     await scene.cluster.deregister("h1", None)
+
+    assert scene.cluster.settled
+
+
+async def test_a_registration_is_acknowledged_although_the_disk_does_not_take_it():
+    scene = Scene()
+    scene.keeper.kept = _never
+    lease = await scene.join()
+
+    scene.cluster.beat(beat(lease, 1))
+    assert scene.membership.online == 1
+
+
+async def test_hosts_that_the_disk_did_not_take_have_time_to_come_back(keeping_time):
+    """Gateways may still serve from them, and absence must not take that away."""
+    scene = Scene(expected=["h1"])
+    await keeping_time(scene)
+    await scene.join("h1")
+    await pass_time(scene, 3.0)
+    assert not scene.cluster.settled
+    assert not scene.hub.settled
+    await scene.join("h2")
+    await pass_time(scene, 1.0)
 
     assert scene.cluster.settled
 
@@ -149,7 +177,6 @@ async def test_nobody_is_lost_because_control_itself_stood_still(keeping_time, c
 
     assert "control did not run for 60.0 s" in caplog.text
     scene.cluster.beat(beat(lease, 1))
-    assert LATE_S < 60.0
 
 
 async def test_many_that_fall_silent_together_stay_routed_to_and_that_is_said_once(
