@@ -12,6 +12,8 @@ from control.api.ports import parse_address
 from control.inventory import Endpoint
 
 MAX_BASE_PATH = 200
+MAX_ADDRESS = 261  # the longest host name, in brackets, and a port
+MAX_SHOWN = 200  # characters of what is refused
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
@@ -30,7 +32,9 @@ def refusal(endpoint: Endpoint) -> str | None:
     if not endpoint.direct:
         return "endpoint kind is not one that this control knows"
     if endpoint.scheme not in ("http", "https"):
-        return f"endpoint scheme {endpoint.scheme!r} is not http or https"
+        return f"endpoint scheme {endpoint.scheme[:MAX_SHOWN]!r} is not http or https"
+    if len(endpoint.address) > MAX_ADDRESS:
+        return f"endpoint address is longer than {MAX_ADDRESS} characters"
     try:
         host, port = parse_address(endpoint.address)
     except ValueError as error:
@@ -41,9 +45,9 @@ def refusal(endpoint: Endpoint) -> str | None:
         return f"endpoint address {endpoint.address!r} {reason}"
     path = endpoint.base_path
     if len(path) > MAX_BASE_PATH or not _BASE_PATH.fullmatch(path) or _climbs(path):
-        return f"endpoint base_path {path[:MAX_BASE_PATH]!r} is not a plain path"
+        return f"endpoint base_path {path[:MAX_SHOWN]!r} is not a plain path"
     if endpoint.tls_name and not _is_name(endpoint.tls_name):
-        return f"endpoint tls_name {endpoint.tls_name[:MAX_BASE_PATH]!r} is not a host name"
+        return f"endpoint tls_name {endpoint.tls_name[:MAX_SHOWN]!r} is not a host name"
     return None
 
 

@@ -27,6 +27,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # Generic in the stubs only, so it is quoted; None is a method that does not exist.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
+MAX_MESSAGE = 1_024  # bytes, of an error
 # Nodes and probes call these all the time: logged only for who looks closely.
 QUIET = ("Heartbeat", ".Health/", "ServerReflection")
 
@@ -163,4 +164,6 @@ def _encoder(method: str, serialize: Callable[[Any], bytes]) -> Callable[[Any], 
 
 
 async def _abort(context: Context, error: GenieHiveError) -> None:
-    await context.abort(error.grpc, str(error), ((REASON_KEY, error.code),))
+    # Trailers that are too large would arrive as another error. On the wire a byte takes up to 3.
+    message = str(error).encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
+    await context.abort(error.grpc, message, ((REASON_KEY, error.code),))

@@ -110,3 +110,18 @@ def test_a_tls_name_is_a_host_name():
 
 def test_an_unknown_kind_of_endpoint_is_refused():
     assert refusal(Endpoint("http", "127.0.0.1:80", direct=False)) is not None
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        Endpoint("h" * 20_000, "127.0.0.1:80"),
+        Endpoint("http", "h" * 20_000 + ":80"),
+        Endpoint("http", "127.0.0.1:" + "8" * 20_000),
+        Endpoint("http", "127.0.0.1:80", "/" + "%" * 20_000),
+        Endpoint("https", "127.0.0.1:80", tls_name="-" * 20_000),
+    ],
+    ids=["scheme", "host", "port", "path", "tls-name"],
+)
+def test_a_refusal_is_short_however_long_what_is_refused(endpoint):
+    assert len(refusal(endpoint)) < 400

@@ -18,7 +18,7 @@ from control.api.errors import (
     Unavailable,
     family,
 )
-from control.interceptors import Edge
+from control.interceptors import MAX_MESSAGE, Edge
 from control.principals import Doorkeeper, caller
 from control.scopes import SCOPES, Scope
 
@@ -126,6 +126,19 @@ async def test_an_error_arrives_as_the_same_class_with_its_message(call, kind):
 
     with pytest.raises(ModelNotFound, match="no model 'x'"):
         await answered(call, kind, act)
+
+
+@pytest.mark.parametrize("message", ["x" * 20_000, "\u6a21" * 20_000, "\n\x00" * 10_000])
+async def test_an_error_with_a_long_message_arrives_as_it_is_but_shorter(call, message):
+    """Trailers have a limit, beyond which another error would arrive."""
+
+    async def act(request):
+        raise ModelNotFound(message)
+
+    with pytest.raises(ModelNotFound) as raised:
+        await answered(call, "unary_unary", act)
+    assert message.startswith(str(raised.value))
+    assert len(str(raised.value).encode()) > MAX_MESSAGE - 4
 
 
 # A service may refine an error for itself, such as the gateway's `Unreachable`; that never
