@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cli.access import STATE, Access, reaches_control
-from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, examples, shared
+from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, columns, examples, shared
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PORT = click.IntRange(0, 65_535)
@@ -94,7 +94,8 @@ def status(output: Output, access: Access, check: bool) -> None:
     else:
         color = output.colorful(sys.stdout)
         now = datetime.now().astimezone()
-        output.answer(status.render(found, now, color=color, assets=output.verbose))
+        width = columns(sys.stdout)
+        output.answer(status.render(found, now, color=color, assets=output.verbose, width=width))
     if check and not status.healthy(found):
         sys.exit(BAD)
 

@@ -138,7 +138,8 @@ class Hive:
     ) -> None:
         state = self._plan.state
         if not demo.is_fetched(state):
-            await demo.fetch(state, self._screen.progress)
+            with self._screen.downloads() as report:
+                await demo.fetch(state, report)
         began = time.monotonic()
         folder = demo.folder(state)
         arguments = (str(folder / demo.MODEL_FILE), str(port), demo.ALIAS)

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -95,6 +96,11 @@ class Output:
 def interactive(stream: TextIO) -> bool:
     """Return whether `stream` is a terminal that can redraw a line."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def columns(stream: TextIO) -> int | None:
+    """Return how many cells a line of `stream` holds; None where lines have no end."""
+    return shutil.get_terminal_size().columns if interactive(stream) else None
 
 
 def clean(text: str) -> str:

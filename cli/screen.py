@@ -4,10 +4,21 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
-import click
+import rich.progress
 from geniehive.v1 import inventory_pb2 as inventory
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
 
 from cli.cluster import Cluster
 from cli.demo import ALIAS, Progress
@@ -21,17 +32,12 @@ KEY_HEADER = " -H 'Authorization: Bearer YOUR_KEY'"
 
 
 class Screen:
-    """Prints steps; redraws the last line only on a terminal."""
+    """Prints steps; on a terminal, downloads are bars below them."""
 
     def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self._output = output
         self._clock = clock
-        self._redraws = interactive(sys.stderr)
-        self._silent = output.quiet or output.as_json
-        self._drawn = False
-        self._label = ""
-        self._began = 0.0
-        self._printed = 0.0
+        self._above: Callable[[str], None] = output.say  # prints a line above the bars
 
     def step(self, name: str, text: str, seconds: float | None = None) -> None:
         """Print one step; `seconds` is how long it took."""
@@ -40,34 +46,71 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        if self._drawn:
-            click.echo("\r\033[K", nl=False, err=True)
-            self._drawn = False
-        self._output.say(clean(text))
+        self._above(clean(text))
 
-    def progress(self, progress: Progress) -> None:
-        """Show how far a download is."""
+    @contextmanager
+    def downloads(self) -> Iterator[Callable[[Progress], None]]:
+        """Show how far downloads are, as told to what is yielded."""
+        if self._output.quiet or self._output.as_json:
+            yield lambda _: None
+        elif interactive(sys.stderr):
+            with bars(color=self._output.colorful(sys.stderr)) as shown:
+                self._above = lambda text: shown.console.print(Text(text), soft_wrap=True)
+                try:
+                    yield partial(draw, shown)
+                finally:
+                    self._above = self._output.say
+        else:
+            yield Lines(self.say, self._clock).tell
+
+
+class Lines:
+    """Tells of downloads in a line now and then, where no line can be drawn again."""
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._say = say
+        self._clock = clock
+        self._label = ""
+        self._began = 0.0
+        self._said = 0.0
+
+    def tell(self, progress: Progress) -> None:
+        """Take note of `progress`; say it when it is time, and at the end."""
         now = self._clock()
         if progress.label != self._label:
-            self._label, self._began, self._printed = progress.label, now, now
-        line = progress_line(progress, now - self._began)
-        done = progress.done >= progress.total
-        if self._silent:
-            return
-        if self._redraws and not done:
-            click.echo(f"\r\033[K{line}", nl=False, err=True)
-            self._drawn = True
-        elif done or now - self._printed >= LINE_SECONDS:
-            self._printed = now
-            self.say(line)
+            self._label, self._began, self._said = progress.label, now, now
+        if progress.done >= progress.total or now - self._said >= LINE_SECONDS:
+            self._said = now
+            self._say(progress_line(progress, now - self._began))
+
+
+def bars(*, color: bool) -> rich.progress.Progress:
+    """Return what draws downloads on stderr: name, share, size, rate and time left."""
+    return rich.progress.Progress(
+        TextColumn(f"  {'model':<10} {{task.description}}", markup=False),
+        BarColumn(BAR_CELLS),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True, no_color=not color),
+        redirect_stdout=False,  # the answer on stdout is not for this console
+        redirect_stderr=False,
+    )
+
+
+def draw(shown: rich.progress.Progress, progress: Progress) -> None:
+    """Move the bar of `progress`; a new label gets a new one."""
+    known = [task.id for task in shown.tasks if task.description == progress.label]
+    if known:
+        shown.update(known[0], completed=progress.done, total=progress.total)
+    else:
+        shown.add_task(progress.label, completed=progress.done, total=progress.total)
 
 
 def progress_line(progress: Progress, elapsed: float) -> str:
-    """Return share, rate and time left. elapsed: seconds since this download began."""
-    share = progress.done / progress.total if progress.total else 0.0
-    cells = int(share * BAR_CELLS)
-    bar = "#" * cells + "-" * (BAR_CELLS - cells)
-    text = f"  {'model':<10} {progress.label}  [{bar}]  {_megabytes(progress)}"
+    """Return size, rate and time left. elapsed: seconds since this download began."""
+    sizes = f"{progress.done / 1e6:.0f}/{progress.total / 1e6:.0f} MB"
+    text = f"  {'model':<10} {progress.label}  {sizes}"
     if progress.done and elapsed >= RATE_SECONDS:
         rate = progress.done / elapsed
         left = (progress.total - progress.done) / rate
@@ -101,7 +144,3 @@ def next_steps(base_url: str, models: Sequence[str], *, keyed: bool, demo: bool)
         f"        -d {shlex.quote(body)}\n"
         "next: geniehive status | Ctrl-C stops everything"
     )
-
-
-def _megabytes(progress: Progress) -> str:
-    return f"{progress.done / 1e6:.0f}/{progress.total / 1e6:.0f} MB"

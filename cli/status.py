@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-import click
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 
 from cli.cluster import Cluster
 from cli.output import clean
-from cli.text import Table, age, gigabytes, plural
+from cli.table import Row, table
+from cli.text import age, gigabytes, plural
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT"})
 LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
@@ -40,13 +40,23 @@ def healthy(cluster: Cluster) -> bool:
     )
 
 
-def render(cluster: Cluster, now: datetime, *, color: bool = False, assets: bool = False) -> str:
-    """Return the screen. now: aware; assets: also a table of every asset."""
+def render(
+    cluster: Cluster,
+    now: datetime,
+    *,
+    color: bool = False,
+    assets: bool = False,
+    width: int | None = None,
+) -> str:
+    """Return the screen.
+
+    now: aware; assets: also a table of every asset; width: of a terminal, in cells.
+    """
     parts = [summary(cluster)]
     if cluster.hosts:
-        parts.append(_services(cluster, now, color))
+        parts.append(_services(cluster, now, color, width))
     if assets and any(status.service.assets for status in cluster.services):
-        parts.append("\n" + _assets(cluster))
+        parts.append("\n" + _assets(cluster, width))
     parts += [f"! {hint}" for hint in hints(cluster, now)]
     return "\n".join(parts)
 
@@ -168,15 +178,15 @@ def _told(
     return value
 
 
-def _services(cluster: Cluster, now: datetime, color: bool) -> str:
-    table = Table(["HOST", "SERVICE", "STATE", "LOADED", "FREE MEM", "BUSY", "WAIT"], right=NUMBERS)
+def _services(cluster: Cluster, now: datetime, color: bool, width: int | None) -> str:
+    rows = []
     hosts = {host.host_id: host for host in cluster.hosts}
     served = {status.service.host_id for status in cluster.services}
     for host in cluster.hosts:
         if host.host_id not in served:
             rank = LOST if host.state == inventory.HOST_STATE_LOST else UP
             cells = [host.host_id, "-", _host_state(host, now), "-", _free(host), "-", "-"]
-            table.add((rank, host.host_id, ""), cells, COLORS.get(rank))
+            rows.append(Row((rank, host.host_id, ""), cells, COLORS.get(rank, "")))
     for status in cluster.services:
         service = status.service
         found = hosts.get(service.host_id)
@@ -186,13 +196,14 @@ def _services(cluster: Cluster, now: datetime, color: bool) -> str:
         name = service.service_id.removeprefix(f"{service.host_id}/")
         cells = [found.host_id, name, _state(status, found, rank, now)]
         cells += [_loaded(service, rank), _free(found), *_load(status, rank)]
-        table.add((rank, found.host_id, name), cells, COLORS.get(rank))
-    paint = (lambda text, shade: click.style(text, fg=shade)) if color else None
-    return table.text(paint, painted="STATE")
+        rows.append(Row((rank, found.host_id, name), cells, COLORS.get(rank, "")))
+    titles = ["HOST", "SERVICE", "STATE", "LOADED", "FREE MEM", "BUSY", "WAIT"]
+    colored = "STATE" if color else ""
+    return table(titles, rows, numbers=NUMBERS, colored=colored, width=width)
 
 
-def _assets(cluster: Cluster) -> str:
-    table = Table(["HOST", "SERVICE", "ASSET", "OPERATION", "LOADED", "CONTEXT"], right=NUMBERS)
+def _assets(cluster: Cluster, width: int | None) -> str:
+    rows = []
     for status in cluster.services:
         service = status.service
         name = service.service_id.removeprefix(f"{service.host_id}/")
@@ -201,8 +212,9 @@ def _assets(cluster: Cluster) -> str:
             context = str(asset.context_tokens) if asset.context_tokens else "?"
             loaded = "yes" if asset.loaded else "no"
             cells = [service.host_id, name, asset.asset_id, operations, loaded, context]
-            table.add((service.host_id, name, place), cells)
-    return table.text()
+            rows.append(Row((service.host_id, name, place), cells))
+    titles = ["HOST", "SERVICE", "ASSET", "OPERATION", "LOADED", "CONTEXT"]
+    return table(titles, rows, numbers=NUMBERS, width=width)
 
 
 def _host_state(host: inventory.Host, now: datetime) -> str:

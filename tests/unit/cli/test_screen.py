@@ -1,8 +1,10 @@
 """What a person sees while `up` works."""
 
+import io
 import json
 import re
 import shlex
+import sys
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
@@ -66,30 +68,60 @@ def test_loaded_chat_models_of_routable_services_come_first():
 @pytest.mark.parametrize(
     ("done", "elapsed", "expected"),
     [
-        (0, 0.0, "  model      x  [--------------]  0/98 MB"),
-        (49e6, 7.0, "  model      x  [#######-------]  49/98 MB  7 MB/s  7s left"),
-        (98e6, 10.0, "  model      x  [##############]  98/98 MB  10 MB/s"),
+        (0, 0.0, "  model      x  0/98 MB"),
+        (49e6, 7.0, "  model      x  49/98 MB  7 MB/s  7s left"),
+        (98e6, 10.0, "  model      x  98/98 MB  10 MB/s"),
     ],
 )
-def test_progress_tells_share_rate_and_time_left(done, elapsed, expected):
+def test_progress_tells_size_rate_and_time_left(done, elapsed, expected):
     assert progress_line(Progress("x", int(done), 98_000_000), elapsed) == expected
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(capsys):
     now = [0.0]
     screen = Screen(Output(), clock=lambda: now[0])
-    for second in range(13):
-        now[0] = float(second)
-        screen.progress(Progress("x", second * 1_000_000, 12_000_000))
+    with screen.downloads() as report:
+        for second in range(13):
+            now[0] = float(second)
+            report(Progress("x", second * 1_000_000, 12_000_000))
 
-    shown = [line.split()[3] for line in capsys.readouterr().err.splitlines()]
+    shown = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
     assert shown == ["5/12", "10/12", "12/12"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_each_download_is_a_bar_below_the_steps(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    screen = Screen(Output(color="never"))
+    with screen.downloads() as report:
+        report(Progress("[b]x", 6_000_000, 12_000_000))
+        screen.step("gateway", "ready")
+        report(Progress("[b]x", 12_000_000, 12_000_000))
+        report(Progress("y", 1_000_000, 4_000_000))
+    screen.say("done")
+
+    # What is left on the screen once all bars were drawn for the last time.
+    shown = terminal.getvalue().replace("\r", "\n").replace("\x1b[2K", "").splitlines()
+    assert "  gateway    ready" in shown
+    x, y, end = shown[-3:]
+    assert "model      [b]x" in x
+    assert "12.0/12.0 MB" in x
+    assert "1.0/4.0 MB" in y
+    assert end.endswith("done")
+    assert "\x1b[3" not in terminal.getvalue()  # no colour
+    assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("\x1b[?25l")
 
 
 def test_quiet_and_json_show_no_steps(capsys):
     for output in (Output(quiet=True), Output(as_json=True)):
         screen = Screen(output)
         screen.step("control", "ready")
-        screen.progress(Progress("x", 1, 1))
+        with screen.downloads() as report:
+            report(Progress("x", 1, 1))
 
     assert capsys.readouterr() == ("", "")

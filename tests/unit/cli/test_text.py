@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.text import Table, age, gigabytes, plural
+from cli.text import age, gigabytes, plural
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,3 @@ def test_memory_is_decimal():
 
 def test_one_is_not_many():
     assert (plural(1, "model"), plural(0, "model")) == ("1 model", "0 models")
-
-
-def test_columns_line_up_with_wide_characters_and_numbers_stand_right():
-    table = Table(["NAME", "N"], right={"N"})
-    table.add((2,), ["模型", "7"])
-    table.add((1,), ["x", "100"])
-
-    assert table.text() == "NAME    N\nx     100\n模型    7"
