@@ -39,7 +39,7 @@ from control.table.watch import Hub
 log = logging.getLogger("control")
 
 EXIT_CANNOT_START = 2
-LAST_WRITE_S = 3.0  # a disk that does not answer must not keep control from stopping
+LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

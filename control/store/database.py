@@ -6,6 +6,8 @@ write or checkpoint at the same time.
 """
 
 import asyncio
+import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 MAX_WAITING = 1_000  # jobs; above that the disk is too slow for what is asked of it
 MAX_GROUP = 128  # jobs in one commit
+CLOSE_S = 1.0
 SAFE_SQLITE = (3, 51, 3)
 
 PRAGMAS: dict[str, object] = {
@@ -39,6 +42,8 @@ PRAGMAS: dict[str, object] = {
     "cell_size_check": 1,
     "mmap_size": 0,
 }
+
+log = logging.getLogger(__name__)
 
 # Statements that bypass the models raise the library's own.
 STORAGE_ERRORS = (peewee.DatabaseError, sqlite3.Error)
@@ -97,10 +102,16 @@ class Writer:
             raise StorageUnavailable("the database is too slow; try again") from error
         return cast(T, await asyncio.wrap_future(job.outcome))
 
-    def close(self) -> None:
-        """Finish what waits, then end the thread and its connection."""
-        self._jobs.put(None)
-        self._thread.join()
+    def close(self, patience: float = CLOSE_S) -> None:
+        """Finish what waits, then end the thread and its connection.
+
+        patience: seconds; a database that does not answer by then ends with the process.
+        """
+        with contextlib.suppress(queue.Full):
+            self._jobs.put(None, timeout=patience)
+            self._thread.join(patience)
+        if self._thread.is_alive():
+            log.error("the database does not answer; what it has not taken is lost")
 
     def _run(self) -> None:
         open_ = True

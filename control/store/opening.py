@@ -29,7 +29,7 @@ class Store:
     _lock: TextIO
 
     def close(self) -> None:
-        """Write what waits, close the file and let others open it."""
+        """Write what waits, within a moment, close the file and let others open it."""
         self.writer.close()
         self._lock.close()
 

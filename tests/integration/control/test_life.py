@@ -215,6 +215,22 @@ def test_a_locked_database_stops_no_heartbeat_and_no_registration(spawn, setting
     stored.close()
 
 
+def test_a_locked_database_does_not_keep_it_from_stopping(spawn, settings):
+    control = spawn("control", settings)
+    with connected(control) as client:
+        lease = client.register()
+        other = sqlite3.connect(settings["storage"]["sqlite_path"])
+        other.execute("BEGIN IMMEDIATE")
+        client.beat(lease, 1)
+        client.register()
+        started = time.monotonic()
+        control.stop()
+        took = time.monotonic() - started
+        other.close()
+
+    assert took < 10
+
+
 def test_no_host_is_lost_because_control_stood_still(spawn, settings):
     settings["registry"] = {"heartbeat_interval_s": 0.3, "lease_intervals": 3}
     control = spawn("control", settings)

@@ -128,6 +128,28 @@ async def test_a_queue_that_is_full_refuses_more(store, monkeypatch):
     writer.close()
 
 
+@pytest.mark.parametrize("waiting", [0, 2], ids=["queue-empty", "queue-full"])
+async def test_closing_waits_for_a_stuck_disk_only_so_long(store, monkeypatch, caplog, waiting):
+    monkeypatch.setattr(db, "MAX_WAITING", 2)
+    writer = db.Writer()
+    gate, running = threading.Event(), threading.Event()
+
+    def block():
+        running.set()
+        gate.wait()
+
+    jobs = [asyncio.ensure_future(writer.run(block))]
+    await asyncio.get_running_loop().run_in_executor(None, running.wait)
+    jobs += [asyncio.ensure_future(writer.run(keys)) for _ in range(waiting)]
+    await asyncio.sleep(0)
+    writer.close(patience=0.01)
+
+    assert "the database does not answer" in caplog.text
+    gate.set()
+    await asyncio.gather(*jobs)
+    writer.close()
+
+
 async def test_a_locked_database_is_storage_unavailable_until_it_is_free(tmp_path):
     path = tmp_path / "g.sqlite3"
     store = open_store(path, busy_timeout_ms=20)
