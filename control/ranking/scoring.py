@@ -20,4 +20,13 @@ class Candidate:
 
 def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Return candidates best first; ties go to the smaller service id, then asset id."""
-    return tuple(sorted(candidates, key=lambda c: (-c.score, c.service_id, c.asset_id)))
+    return tuple(sorted(candidates, key=_order))
+
+
+def best(candidates: Iterable[Candidate]) -> Candidate:
+    """Return the first of `rank`; there must be one."""
+    return min(candidates, key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[float, str, str]:
+    return -candidate.score, candidate.service_id, candidate.asset_id

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from control.inventory import Operation, Service
-from control.ranking.scoring import Candidate, rank
+from control.ranking.scoring import Candidate, best, rank
 from control.table.diff import Delta, changes
 from control.table.resources import (
     Choice,
@@ -40,6 +40,7 @@ class Entry:
 
 
 Key = tuple[Operation, str]
+Dirty = str | Key  # a service, by id, or a target
 
 
 class Compiler:
@@ -51,35 +52,65 @@ class Compiler:
         self._entries: dict[str, Entry] = {}
         # What each service offers for a key, routable or not.
         self._offered: dict[Key, dict[str, Candidate]] = defaultdict(dict)
+        # To be made again; a set that keeps its order.
+        self._dirty: dict[Dirty, None] = {}
 
-    def update(self, entries: Mapping[str, Entry | None], table: Mapping[str, Resource]) -> Delta:
-        """Take over services, None for one that is gone; return what that changes in `table`."""
+    @property
+    def waiting(self) -> int:
+        """How many resources are to be made again."""
+        return len(self._dirty)
+
+    def take(self, service_id: str, entry: Entry | None) -> None:
+        """Take over a service, None for one that is gone; what that changes waits to be made."""
+        before = self._entries.get(service_id)
+        if entry == before:
+            return
+        keys = self._offer(service_id, before, entry)
+        if entry is None:
+            del self._entries[service_id]
+            self._dirty |= keys
+            self._dirty[service_id] = None
+        else:
+            # A target that names a service should not come before it.
+            self._entries[service_id] = entry
+            self._dirty[service_id] = None
+            self._dirty |= keys
+
+    def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
+        """Make what waits; return what that changes in `table`.
+
+        limit: resources and candidates of them, after which the rest is left waiting.
+        """
         fresh: dict[str, Resource | None] = {}
-        dirty: dict[Key, None] = {}  # a set that keeps its order, so that output does
-        for service_id, entry in entries.items():
-            before = self._entries.get(service_id)
-            if entry == before:
-                continue
-            dirty |= self._offer(service_id, before, entry)
-            if entry is None:
-                del self._entries[service_id]
+        made: list[Dirty] = []
+        for dirty in self._dirty:
+            if limit <= 0:
+                break
+            made.append(dirty)
+            if isinstance(dirty, str):
+                limit -= 1
+                name = service_name(dirty)
+                fresh[name] = _route_service(name, self._entries.get(dirty), told=name in table)
             else:
-                self._entries[service_id] = entry
-            name = service_name(service_id)
-            fresh[name] = _route_service(name, entry, told=name in table)
-        for key in dirty:
-            resource_name = target_name(*key)
-            target = self._target(key, told=resource_name in table)
-            fresh[resource_name] = Resource.of(resource_name, target) if target else None
+                limit -= 1 + len(self._offered[dirty])
+                name = target_name(*dirty)
+                target = self._target(dirty, told=name in table)
+                fresh[name] = Resource.of(name, target) if target else None
+        for dirty in made:
+            del self._dirty[dirty]
         return changes(table, fresh)
 
-    def _offer(self, service_id: str, before: Entry | None, after: Entry | None) -> dict[Key, None]:
+    def _offer(
+        self, service_id: str, before: Entry | None, after: Entry | None
+    ) -> dict[Dirty, None]:
         """Take over what a service offers; return the keys for which that changes anything."""
-        old, new = _offers(before), _offers(after)
+        new = _offers(after)
+        same_service = before is not None and after is not None and before.service == after.service
+        old = new if same_service else _offers(before)
         same_presence = (
             before is not None and after is not None and before.presence is after.presence
         )
-        changed: dict[Key, None] = {}
+        changed: dict[Dirty, None] = {}
         for key in old | new:
             if same_presence and old.get(key) == new.get(key):
                 continue
@@ -121,14 +152,14 @@ def _offers(entry: Entry | None) -> dict[Key, Candidate]:
     if entry is None:
         return {}
     offers: dict[Key, Candidate] = {}
-    best: dict[Operation, Candidate] = {}
+    by_operation: dict[Operation, list[Candidate]] = defaultdict(list)
     for asset in entry.service.assets:
         candidate = Candidate(entry.service.service_id, asset.asset_id, asset.loaded)
         for operation in asset.operations:
             offers[operation, asset.asset_id] = candidate
-            best[operation] = rank((candidate, best.get(operation, candidate)))[0]
-    for operation, candidate in best.items():
-        offers.setdefault((operation, candidate.service_id), candidate)
+            by_operation[operation].append(candidate)
+    for operation, candidates in by_operation.items():
+        offers.setdefault((operation, entry.service.service_id), best(candidates))
     return offers
 
 

@@ -1,6 +1,6 @@
 import random
 
-from control.ranking.scoring import Candidate, rank
+from control.ranking.scoring import Candidate, best, rank
 
 LOADED = Candidate("b", "m", loaded=True)
 FIRST = Candidate("a", "m", loaded=False)
@@ -18,3 +18,4 @@ def test_order_depends_on_score_then_ids_and_not_on_arrival():
         shuffled = everybody.copy()
         random.Random(seed).shuffle(shuffled)
         assert rank(shuffled) == (LOADED, FIRST, SECOND, THIRD)
+        assert best(shuffled) == LOADED

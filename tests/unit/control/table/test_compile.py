@@ -22,7 +22,12 @@ class Table:
         self.resources = {}
 
     def update(self, entries):
-        delta = self.compiler.update(entries, self.resources)
+        for service_id, entry in entries.items():
+            self.compiler.take(service_id, entry)
+        return self.make()
+
+    def make(self, limit=10**9):
+        delta = self.compiler.make(self.resources, limit)
         apply(self.resources, 0, delta)
         return delta
 
@@ -171,6 +176,43 @@ def test_a_service_with_10_000_assets_is_compiled_in_linear_time():
     assert time.perf_counter() - started < 5.0  # 0.2 s; minutes if it were quadratic
 
 
+def test_a_service_of_any_size_is_made_in_small_steps():
+    table = Table()
+    entry = routable("h1/s", *(asset(f"m{n}", BOTH) for n in range(100)))
+    table.compiler.take("h1/s", entry)
+    steps = []
+    while table.compiler.waiting:
+        steps.append(len(table.make(limit=20).upserts))
+
+    assert max(steps) <= 11
+    whole = Table()
+    whole.update({"h1/s": entry})
+    assert table.resources == whole.resources
+
+
+def test_a_step_counts_candidates_too():
+    table = Table()
+    for n in range(100):
+        table.compiler.take(f"h{n}/s", routable(f"h{n}/s", asset("m")))
+    first = table.make(limit=3)
+
+    assert {one.name for one in first.upserts} == {"service/h0/s", "target/chat/m"}
+
+
+def test_a_service_is_told_before_its_names_and_withdrawn_after_them():
+    table = Table()
+    table.compiler.take("h1/s", routable())
+    assert [one.name for one in table.make(limit=1).upserts] == ["service/h1/s"]
+    table.make()
+    table.compiler.take("h1/s", None)
+
+    assert [one.partition("/")[0] for one in table.make().tombstones] == [
+        "target",
+        "target",
+        "service",
+    ]
+
+
 ENTRIES = st.builds(
     lambda names, presence, loaded: (names, presence, loaded),
     st.sets(st.sampled_from(["m", "n", "h1/a"])),
@@ -182,8 +224,8 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_any_order_of_changes_ends_in_the_same_table(steps):
+@given(STEPS, st.sampled_from([1, 3, 100]))
+def test_any_order_of_changes_ends_in_the_same_table(steps, limit):
     table = Table()
     last = {}
     for step in steps:
@@ -191,8 +233,11 @@ def test_any_order_of_changes_ends_in_the_same_table(steps):
             service_id: _entry(service_id, *entry) if entry else None
             for service_id, entry in step.items()
         }
-        table.update(made)
+        for service_id, entry in made.items():
+            table.compiler.take(service_id, entry)
+        table.make(limit)
         last |= made
+    table.make()
     fresh = Table()
     fresh.update({service_id: entry for service_id, entry in sorted(last.items()) if entry})
 
