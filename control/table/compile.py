@@ -82,23 +82,26 @@ class Compiler:
         limit: resources and candidates of them, after which the rest is left waiting.
         """
         fresh: dict[str, Resource | None] = {}
-        made: list[Dirty] = []
-        for dirty in self._dirty:
-            if limit <= 0:
-                break
-            made.append(dirty)
+        for dirty in self._batch(limit):
             if isinstance(dirty, str):
-                limit -= 1
                 name = service_name(dirty)
                 fresh[name] = _route_service(name, self._entries.get(dirty), told=name in table)
             else:
-                limit -= 1 + len(self._offered[dirty])
                 name = target_name(*dirty)
                 target = self._target(dirty, told=name in table)
                 fresh[name] = Resource.of(name, target) if target else None
-        for dirty in made:
-            del self._dirty[dirty]
         return changes(table, fresh)
+
+    def _batch(self, limit: int) -> list[Dirty]:
+        batch: list[Dirty] = []
+        for dirty in self._dirty:
+            if limit <= 0:
+                break
+            batch.append(dirty)
+            limit -= 1 if isinstance(dirty, str) else 1 + len(self._offered[dirty])
+        for dirty in batch:
+            del self._dirty[dirty]
+        return batch
 
     def _offer(
         self, service_id: str, before: Entry | None, after: Entry | None
