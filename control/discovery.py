@@ -22,6 +22,7 @@ from control.table.watch import Hub
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
 MAX_NAME = 200
+MAX_UNUSABLE = 100
 TOKEN_PREFIX = "after:"
 
 
@@ -127,6 +128,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
             route_version=self._routes.identity.version,
             settled=self._routes.settled,
             control_version=self._version,
+            unusable_resources=self._routes.unusable(MAX_UNUSABLE),
         )
         changed_at = self._publisher.changed_at
         since = self._started if changed_at is None else changed_at

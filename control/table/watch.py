@@ -65,6 +65,8 @@ class Watcher:
         """Take the answer to the update on its way, or a wish for a snapshot."""
         if self.sent is not None:
             self.held = self.sent.identity.version
+            if self.sent.base is None:
+                self.unusable.clear()
             for name in self.sent.delta.tombstones:
                 self.unusable.pop(name, None)
             for resource in self.sent.delta.upserts:
@@ -137,6 +139,13 @@ class Hub:
     def leave(self, watcher: Watcher) -> None:
         """Forget a watcher."""
         self.watchers.discard(watcher)
+
+    def unusable(self, limit: int) -> dict[str, str]:
+        """Return the first `limit` resources by name that a watcher cannot use, and why."""
+        found: dict[str, str] = {}
+        for watcher in self.watchers:
+            found |= watcher.unusable
+        return dict(sorted(found.items())[:limit])
 
     def due(self, watcher: Watcher) -> Update | None:
         """Return what to send to `watcher` now, and take it as sent; None when nothing is due."""

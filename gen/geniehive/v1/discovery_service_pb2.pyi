@@ -83,7 +83,14 @@ class GetClusterHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetClusterHealthResponse(_message.Message):
-    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version")
+    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources")
+    class UnusableResourcesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     HOST_COUNT_FIELD_NUMBER: _ClassVar[int]
     ONLINE_HOST_COUNT_FIELD_NUMBER: _ClassVar[int]
     LOST_HOST_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +105,7 @@ class GetClusterHealthResponse(_message.Message):
     SETTLED_FIELD_NUMBER: _ClassVar[int]
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     CONTROL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    UNUSABLE_RESOURCES_FIELD_NUMBER: _ClassVar[int]
     host_count: int
     online_host_count: int
     lost_host_count: int
@@ -112,4 +120,5 @@ class GetClusterHealthResponse(_message.Message):
     settled: bool
     uptime: _duration_pb2.Duration
     control_version: str
-    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ...) -> None: ...
+    unusable_resources: _containers.ScalarMap[str, str]
+    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ...) -> None: ...

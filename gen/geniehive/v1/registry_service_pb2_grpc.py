@@ -64,6 +64,10 @@ class RegistryServiceServicer:
     def RegisterHost(self, request, context):
         """Registers a host with all its services and grants a lease.
 
+        It holds in memory at once, and is durable when it is answered, unless the
+        disk takes nothing just then: hosts and routes do not wait for a disk. After
+        a restart the node registers again, whether control remembers the host or not.
+
         Fails with `INVALID_ARGUMENT` when the definition is refused; the node
         should log it and wait for a changed configuration. Fails with
         `ALREADY_EXISTS` (`host_id_in_use`) while another instance of the host is

@@ -2,6 +2,7 @@ import asyncio
 
 import grpc
 import pytest
+from geniehive.v1 import discovery_service_pb2 as discovery
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2
 from geniehive.v1 import routing_service_pb2 as pb
@@ -10,6 +11,7 @@ from control.api.channel import MAX_RECEIVE_BYTES, control_errors
 from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
 from control.key_hashes import key_hash
 from control.publisher import COALESCE_S
+from control.routing import update_message
 from control.table.watch import MAX_PART
 from tests.unit.control.requests import heartbeat, registration, service
 from tests.unit.control.serving import SECRET, serving, until
@@ -148,6 +150,15 @@ async def test_a_gateway_can_ask_for_a_snapshot_at_any_time(control):
     assert update.snapshot
 
 
+async def test_an_update_is_encoded_once_for_all_gateways_that_hold_the_same(control):
+    await register(control)
+    update_message.cache_clear()
+    for name in ("g1", "g2", "g3"):
+        await Gateway(control, gateway_id=name).open()
+
+    assert update_message.cache_info()[:2] == (2, 1)
+
+
 async def test_an_unusable_resource_is_logged_and_the_rest_goes_on(control, caplog):
     gateway = Gateway(control)
     await gateway.open()
@@ -158,6 +169,8 @@ async def test_an_unusable_resource_is_logged_and_the_rest_goes_on(control, capl
 
     assert "cannot use 'service/h1/s': cannot resolve" in caplog.text
     assert "target/chat/n" in gateway.resources
+    health = await control.discovery.GetClusterHealth(discovery.GetClusterHealthRequest())
+    assert health.unusable_resources == {"service/h1/s": "cannot resolve"}
 
 
 async def test_a_watcher_that_says_nothing_gets_nothing_more(control):

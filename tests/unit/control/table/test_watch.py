@@ -132,6 +132,28 @@ def test_unusable_resources_are_logged_and_remembered_and_others_go_on(hub, capl
     assert watcher.unusable == {}
 
 
+def test_a_snapshot_starts_the_list_of_unusable_resources_anew(hub):
+    watcher = hub.join("g", None)
+    hub.due(watcher)
+    watcher.acknowledge({"a": "odd", "b": "odd"}, snapshot_wanted=False)
+    hub.publish(Delta((), ("a",)), settled=False)
+    watcher.acknowledge({}, snapshot_wanted=True)
+    hub.due(watcher)
+    watcher.acknowledge({"b": "still odd"}, snapshot_wanted=False)
+
+    assert hub.unusable(limit=9) == {"b": "still odd"}
+
+
+def test_what_any_watcher_cannot_use_is_told_up_to_a_limit(hub):
+    for gateway_id, name in [("g", "a"), ("h", "b")]:
+        watcher = hub.join(gateway_id, None)
+        hub.due(watcher)
+        watcher.acknowledge({name: "odd"}, snapshot_wanted=False)
+
+    assert hub.unusable(limit=9) == {"a": "odd", "b": "odd"}
+    assert hub.unusable(limit=1) == {"a": "odd"}
+
+
 def test_history_is_bounded_and_who_was_away_too_long_gets_a_snapshot(hub, monkeypatch):
     monkeypatch.setattr(watch, "MAX_REMEMBERED", 3)
     for n in range(5):
