@@ -12,6 +12,7 @@ from cli.table import Row, table
 from cli.text import age, gigabytes, plural
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT"})
+UNUSABLE_SHOWN = 5
 LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
 COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
 OPERATIONS = {
@@ -95,11 +96,21 @@ def hints(cluster: Cluster, now: datetime) -> list[str]:
             url = f"{service.endpoint.scheme}://{service.endpoint.address}"
             why = service.observation.detail or "unhealthy"
             found.append(f"{clean(service.service_id)}: {clean(f'{url} {why}')}")
+    found += _unusable(cluster.health.unusable_resources)
     if not cluster.hosts:
         found.append("no hosts yet: geniehive node --config FILE")
     elif not any(status.service.assets for status in cluster.services):
         found.append("no models yet: start a model server and name it in the node's services")
     return found
+
+
+def _unusable(resources: Mapping[str, str]) -> list[str]:
+    shown = [
+        f"{clean(name)}: a gateway cannot use it and serves what it had: {clean(reason)}"
+        for name, reason in sorted(resources.items())[:UNUSABLE_SHOWN]
+    ]
+    more = len(resources) - len(shown)
+    return shown + ([f"{plural(more, 'more route')} that a gateway cannot use"] if more else [])
 
 
 def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
@@ -128,6 +139,7 @@ def document(cluster: Cluster) -> Mapping[str, object]:
         "route_version": health.route_version,
         "route_age_s": health.route_age.ToTimedelta().total_seconds(),
         "settled": health.settled,
+        "unusable_resources": dict(health.unusable_resources),
         "gateways": health.gateway_count,
         "control_version": health.control_version,
         "hosts": [

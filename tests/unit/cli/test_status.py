@@ -94,6 +94,17 @@ def test_colour_is_on_the_state_alone_and_moves_nothing():
     assert stripped == plain
 
 
+def test_routes_that_a_gateway_cannot_use_are_named_then_counted():
+    unusable = {f"target/chat/m{number}": "odd\x1b" for number in range(7)}
+    cluster = Cluster(health(unusable_resources=unusable), (host("h"),), (status("h/x", "m"),))
+    lines = [line for line in render(cluster, NOW).splitlines() if line.startswith("! ")]
+
+    named = "! target/chat/m0: a gateway cannot use it and serves what it had: odd\ufffd"
+    assert lines[0] == named
+    assert lines[5:] == ["! 2 more routes that a gateway cannot use"]
+    assert document(cluster)["unusable_resources"] == unusable
+
+
 @pytest.mark.parametrize(
     ("cluster", "expected"),
     [
