@@ -8,7 +8,7 @@ from geniehive.v1 import registry_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from control import messages
-from control.api.errors import OperationNotAllowed
+from control.api.errors import InvalidValue, OperationNotAllowed
 from control.cluster import Cluster
 from control.members import Answer, Beat, Lease, Offer
 from control.pace import Pace
@@ -45,12 +45,11 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         try:
             async for request in request_iterator:
                 beat = _beat(request.heartbeat)
-                if lease != beat.lease:
-                    # The first beat, or a peer that carries several hosts' beats in turn.
+                if lease is None:
                     membership.open_stream(beat.lease)
-                    if lease is not None:
-                        membership.close_stream(lease)
                     lease = beat.lease
+                elif lease != beat.lease:
+                    raise InvalidValue("a stream carries the beats of one lease; open another one")
                 answer = self._cluster.beat(beat)
                 yield pb.StreamHeartbeatsResponse(
                     sequence=beat.sequence,

@@ -79,10 +79,11 @@ class RegistryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamHeartbeats(self, request_iterator, context):
-        """Renews the lease for as long as the stream carries beats.
+        """Renews the lease for as long as the stream carries beats, all of one lease.
 
         Ends with `NOT_FOUND` when the lease is unknown, replaced or expired; the
-        node must register again at once. Any other end of the stream is not a
+        node must register again at once. Ends with `INVALID_ARGUMENT` when a beat
+        is of another lease than the first. Any other end of the stream is not a
         lost lease: the node opens the stream again.
         Callers: nodes.
         """

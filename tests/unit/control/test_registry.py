@@ -210,14 +210,15 @@ async def test_without_a_lease_only_an_administrator_removes_a_host(one_loop):
         assert control.membership.members == {}
 
 
-async def test_one_stream_may_carry_the_beats_of_several_hosts_in_turn(control):
+async def test_a_stream_carries_the_beats_of_one_lease_only(control):
     leases = [(await register(control, host_id)).lease for host_id in ("h1", "h2")]
     stream = Stream(control)
-    for sequence in range(1, 4):
-        for lease in leases:
-            await stream.beat(heartbeat(lease, sequence, f"{lease.host_id}/s"))
+    await stream.beat(heartbeat(leases[0], 1, "h1/s"))
+    with pytest.raises(InvalidValue, match="one lease"):
+        await stream.beat(heartbeat(leases[1], 1, "h2/s"))
 
-    assert control.membership.online == 2
+    await until(lambda: control.membership.members["h1"].detached)
+    assert control.membership.members["h2"].sequence == 0
 
 
 async def test_a_beat_is_the_same_in_a_stream_and_alone(control):
