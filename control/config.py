@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from control.api.ports import is_loopback
 from control.api.settings import Address, Profiled, Section
@@ -58,10 +58,17 @@ class Tls(Section):
         return self
 
 
+def _file(path: Path) -> Path:
+    # SQLite takes the word for no file at all, and a cluster that forgets itself.
+    if str(path) == ":memory:":
+        raise ValueError("a file is expected, not :memory:")
+    return path
+
+
 class Storage(Section):
     """Where the database is; the folder is made when it is not there. Local disks only."""
 
-    sqlite_path: Path = Path("state/geniehive.sqlite3")
+    sqlite_path: Annotated[Path, AfterValidator(_file)] = Path("state/geniehive.sqlite3")
 
 
 class Registry(Section):

@@ -27,6 +27,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # Generic in the stubs only, so it is quoted; None is a method that does not exist.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
+STOPPING = "control is stopping; connect again"
 MAX_MESSAGE = 1_024  # bytes, of an error
 # Nodes and probes call these all the time: logged only for who looks closely.
 QUIET = ("Heartbeat", ".Health/", "ServerReflection")
@@ -89,6 +90,8 @@ class Edge(grpc.aio.ServerInterceptor):
         if streaming and task is not None:
             self._streams.add(task)
         try:
+            if streaming and self._stopping:
+                raise Unavailable(STOPPING)
             self._admit(method, context)
             return await run()
         except asyncio.CancelledError:
@@ -96,7 +99,7 @@ class Edge(grpc.aio.ServerInterceptor):
             if task is None or not self._stopping or context.cancelled():
                 raise  # swallowed, it would leak inside gRPC: grpc#43360
             task.uncancel()
-            await _abort(context, Unavailable("control is stopping; connect again"))
+            await _abort(context, Unavailable(STOPPING))
         except grpc.aio.AbortError:
             outcome = "aborted"
             raise

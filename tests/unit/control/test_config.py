@@ -80,6 +80,7 @@ def test_in_the_foundation_profile_an_unknown_key_is_an_error(tmp_path):
         ("deployment_profile: huge", "deployment_profile"),
         ("tls: {certificate: a.pem}", "tls"),
         ("tls: {client_ca: a.pem}", "tls"),
+        ("storage: {sqlite_path: ':memory:'}", "storage.sqlite_path"),
         ("[]", "a mapping"),
         ("a: [", "control.yaml"),
     ],

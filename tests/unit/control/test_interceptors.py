@@ -254,6 +254,18 @@ async def test_a_stream_ends_with_unavailable_when_control_stops(call, kind):
         await waiting
 
 
+@pytest.mark.parametrize("kind", ["unary_stream", "stream_unary", "stream_stream", "writer"])
+async def test_a_stream_that_comes_when_control_stops_is_refused(call, kind):
+    async def act(request):
+        raise AssertionError("the handler ran")
+
+    edge, answer = await call(kind, act)
+    edge.end_streams()
+
+    with pytest.raises(Unavailable, match="control is stopping"):
+        await answer
+
+
 async def test_a_unary_call_finishes_although_control_stops(call):
     entered, go_on = asyncio.Event(), asyncio.Event()
 
