@@ -93,9 +93,15 @@ async def call(one_loop):
 
 
 async def invoke(channel, kind, request, metadata):
-    """Call a method with a raw request and return its first answer."""
+    """Call a method with a raw request and return its first answer.
+
+    request: None opens a stream and sends nothing; a write to a stream that is refused at the
+    same time fails with whatever gRPC's client notices first.
+    """
     make = getattr(channel, "unary_stream" if kind == "writer" else kind)
-    sent = [request] if kind.startswith("stream") else request
+    sent = request or b""
+    if kind.startswith("stream"):
+        sent = None if request is None else [request]
     with control_errors():
         answer = make(f"/test/{kind}", None, Response.FromString)(sent, metadata=metadata)
         if kind.endswith("unary"):
@@ -216,7 +222,7 @@ async def test_whoever_may_not_call_does_not_reach_the_handler(call, kind, metad
         raise AssertionError("the handler ran")
 
     with pytest.raises(error):
-        await answered(call, kind, act, metadata=metadata)
+        await answered(call, kind, act, request=None, metadata=metadata)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -227,7 +233,7 @@ async def test_a_method_without_a_scope_is_refused_to_everybody(call, kind, monk
         raise AssertionError("the handler ran")
 
     with pytest.raises(Forbidden, match="by nobody"):
-        await answered(call, kind, act)
+        await answered(call, kind, act, request=None)
 
 
 async def test_a_method_that_does_not_exist_is_unimplemented(control):
@@ -259,7 +265,7 @@ async def test_a_stream_that_comes_when_control_stops_is_refused(call, kind):
     async def act(request):
         raise AssertionError("the handler ran")
 
-    edge, answer = await call(kind, act)
+    edge, answer = await call(kind, act, request=None)
     edge.end_streams()
 
     with pytest.raises(Unavailable, match="control is stopping"):
