@@ -202,6 +202,9 @@ _BY_STATUS: dict[grpc.StatusCode, type[GenieHiveError]] = {
     S.UNAVAILABLE: ControlUnavailable,
     S.DEADLINE_EXCEEDED: ControlUnavailable,
     S.CANCELLED: ControlUnavailable,  # a control that stops cancels its streams
+    # Control gives a reason with all of its own errors; without one it is the transport's.
+    S.INTERNAL: ControlUnavailable,
+    S.UNKNOWN: ControlUnavailable,
 }
 
 

@@ -54,8 +54,10 @@ async def refusals(anyio_backend) -> AsyncIterator[tuple[Refusals, rpc.RoutingSe
         (grpc.StatusCode.NOT_FOUND, None, NotFound),
         (grpc.StatusCode.UNAVAILABLE, "a word of a newer control", ControlUnavailable),
         (grpc.StatusCode.DATA_LOSS, None, GenieHiveError),
+        (grpc.StatusCode.INTERNAL, "internal_error", GenieHiveError),
+        (grpc.StatusCode.INTERNAL, None, ControlUnavailable),
     ],
-    ids=["by-reason", "by-status", "unknown-reason", "unknown-status"],
+    ids=["by-reason", "by-status", "unknown-reason", "unknown-status", "bug", "transport"],
 )
 async def test_an_error_keeps_its_class(refusals, status, reason, raised):
     servicer, stub = refusals
