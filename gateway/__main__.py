@@ -132,7 +132,7 @@ def listen(address: str) -> socket.socket:
 
 def main() -> None:
     """Entry point of `python -m gateway`."""
-    parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
+    parser = argparse.ArgumentParser(prog="geniehive gateway", description=__doc__)
     parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
     parser.add_argument(
         "--insecure",

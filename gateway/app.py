@@ -72,6 +72,9 @@ def build(gateway: Gateway) -> FastAPI:
     return app
 
 
+SERVED = [*(f"POST {path.decode()}" for path in INFERENCE), "GET /v1/models", "GET /health"]
+
+
 class _Named:
     """Gives every answer of the app a request id."""
 
@@ -103,20 +106,18 @@ async def _as_answer(request: Request, error: Exception) -> Response:
         known = _from_framework(request, error)
     else:
         known = GenieHiveError("the gateway has a bug; the log has more")
-    return Response(
-        errors.body(known),
-        known.http,
-        headers=errors.headers(known),
-        media_type="application/json",
-    )
+    headers = errors.headers(known)
+    if isinstance(error, HTTPException):
+        headers |= error.headers or {}  # RFC 9110, 15.5.6: a 405 says what is allowed
+    return Response(errors.body(known), known.http, headers, "application/json")
 
 
 def _from_framework(request: Request, error: HTTPException) -> GenieHiveError:
     path = shown(request.scope["path"])
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("allow", "")
-        return MethodNotAllowed(f"{path} takes {allowed} only, not {shown(request.method)}")
-    return NotFound(f"nothing is at {path}")
+        allowed = (error.headers or {}).get("Allow", "")
+        return MethodNotAllowed(f"{path} takes {allowed} only, not {request.method}")
+    return NotFound(f"nothing is at {path}; there are {', '.join(SERVED)}")
 
 
 _INFERENCE_SCHEMA = {
