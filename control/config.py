@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from control.api.ports import is_loopback
-from control.api.settings import Address, Profiled, Section
+from control.api.settings import Address, Guard, Profiled, Section
 from control.pace import Rhythm
 
 # What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
@@ -22,7 +22,7 @@ class Server(Section):
     port: int = Field(default=8800, ge=0, le=65_535)
 
 
-class Auth(Section):
+class Auth(Guard):
     """Keys by kind of caller. An empty list switches the check of that kind off."""
 
     client_api_keys: Keys = ()
@@ -42,7 +42,7 @@ class Auth(Section):
         }
 
 
-class Tls(Section):
+class Tls(Guard):
     """PEM files. With `client_ca`, callers must present a certificate of it."""
 
     certificate: Path | None = None

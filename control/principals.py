@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from control.api.auth import METADATA_KEY, known
 from control.api.errors import Forbidden, Unauthenticated
 from control.key_hashes import key_hash, principal_id
-from control.scopes import GRANTS, Scope, open_scopes
+from control.scopes import GRANTS, PURPOSES, Scope, open_scopes
 
 MAX_KEY = 600  # characters; the longest key that a configuration takes, and `Bearer `
 BEARER = "Bearer "
@@ -45,14 +45,15 @@ class Doorkeeper:
         """
         scopes = set(open_scopes(self.open_kinds))
         principal = ANYONE
-        for kind, key in self._recognised(_presented(metadata)):
+        presented = _presented(metadata)
+        for kind, key in self._recognised(presented):
             scopes |= GRANTS[kind]
             name = principal_id(key_hash(key, self.hash_secret))
             principal = Principal(kind, name, frozenset())
         if scope in scopes:
             return Principal(principal.kind, principal.id, frozenset(scopes))
         if principal is ANYONE:
-            raise Unauthenticated(f"{method} needs a key that is known here")
+            raise Unauthenticated(_missing(method, scope, presented))
         raise Forbidden(f"a key of kind {principal.kind!r} may not call {method}")
 
     def _recognised(self, presented: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -81,3 +82,13 @@ def _presented(metadata: Iterable[tuple[str, object]]) -> dict[str, str]:
             raise Unauthenticated(f"{header} is no key")
         found[header] = value.removeprefix(BEARER) if header == "authorization" else value
     return found
+
+
+def _missing(method: str, scope: Scope, presented: Mapping[str, str]) -> str:
+    """Return what a caller without a right reads: which key is wanted, and where to put it."""
+    kind = next((kind for kind, purpose in PURPOSES.items() if scope in purpose), "admin")
+    sent = "the one sent is not known" if presented else "none was sent"
+    return (
+        f"{method.rpartition('/')[2]} needs one of control's auth.{kind}_api_keys; {sent}"
+        f" (GENIEHIVE_{kind.upper()}_KEY)"
+    )

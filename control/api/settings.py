@@ -37,7 +37,11 @@ def _address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
-class ClientTls(Section):
+class Guard(Section):
+    """A section that switches checks on: there, what looks like a typo is always an error."""
+
+
+class ClientTls(Guard):
     """Files for a TLS channel to control. Without `ca` the system's authorities are trusted."""
 
     ca: Path | None = None
@@ -140,8 +144,12 @@ def validate(
             if item["type"] != "extra_forbidden":
                 problems.append(f"{place}{_dotted(path)}: {_message(item['msg'])}")
                 continue
-            message = f"{place}unknown key {_dotted(path)}{_nearest(model, path)}"
-            (problems if strict else warnings).append(message)
+            sections = _sections_at(model, path)
+            nearest = _nearest(sections, str(path[-1]))
+            hint = f"; nearest: {nearest}" if nearest else ""
+            typo = nearest and any(issubclass(section, Guard) for section in sections)
+            message = f"{place}unknown key {_dotted(path)}{hint}"
+            (problems if strict or typo else warnings).append(message)
             _remove(document, path)
         if problems:
             raise SettingsError(problems)
@@ -214,8 +222,8 @@ def _dotted(path: Path_) -> str:
     return text or "the document"
 
 
-def _nearest(model: type[BaseModel], path: Path_) -> str:
-    """Return `; nearest: x` for the last word of `path`, when a known key looks like it."""
+def _sections_at(model: type[BaseModel], path: Path_) -> list[type[BaseModel]]:
+    """Return the sections that could hold the last word of `path`."""
     sections: list[type[BaseModel]] = [model]
     for part in path[:-1]:
         if isinstance(part, str):
@@ -225,9 +233,13 @@ def _nearest(model: type[BaseModel], path: Path_) -> str:
                 if part in section.model_fields
                 for found in _sections_in(section.model_fields[part].annotation)
             ]
+    return sections
+
+
+def _nearest(sections: list[type[BaseModel]], word: str) -> str | None:
+    """Return the known key that looks like `word`, if there is one."""
     names = [name for section in sections for name in section.model_fields]
-    near = difflib.get_close_matches(str(path[-1]), names, n=1)
-    return f"; nearest: {near[0]}" if near else ""
+    return next(iter(difflib.get_close_matches(word, names, n=1)), None)
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:

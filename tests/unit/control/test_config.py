@@ -170,3 +170,14 @@ def test_beyond_this_machine_certificates_of_callers_are_enough():
 )
 def test_who_needs_no_key(settings, insecure, kinds):
     assert open_kinds(Config.model_validate(settings), insecure=insecure) == kinds
+
+
+def test_a_typo_in_what_switches_checks_on_is_an_error_in_every_profile(tmp_path):
+    """Otherwise the check would be off, and only a line in a log would say so."""
+    path = tmp_path / "control.yaml"
+    path.write_text("auth: {client_api_key: [secret]}")
+    with pytest.raises(SettingsError, match="nearest: client_api_keys"):
+        settings.read(path, Config)
+
+    path.write_text("auth: {enable_named_client_keys: true}\nstorage: {sqlite_pat: x}")
+    assert len(settings.read(path, Config)[1]) == 2

@@ -102,3 +102,24 @@ def test_a_bearer_is_the_key_with_or_without_the_word():
     assert admit(CLOSED, Scope.READ, ("authorization", "Bearer ok")).kind == "operator"
     with pytest.raises(Unauthenticated):
         admit(CLOSED, Scope.READ, ("authorization", "Basic ok"))
+
+
+@pytest.mark.parametrize(
+    ("method", "scope", "metadata", "said"),
+    [
+        ("/a.B/WatchKeys", Scope.SERVE, (), "auth.gateway_api_keys; none was sent"),
+        (
+            "/a.B/RegisterHost",
+            Scope.JOIN,
+            (("x-geniehive-node-key", "wrong"),),
+            "auth.node_api_keys; the one sent is not known (GENIEHIVE_NODE_KEY)",
+        ),
+        ("/a.B/ListHosts", Scope.READ, (), "auth.operator_api_keys; none was sent"),
+    ],
+)
+def test_a_refusal_says_which_key_is_wanted(method, scope, metadata, said):
+    with pytest.raises(Unauthenticated) as caught:
+        Doorkeeper({}, frozenset(), b"s" * 32).admit(method, scope, metadata)
+
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{method[5:]} needs one of control's ")
