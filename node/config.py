@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from control.api.ports import join_address
+from control.api.ports import is_loopback, join_address
 from control.api.settings import Address, ClientTls, Profiled, Section
 from node.engines.sight import MAX_CONCURRENCY, MAX_COUNT
 
@@ -207,3 +207,21 @@ class Config(Profiled):
     def full_id(self, service_id: str) -> str:
         """Return `service_id` with the host's name before it when it has none."""
         return service_id if "/" in service_id else f"{self.node.host_id}/{service_id}"
+
+
+def out_of_reach(settings: Config) -> list[str]:
+    """Return what gateways cannot reach: endpoints of this machine alone, for control elsewhere."""
+    if is_loopback(settings.control):
+        return []
+    found = [
+        f"services: {one.service_id} is at {one.endpoint}, which only this machine reaches;"
+        " write the address that gateways reach it by"
+        for one in settings.services
+        if is_loopback(join_address(urlsplit(one.endpoint).hostname or "", 0))
+    ]
+    if settings.detect_ports:
+        found.append(
+            "detect_ports: what is found there is registered at 127.0.0.1, which only this machine"
+            " reaches; write services with the address that gateways reach them by"
+        )
+    return found

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from control.api import settings
 from control.api.settings import SettingsError
-from node.config import Config, Service, server_url, valid_host_id
+from node.config import Config, Service, out_of_reach, server_url, valid_host_id
 
 
 def written(tmp_path, text):
@@ -155,3 +155,25 @@ def test_declared_assets_stand_alone_unless_asked_otherwise(keys, discovers):
     service = Service.model_validate({"service_id": "x", "endpoint": "http://a", **keys})
 
     assert service.discovers is discovers
+
+
+@pytest.mark.parametrize(
+    ("control", "endpoint", "count"),
+    [
+        ("127.0.0.1:8801", "http://127.0.0.1:8080", 0),
+        ("192.168.1.20:8801", "http://192.168.1.31:8080", 0),
+        ("192.168.1.20:8801", "http://127.0.0.1:8080", 1),
+        ("192.168.1.20:8801", "http://localhost:8080", 1),
+        ("192.168.1.20:8801", "http://[::1]:8080", 1),
+    ],
+)
+def test_an_endpoint_that_only_this_machine_reaches_is_noticed(control, endpoint, count):
+    services = (Service(service_id="h/a", endpoint=endpoint),)
+    settings_of = Config(control=control, node={"host_id": "h"}, services=services)
+
+    assert len(out_of_reach(settings_of)) == count
+
+
+def test_detected_ports_are_out_of_reach_for_others():
+    assert out_of_reach(Config(control="192.168.1.20:8801", detect_ports=(8080,)))
+    assert not out_of_reach(Config(detect_ports=(8080,)))
