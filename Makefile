@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run test lint gen gen-check lock clean buf demo
+.PHONY: help run install test lint gen gen-check lock clean buf demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,6 +24,8 @@ help:  ## show this list
 
 run: $(BASE)  ## start everything on this machine
 	@$(VENV)/bin/geniehive up
+
+install: $(BASE)  ## put the geniehive command into .venv/bin
 
 test: $(DEV) buf demo  ## run all tests
 	@$(PY) -m pytest

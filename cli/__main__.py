@@ -135,7 +135,7 @@ def _service(name: str, what: str) -> None:
 
     @cli.command(
         name,
-        help=f"Run {what}, as `python -m {name}` does.",
+        help=f"Run {what}.",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     )
@@ -150,9 +150,9 @@ def _service(name: str, what: str) -> None:
         runpy.run_module(name, run_name="__main__", alter_sys=False)
 
 
-_service("control", "the service that knows all hosts and decides")
-_service("node", "the agent of this machine")
-_service("gateway", "the address that clients speak to")
+_service("control", "control: it knows all hosts and decides")
+_service("node", "the node: the agent of this machine")
+_service("gateway", "the gateway: the address of all models")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from cli import cluster, demo, running
 from cli.children import LISTENING, Child, Command
-from cli.output import NOT_ALLOWED, Failure, Output
+from cli.output import NOT_ALLOWED, Failure, Output, runnable
 from cli.plan import LOOPBACK, Plan, reachable, service_name
 from cli.screen import Screen, chat_models, next_steps
 from cli.text import gigabytes, plural
@@ -229,7 +229,7 @@ class Hive:
             return
         self._output.answer(f"geniehive ready: {base_url}")
         keyed = self._plan.client_key is not None
-        self._output.say(next_steps(base_url, models, keyed=keyed, demo=is_demo))
+        self._output.say(runnable(next_steps(base_url, models, keyed=keyed, demo=is_demo)))
 
 
 def _told(sight: Sight) -> str:

@@ -3,10 +3,12 @@
 import functools
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 import click
@@ -16,6 +18,19 @@ Command = TypeVar("Command", bound=click.Command)
 BAD, USAGE, UNREACHABLE, NOT_ALLOWED, UNKNOWN, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 SECONDS = 3.0  # how long a question to control may take
+
+
+def runnable(text: str) -> str:
+    """Return `text` with our command as it can be typed here: it may not be in PATH."""
+    if shutil.which("geniehive"):
+        return text
+    command = Path(sys.argv[0])
+    if command.name not in ("geniehive", "geniehive-admin"):
+        return text
+    path = command.with_name("geniehive")
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return re.sub(r"(?<![\w./-])geniehive (?=[a-z-])", f"{shown} ", text)
 
 
 class Failure(Exception):
@@ -38,7 +53,7 @@ class Failure(Exception):
         lines = [f"error: {clean(line)}" for line in str(self).splitlines()]
         lines += [f"why: {clean(self.why)}"] if self.why else []
         lines += [f"fix: {self.fix}"] if self.fix else []
-        return "\n".join(lines)
+        return runnable("\n".join(lines))
 
     def as_json(self) -> str:
         """Return the one object for programs."""

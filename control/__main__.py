@@ -127,7 +127,9 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="control", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="geniehive control", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, YAML; optional")
     parser.add_argument(
         "--insecure",

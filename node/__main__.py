@@ -73,7 +73,7 @@ def _stop_event() -> asyncio.Event:
 
 def main() -> None:
     """Entry point of `python -m node`."""
-    parser = argparse.ArgumentParser(prog="node", description=__doc__)
+    parser = argparse.ArgumentParser(prog="geniehive node", description=__doc__)
     parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
     arguments = parser.parse_args()
     logging.basicConfig(
@@ -89,7 +89,7 @@ def main() -> None:
         _give_up(error.problems)
     except OSError as error:
         _give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
-    for warning in warnings:
+    for warning in (*warnings, *config.out_of_reach(settings)):
         log.warning("%s", warning)
     asyncio.run(run(settings, credentials, node_key))
 

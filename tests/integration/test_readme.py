@@ -17,6 +17,7 @@ from tests.processes import Service, stop_all
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
 GATEWAY = "http://127.0.0.1:8800"
+CONTROL = "192.168.1.20:8801"
 # These run until they are stopped; other tests start them.
 SERVICES = re.compile(
     r"^(?:[A-Z_]+=\S+ )?(?:make run|make test|geniehive (?:control|node|gateway)\b)"
@@ -61,7 +62,8 @@ def ran(command: list[str], cluster: Cluster) -> str:
 
 @pytest.mark.parametrize("command", commands())
 def test_shell_commands_run(command, cluster):
-    said = ran(["sh", "-c", command.replace(GATEWAY, cluster.url)], cluster)
+    here = command.replace(GATEWAY, cluster.url).replace(CONTROL, cluster.control_address)
+    said = ran(["sh", "-c", here], cluster)
     assert "error" not in said
     assert said
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cli.output import Failure, Output, clean
+from cli.output import Failure, Output, clean, runnable
 
 
 class Terminal(io.StringIO):
@@ -53,3 +53,15 @@ def test_control_characters_are_replaced():
 
 def test_yes_asks_nothing():
     Output(yes=True).confirm("remove it?", "again --yes")
+
+
+def test_a_command_that_is_not_in_the_path_is_shown_as_it_can_be_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/geniehive"), "up"])
+    text = "next: geniehive status; see https://x/geniehive and geniehive 0.1"
+
+    assert runnable(text).startswith("next: .venv/bin/geniehive status; see https://x/geniehive")
+    assert runnable(text).endswith("and geniehive 0.1")
+    monkeypatch.setattr("cli.output.shutil.which", lambda _: "/usr/bin/geniehive")
+    assert runnable(text) == text
