@@ -127,7 +127,8 @@ def remove(output: Output, host_id: str, access: Access) -> None:
     if output.as_json:
         output.document("host_removed", {"host_id": host_id})
     else:
-        output.answer(host_id if output.quiet else f"{host_id} removed; undo: start its node again")
+        done = f"{host_id} removed; undo: start its node again (one that runs comes back by itself)"
+        output.answer(host_id if output.quiet else done)
 
 
 def _service(name: str, what: str) -> None:

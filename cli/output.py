@@ -1,6 +1,7 @@
 """What every command shares: its options, its two streams, and how it fails."""
 
 import functools
+import inspect
 import json
 import os
 import re
@@ -129,7 +130,7 @@ def examples(*lines: str) -> Callable[[Command], Command]:
     def opened(command: Command) -> Command:
         command.short_help = command.get_short_help_str(limit=100)
         # A backspace alone on a line keeps click from wrapping the paragraph.
-        command.help = "\n".join(["\b", *lines, "", command.help or ""])
+        command.help = "\n".join(["\b", *lines, "", inspect.cleandoc(command.help or "")])
         return command
 
     return opened

@@ -250,10 +250,13 @@ def _state(status: pb.ServiceStatus, host: inventory.Host, rank: int, now: datet
 
 
 def _loaded(service: inventory.Service, rank: int) -> str:
+    total = len(service.assets)
+    if rank in {LOST, RETURNING, DOWN}:
+        return f"?/{total}"
     names = [asset.asset_id for asset in service.assets if asset.loaded]
-    known = "?" if rank in {LOST, RETURNING} else str(len(names))
-    first = f" {names[0]}" if names and known != "?" else ""
-    return f"{known}/{len(service.assets)}{first}"
+    first = f" {names[0]}" if names else ""
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    return f"{len(names)}/{total}{first}{more}"
 
 
 def _free(host: inventory.Host) -> str:

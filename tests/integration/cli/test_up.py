@@ -280,7 +280,7 @@ def test_removing_a_host_says_how_to_undo_it(up, fake_engine):
     ended = geniehive("admin", "hosts", "remove", host_id, "--yes", *place)
     assert (ended.returncode, ended.stdout) == (
         0,
-        f"{host_id} removed; undo: start its node again\n",
+        f"{host_id} removed; undo: start its node again (one that runs comes back by itself)\n",
     )
     ended = geniehive("admin", "hosts", "remove", "nobody", "--yes", *place)
     assert ended.returncode == 5

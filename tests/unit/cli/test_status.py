@@ -13,7 +13,7 @@ SCREEN = """\
 2 of 3 hosts up | 10 models, 2 loaded | 2 in flight, 1 waiting | routes v812, 2s old
 HOST    SERVICE    STATE                    LOADED            FREE MEM  BUSY  WAIT
 attic   ollama     lost 4m: no heartbeat    ?/2                      ?     ?     ?
-tower   whisper    down: cannot be reached  0/1                 9.1 GB     ?     ?
+tower   whisper    down: cannot be reached  ?/1                 9.1 GB     ?     ?
 laptop  llama.cpp  up                       1/1 smollm2-135m    6.0 GB   0/1     0
 tower   ollama     up                       1/3 qwen3:14b       9.1 GB   2/4     1
 ! attic: last seen 14:02:01 at 192.168.1.31; check its power and node log
