@@ -54,10 +54,11 @@ class Child:
             log.replace(log.with_name(f"{log.name}.1"))
         await self._spawn()
 
-    async def keep(self) -> None:
+    async def keep(self, ready: re.Pattern[str]) -> None:
         """Start the process again whenever it ends; return when it was stopped.
 
-        Whatever it ended with: it ran before, so waiting may help.
+        Whatever it ended with: it ran before, so waiting may help. ready: what it
+        logs when it serves.
         """
         assert self._process is not None
         wait = RESTART_SECONDS
@@ -73,8 +74,12 @@ class Child:
             )
             await asyncio.sleep(wait)
             wait = min(wait * 2, MAX_RESTART_SECONDS)
-            if not self._stopping:
-                await self._spawn()
+            if self._stopping:
+                return
+            await self._spawn()
+            with contextlib.suppress(Failure):  # it ended again, which is said above
+                await self.said(ready)
+                self._say(f"{self.command.name} is back")
 
     async def said(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """Return the first match of `pattern` in what this life of the process logs.

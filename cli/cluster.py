@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from geniehive.v1 import discovery_service_pb2 as pb
@@ -98,8 +99,22 @@ def connected(access: Access) -> Iterator[grpc.Channel]:
             with control_errors():
                 yield channel
         except GenieHiveError as error:
+            if isinstance(error, Unavailable) and not access.address:
+                _say_if_it_comes_back(access.state, error)
             missed = tls is None and isinstance(error, Unavailable) and speaks_tls(address)
             raise failure(error, address, missed_tls=missed) from error
+
+
+def _say_if_it_comes_back(state: Path, error: GenieHiveError) -> None:
+    """Raise the failure of a control whose `up` still runs, and so starts it again."""
+    if found := running.read(state):
+        raise Failure(
+            f"control of geniehive up (pid {found.pid}) does not answer now",
+            UNREACHABLE,
+            error.code,
+            why="it is starting again; gateways serve clients meanwhile",
+            fix=f"try again in a second; what happened: {state / 'logs' / 'control.log'}",
+        ) from error
 
 
 def speaks_tls(address: str) -> bool:

@@ -106,7 +106,7 @@ class Hive:
         address = (await child.said(LISTENING))[1]
         # A restart must come back to the same port, also when the kernel chose it.
         self._write("control", plan.control_file(address))
-        group.create_task(child.keep())
+        group.create_task(child.keep(LISTENING))
         self._screen.step("control", f"ready    {address}", time.monotonic() - began)
         return reachable(address)
 
@@ -116,7 +116,7 @@ class Hive:
         keys = {"GENIEHIVE_NODE_KEY": self._plan.node_key}
         child = await self._start("node", "node", ("--config", str(path)), keys)
         host_id = (await child.said(REGISTERED))[1]
-        group.create_task(child.keep())
+        group.create_task(child.keep(REGISTERED))
         memory = gigabytes(psutil.virtual_memory().total)
         text = f"ready    {host_id}: {psutil.cpu_count()} cores, {memory}"
         self._screen.step("node", text, time.monotonic() - began)
@@ -129,7 +129,7 @@ class Hive:
         child = await self._start("gateway", "gateway", ("--config", str(path)), keys)
         address = (await child.said(LISTENING))[1]
         self._write("gateway", plan.gateway_file(self._control, address))
-        group.create_task(child.keep())
+        group.create_task(child.keep(LISTENING))
         self._screen.step("gateway", f"ready    {address}", time.monotonic() - began)
         return reachable(address)
 
@@ -148,7 +148,7 @@ class Hive:
         child = await self._start("model", "cli.demo_engine", arguments, paths, demo.INSTEAD)
         self._screen.step("model", f"loading  {demo.ALIAS}")
         await child.said(LISTENING)
-        group.create_task(child.keep())
+        group.create_task(child.keep(LISTENING))
         url = f"http://{LOOPBACK}:{port}"
         while (await llamacpp.look(client, url)).health != "healthy":  # noqa: ASYNC110  # another process, no events
             await asyncio.sleep(POLL_SECONDS)

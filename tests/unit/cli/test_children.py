@@ -50,7 +50,7 @@ async def test_what_it_says_is_waited_for_and_it_stops_when_asked(make):
     await child.start()
 
     assert (await child.said(LISTENING))[1] == "127.0.0.1:7"
-    keeping = asyncio.ensure_future(child.keep())
+    keeping = asyncio.ensure_future(child.keep(LISTENING))
     await child.stop()
     await keeping
     assert child.told == []
@@ -60,7 +60,7 @@ async def test_what_it_says_is_waited_for_and_it_stops_when_asked(make):
 async def test_what_ends_by_itself_is_started_again(make):
     child = make(SERVER)
     await child.start()
-    keeping = asyncio.ensure_future(child.keep())
+    keeping = asyncio.ensure_future(child.keep(LISTENING))
     await child.said(LISTENING)
     first = child._process.pid
     os.kill(first, 9)
@@ -68,9 +68,13 @@ async def test_what_ends_by_itself_is_started_again(make):
         while child._process.pid == first:  # noqa: ASYNC110  # the life of a process
             await asyncio.sleep(0.01)
     await child.said(LISTENING)
+    async with asyncio.timeout(30):
+        while len(child.told) < 2:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.01)
 
     assert child._process.pid != first
     assert re.match(r"subject ended \(SIGKILL\), starting it again in 0.0 s: ", child.told[0])
+    assert child.told[1:] == ["subject is back"]
     await child.stop()
     await keeping
 

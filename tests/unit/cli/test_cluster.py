@@ -154,6 +154,17 @@ def test_control_is_where_it_is_said_else_where_up_runs_else_the_default(tmp_pat
     assert cluster.control_address(Access(None, tmp_path)) == "127.0.0.1:7"
 
 
+def test_a_control_whose_up_still_runs_is_coming_back(tmp_path):
+    running.write(tmp_path, running.ourselves("127.0.0.1:1", "http://127.0.0.1:8"))
+    place = Access(None, tmp_path)
+    with pytest.raises(cluster.Failure) as failed, cluster.connected(place) as channel:
+        cluster.read(channel, SECONDS)
+
+    assert failed.value.exit_code == UNREACHABLE
+    assert "it is starting again" in failed.value.text()
+    assert "control.log" in failed.value.text()
+
+
 def test_nothing_listening_is_unreachable(tmp_path):
     nowhere = Access("127.0.0.1:1", tmp_path)
     with pytest.raises(cluster.Failure) as failed, cluster.connected(nowhere) as channel:
