@@ -59,9 +59,8 @@ def test_a_command_that_is_not_in_the_path_is_shown_as_it_can_be_typed(monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/geniehive"), "up"])
-    text = "next: geniehive status; see https://x/geniehive and geniehive 0.1"
+    text = "control of geniehive up is away; next: geniehive status"
 
-    assert runnable(text).startswith("next: .venv/bin/geniehive status; see https://x/geniehive")
-    assert runnable(text).endswith("and geniehive 0.1")
+    assert runnable(text) == "control of geniehive up is away; next: .venv/bin/geniehive status"
     monkeypatch.setattr("cli.output.shutil.which", lambda _: "/usr/bin/geniehive")
     assert runnable(text) == text
