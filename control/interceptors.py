@@ -39,13 +39,20 @@ class Edge(grpc.aio.ServerInterceptor):
     def __init__(self, doorkeeper: Doorkeeper) -> None:
         self._doorkeeper = doorkeeper
         self._streams: set[asyncio.Task[Any]] = set()
+        self._writing: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
-    def end_streams(self) -> None:
-        """End every stream with UNAVAILABLE: its caller comes back, to a new control."""
+    async def end_streams(self, patience: float) -> None:
+        """End every stream with UNAVAILABLE: its caller comes back, to a new control.
+
+        Returns when their callers were told, or after `patience` seconds.
+        """
         self._stopping = True
-        for task in self._streams:
+        streams = set(self._streams)
+        for task in streams - self._writing:
             task.cancel()
+        if streams:
+            await asyncio.wait(streams, timeout=patience)
 
     async def intercept_service(
         self,
@@ -65,7 +72,7 @@ class Edge(grpc.aio.ServerInterceptor):
         }
         make, serve = kinds[handler.request_streaming, handler.response_streaming]
         decode = _decoded_stream if handler.request_streaming else _decoded
-        answer = _stream if handler.response_streaming else _answer
+        answer = self._stream if handler.response_streaming else _answer
 
         async def call(raw: Any, context: Context) -> Any:
             async def run() -> Any:
@@ -117,6 +124,25 @@ class Edge(grpc.aio.ServerInterceptor):
             took = (time.monotonic() - started) * 1000
             log.log(level, "%s by %s: %s, %.1f ms", method, caller.get().id, outcome, took)
 
+    async def _stream(self, answer: Any, context: Context) -> None:
+        # A handler either yields its messages or writes them itself.
+        if not inspect.isasyncgen(answer):
+            await answer
+            return
+        task = asyncio.current_task()
+        assert task is not None  # gRPC runs each call in one
+        async with aclosing(answer):
+            async for message in answer:
+                # Cancelled within a write, a call could not be given a status any more:
+                # gRPC takes none before the message is sent.
+                self._writing.add(task)
+                try:
+                    await context.write(message)
+                finally:
+                    self._writing.discard(task)
+                if self._stopping:
+                    raise Unavailable(STOPPING)
+
     def _admit(self, method: str, context: Context) -> None:
         scope = SCOPES.get(method)
         if scope is None:
@@ -128,16 +154,6 @@ class Edge(grpc.aio.ServerInterceptor):
 
 async def _answer(answer: Awaitable[Any], _context: Context) -> Any:
     return await answer
-
-
-async def _stream(answer: Any, context: Context) -> None:
-    # A handler either yields its messages or writes them itself.
-    if not inspect.isasyncgen(answer):
-        await answer
-        return
-    async with aclosing(answer):
-        async for message in answer:
-            await context.write(message)
 
 
 def _decoded(raw: bytes, deserializer: Callable[[bytes], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -254,10 +255,60 @@ async def test_a_stream_ends_with_unavailable_when_control_stops(call, kind):
     edge, answer = await call(kind, act)
     waiting = asyncio.ensure_future(answer)
     await entered.wait()
-    edge.end_streams()
+    await edge.end_streams(1.0)
 
     with pytest.raises(Unavailable, match="control is stopping"):
         await waiting
+
+
+class SlowContext:
+    """The context of a call whose peer reads when it is let to; keeps what it was told."""
+
+    def __init__(self):
+        self.writing, self.read = asyncio.Event(), asyncio.Event()
+        self.written, self.status = [], None
+
+    def invocation_metadata(self):
+        return OPERATOR
+
+    def cancelled(self):
+        return False
+
+    async def write(self, message):
+        self.writing.set()
+        await self.read.wait()
+        self.written.append(message)
+
+    async def abort(self, status, message, trailers):
+        assert self.written, "gRPC takes no status while a message is on its way"
+        self.status = status
+        raise grpc.aio.AbortError
+
+
+async def test_a_stream_that_is_writing_when_control_stops_ends_after_its_message():
+    async def act(request):
+        return Response()
+
+    edge = Edge(Doorkeeper(KEYS, frozenset(), b"secret"))
+
+    async def continuation(details):
+        return Handlers(act).service(details)
+
+    handler = await edge.intercept_service(
+        continuation, SimpleNamespace(method="/test/unary_stream")
+    )
+    context = SlowContext()
+    running = asyncio.ensure_future(handler.unary_stream(b"", context))
+    await context.writing.wait()
+    ending = asyncio.ensure_future(edge.end_streams(5.0))
+    await asyncio.sleep(0)
+    context.read.set()
+
+    with pytest.raises(grpc.aio.AbortError):
+        await running
+    await ending
+    assert context.status is grpc.StatusCode.UNAVAILABLE
+    assert len(context.written) == 1
 
 
 @pytest.mark.parametrize("kind", ["unary_stream", "stream_unary", "stream_stream", "writer"])
@@ -266,7 +317,7 @@ async def test_a_stream_that_comes_when_control_stops_is_refused(call, kind):
         raise AssertionError("the handler ran")
 
     edge, answer = await call(kind, act, request=None)
-    edge.end_streams()
+    await edge.end_streams(1.0)
 
     with pytest.raises(Unavailable, match="control is stopping"):
         await answer
@@ -283,7 +334,7 @@ async def test_a_unary_call_finishes_although_control_stops(call):
     edge, answer = await call("unary_unary", act)
     waiting = asyncio.ensure_future(answer)
     await entered.wait()
-    edge.end_streams()
+    await edge.end_streams(1.0)
     go_on.set()
 
     assert await waiting == Response()
