@@ -206,7 +206,7 @@ def test_a_locked_database_stops_no_heartbeat_and_no_registration(spawn, setting
         other.rollback()
         other.close()
 
-        assert longest < 0.5
+        assert longest < 2.5  # 0.5 ms here; a beat that waits for the disk takes 5 s
         assert again.generation == 2
     # Stopping writes what the disk did not take before.
     control.stop()
