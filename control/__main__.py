@@ -10,12 +10,13 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from control import config as configuration
 from control.api.ports import join_address, parse_address
+from control.api.process import EXIT_CANNOT_START, loop_factory
 from control.api.settings import SettingsError, read
 from control.cluster import Cluster
 from control.config import Config
@@ -38,7 +39,6 @@ from control.table.watch import Hub
 
 log = logging.getLogger("control")
 
-EXIT_CANNOT_START = 2
 LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_kinds = configuration.open_kinds(config, insecure=options.insecure)
         store = open_store(config.storage.sqlite_path)
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(serve(config, store, open_kinds))
         finally:
             store.close()
@@ -150,14 +150,6 @@ def _config(path: Path | None, *, insecure: bool) -> Config:
             raise SettingsError([exposed])
         log.warning("INSECURE: everybody who reaches %s controls this cluster", config.listen)
     return config
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not made for every platform; it is only faster
-        return None
-    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

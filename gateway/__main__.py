@@ -7,11 +7,10 @@ import logging
 import secrets
 import signal
 import socket
-import sys
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 import uvicorn
@@ -20,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from control.api import ports
 from control.api.auth import key_from
 from control.api.channel import aio_channel
+from control.api.process import give_up, loop_factory
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from gateway.app import build
@@ -151,11 +151,11 @@ def main() -> None:
         key = key_from(settings.gateway_key_env)
         listener = listen(settings.listen)
     except SettingsError as error:
-        _give_up(error.problems)
+        give_up(error.problems)
     except ValueError as error:
-        _give_up([f"listen: {error}"])
+        give_up([f"listen: {error}"])
     except OSError as error:
-        _give_up([_why_not(error, settings.listen)])
+        give_up([_why_not(error, settings.listen)])
     for warning in warnings:
         log.warning("%s", warning)
     if arguments.insecure and not ports.is_loopback(settings.listen):
@@ -168,18 +168,10 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(
             serve(settings, listener, credentials, key, stopping, insecure=arguments.insecure)
         )
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _why_not(error: OSError, address: str) -> str:
@@ -188,12 +180,6 @@ def _why_not(error: OSError, address: str) -> str:
     if error.errno is not None and "in use" in (error.strerror or ""):
         return f"{address} is {ports.describe(address)}; set `listen` to another port, or to port 0"
     return f"cannot listen on {address}: {(error.strerror or str(error)).lower()}"
-
-
-def _give_up(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)  # noqa: T201  # one line a problem, no log form
-    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -48,13 +48,8 @@ class Body(NamedTuple):
         return self.raw[: self.start] + encoded + self.raw[self.end :]
 
 
-_READ = re.compile(
-    b'"('
-    + b"|".join(name.encode() for name in InferenceRequest.__struct_fields__)
-    + b')"'
-    + _WS
-    + b":"
-)
+_FIELDS = "|".join(InferenceRequest.__struct_fields__).encode()
+_READ = re.compile(b'"(' + _FIELDS + b')"' + _WS + b":")
 _request = msgspec.json.Decoder(InferenceRequest)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)

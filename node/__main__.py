@@ -6,15 +6,14 @@ import contextlib
 import logging
 import secrets
 import signal
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 import grpc
 
 from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
+from control.api.process import give_up
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
@@ -86,18 +85,12 @@ def main() -> None:
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
     except SettingsError as error:
-        _give_up(error.problems)
+        give_up(error.problems)
     except OSError as error:
-        _give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
+        give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
     for warning in (*warnings, *config.out_of_reach(settings)):
         log.warning("%s", warning)
     asyncio.run(run(settings, credentials, node_key))
-
-
-def _give_up(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)  # noqa: T201  # one line a problem, no log form
-    sys.exit(2)
 
 
 if __name__ == "__main__":
