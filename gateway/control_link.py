@@ -13,6 +13,7 @@ from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import GenieHiveError
 from gateway.gateway import Gateway
+from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class ControlLink:
             asked_for_snapshot = False
             while (response := await stream.read()) is not grpc.aio.EOF:
                 try:
-                    unusable = table.apply(response.update)
+                    applied = await paced(table.applying(response.update))
                 except SnapshotWanted as gap:
                     if asked_for_snapshot:
                         raise
@@ -122,9 +123,11 @@ class ControlLink:
                 else:
                     asked_for_snapshot = False
                     changed()
-                    for name, reason in unusable.items():
+                    for name, reason in applied.unusable.items():
                         log.warning("control: %s cannot be used: %s", name, reason)
-                    answer = pb.Watch(gateway_id=self._id, held=table.identity, unusable=unusable)
+                    answer = pb.Watch(
+                        gateway_id=self._id, held=table.identity, unusable=applied.unusable
+                    )
                     yield
                 await stream.write(wrap(watch=answer))
         finally:

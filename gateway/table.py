@@ -1,10 +1,12 @@
 """What this gateway holds of one of control's tables: applied whole, or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from geniehive.v1 import routing_service_pb2 as pb
+
+from gateway.steps import Steps, finished
 
 T = TypeVar("T")
 
@@ -15,6 +17,14 @@ class SnapshotWanted(Exception):
 
 class Unusable(ValueError):
     """One resource cannot be used; its last good version stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an update did to a replica."""
+
+    names: Collection[str]  # of all resources that may be others now, or gone
+    unusable: dict[str, str]  # names that cannot be used, with the reason
 
 
 @dataclass(slots=True)
@@ -34,12 +44,19 @@ class Replica(Generic[T]):
     _hashes: dict[str, int] = field(default_factory=dict)
     _table_hash: int = 0
 
-    def apply(self, update: pb.TableUpdate) -> dict[str, str]:
-        """Apply `update` and return the names that cannot be used, with the reason.
+    def apply(self, update: pb.TableUpdate) -> Applied:
+        """Apply `update`.
 
         Raises:
             SnapshotWanted: a gap, a wrong hash, or a version from the past; what
                 is held is unchanged.
+        """
+        return finished(self.applying(update))
+
+    def applying(self, update: pb.TableUpdate) -> Steps[Applied]:
+        """Apply `update` in steps; until the last one, what is held is unchanged.
+
+        One update after the other. Raises as `apply`, with the first step.
         """
         self._check_order(update)
         changes = dict.fromkeys(update.tombstones, 0)
@@ -50,9 +67,14 @@ class Replica(Generic[T]):
             table_hash ^= hashes.get(name, 0) ^ changed
         if table_hash != update.table_hash:
             raise SnapshotWanted("the table hash is wrong")
-        values, unusable = self._values(update)
+        values, unusable = yield from self._values(update)
 
         # From here on nothing can fail.
+        names = set(changes)
+        if update.snapshot:
+            names |= self.current.keys()
+        if update.snapshot or update.settled:
+            names |= self.carried.keys()
         if update.snapshot:
             self.carried |= self.current
             self.current = {}
@@ -68,7 +90,7 @@ class Replica(Generic[T]):
         self.settled = update.settled
         if update.settled:
             self.carried = {}
-        return unusable
+        return Applied(names, unusable)
 
     def _check_order(self, update: pb.TableUpdate) -> None:
         held = self.identity
@@ -81,7 +103,7 @@ class Replica(Generic[T]):
         if not set(update.tombstones).isdisjoint(one.name for one in update.upserts):
             raise SnapshotWanted("a resource is both there and gone")
 
-    def _values(self, update: pb.TableUpdate) -> tuple[dict[str, T], dict[str, str]]:
+    def _values(self, update: pb.TableUpdate) -> Steps[tuple[dict[str, T], dict[str, str]]]:
         """Read the resources of `update`; the last good version of one that cannot be used."""
         values = {}
         unusable = {}
@@ -95,6 +117,7 @@ class Replica(Generic[T]):
                     values[name] = self.current[name]
                 elif name in self.carried:
                     values[name] = self.carried[name]
+            yield
         return values, unusable
 
 

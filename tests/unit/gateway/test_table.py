@@ -97,11 +97,11 @@ def test_one_unusable_resource_is_named_and_the_rest_applied():
     control.held = {name: resource(name) for name in "ab"}
     replica.apply(control.snapshot())
 
-    unusable = replica.apply(control.delta([resource("a", "bad"), resource("b", "new")]))
+    applied = replica.apply(control.delta([resource("a", "bad"), resource("b", "new")]))
 
-    assert unusable == {"a": "it is bad"}
+    assert applied.unusable == {"a": "it is bad"}
     assert replica.current == {"a": "v", "b": "new"}
-    assert replica.apply(control.delta([resource("a", "good")])) == {}
+    assert replica.apply(control.delta([resource("a", "good")])).unusable == {}
     assert replica.current == {"a": "good", "b": "new"}
 
 
@@ -112,7 +112,7 @@ def test_an_unusable_resource_keeps_its_version_of_an_earlier_life():
     restarted = Control(incarnation="j")
     restarted.held = {"a": resource("a", "bad")}
 
-    assert replica.apply(restarted.snapshot()) == {"a": "it is bad"}
+    assert replica.apply(restarted.snapshot()).unusable == {"a": "it is bad"}
     assert replica.current == {"a": "v"}
 
 
