@@ -24,41 +24,48 @@ _sym_db = _symbol_database.Default()
 
 from geniehive.v1 import inventory_pb2 as geniehive_dot_v1_dot_inventory__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$geniehive/v1/discovery_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x1egoogle/protobuf/duration.proto\"9\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"O\n\x11ListHostsResponse\x12!\n\x05hosts\x18\x01 \x03(\x0b\x32\x12.geniehive.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\"3\n\x0fGetHostResponse\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\"M\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07host_id\x18\x03 \x01(\t\"^\n\x14ListServicesResponse\x12-\n\x08services\x18\x01 \x03(\x0b\x32\x1b.geniehive.v1.ServiceStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\rServiceStatus\x12&\n\x07service\x18\x01 \x01(\x0b\x32\x15.geniehive.v1.Service\x12\x10\n\x08routable\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\x05\"\'\n\x11GetServiceRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\"B\n\x12GetServiceResponse\x12,\n\x07service\x18\x01 \x01(\x0b\x32\x1b.geniehive.v1.ServiceStatus\"\x19\n\x17GetClusterHealthRequest\"\xa3\x04\n\x18GetClusterHealthResponse\x12\x12\n\nhost_count\x18\x01 \x01(\x05\x12\x19\n\x11online_host_count\x18\x02 \x01(\x05\x12\x17\n\x0flost_host_count\x18\x03 \x01(\x05\x12\x15\n\rservice_count\x18\x04 \x01(\x05\x12\x1e\n\x16routable_service_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x61sset_count\x18\x06 \x01(\x05\x12\x1a\n\x12loaded_asset_count\x18\x07 \x01(\x05\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12\x15\n\rgateway_count\x18\t \x01(\x05\x12\x15\n\rroute_version\x18\n \x01(\x03\x12,\n\troute_age\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07settled\x18\x0c \x01(\x08\x12)\n\x06uptime\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x63ontrol_version\x18\x0e \x01(\t\x12Y\n\x12unusable_resources\x18\x0f \x03(\x0b\x32=.geniehive.v1.GetClusterHealthResponse.UnusableResourcesEntry\x1a\x38\n\x16UnusableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xb3\x03\n\x10\x44iscoveryService\x12L\n\tListHosts\x12\x1e.geniehive.v1.ListHostsRequest\x1a\x1f.geniehive.v1.ListHostsResponse\x12\x46\n\x07GetHost\x12\x1c.geniehive.v1.GetHostRequest\x1a\x1d.geniehive.v1.GetHostResponse\x12U\n\x0cListServices\x12!.geniehive.v1.ListServicesRequest\x1a\".geniehive.v1.ListServicesResponse\x12O\n\nGetService\x12\x1f.geniehive.v1.GetServiceRequest\x1a .geniehive.v1.GetServiceResponse\x12\x61\n\x10GetClusterHealth\x12%.geniehive.v1.GetClusterHealthRequest\x1a&.geniehive.v1.GetClusterHealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$geniehive/v1/discovery_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"O\n\x11ListHostsResponse\x12!\n\x05hosts\x18\x01 \x03(\x0b\x32\x12.geniehive.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\"3\n\x0fGetHostResponse\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\"M\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07host_id\x18\x03 \x01(\t\"^\n\x14ListServicesResponse\x12-\n\x08services\x18\x01 \x03(\x0b\x32\x1b.geniehive.v1.ServiceStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\rServiceStatus\x12&\n\x07service\x18\x01 \x01(\x0b\x32\x15.geniehive.v1.Service\x12\x10\n\x08routable\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\x05\x12(\n\x08measured\x18\x04 \x01(\x0b\x32\x16.geniehive.v1.Measured\"\xab\x03\n\x08Measured\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrequest_count\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x62\x61ndoned_count\x18\x03 \x01(\x03\x12=\n\x0c\x65rror_counts\x18\x04 \x03(\x0b\x32\'.geniehive.v1.Measured.ErrorCountsEntry\x12\x15\n\rprompt_tokens\x18\x05 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x06 \x01(\x03\x12\x31\n\x0e\x66irst_byte_p50\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x66irst_byte_p95\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\t \x01(\x01H\x00\x88\x01\x01\x1a\x32\n\x10\x45rrorCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x14\n\x12_tokens_per_second\"\'\n\x11GetServiceRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\"B\n\x12GetServiceResponse\x12,\n\x07service\x18\x01 \x01(\x0b\x32\x1b.geniehive.v1.ServiceStatus\"\x19\n\x17GetClusterHealthRequest\"\xa3\x04\n\x18GetClusterHealthResponse\x12\x12\n\nhost_count\x18\x01 \x01(\x05\x12\x19\n\x11online_host_count\x18\x02 \x01(\x05\x12\x17\n\x0flost_host_count\x18\x03 \x01(\x05\x12\x15\n\rservice_count\x18\x04 \x01(\x05\x12\x1e\n\x16routable_service_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x61sset_count\x18\x06 \x01(\x05\x12\x1a\n\x12loaded_asset_count\x18\x07 \x01(\x05\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12\x15\n\rgateway_count\x18\t \x01(\x05\x12\x15\n\rroute_version\x18\n \x01(\x03\x12,\n\troute_age\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07settled\x18\x0c \x01(\x08\x12)\n\x06uptime\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x63ontrol_version\x18\x0e \x01(\t\x12Y\n\x12unusable_resources\x18\x0f \x03(\x0b\x32=.geniehive.v1.GetClusterHealthResponse.UnusableResourcesEntry\x1a\x38\n\x16UnusableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xb3\x03\n\x10\x44iscoveryService\x12L\n\tListHosts\x12\x1e.geniehive.v1.ListHostsRequest\x1a\x1f.geniehive.v1.ListHostsResponse\x12\x46\n\x07GetHost\x12\x1c.geniehive.v1.GetHostRequest\x1a\x1d.geniehive.v1.GetHostResponse\x12U\n\x0cListServices\x12!.geniehive.v1.ListServicesRequest\x1a\".geniehive.v1.ListServicesResponse\x12O\n\nGetService\x12\x1f.geniehive.v1.GetServiceRequest\x1a .geniehive.v1.GetServiceResponse\x12\x61\n\x10GetClusterHealth\x12%.geniehive.v1.GetClusterHealthRequest\x1a&.geniehive.v1.GetClusterHealthResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'geniehive.v1.discovery_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._loaded_options = None
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._loaded_options = None
   _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_options = b'8\001'
-  _globals['_LISTHOSTSREQUEST']._serialized_start=116
-  _globals['_LISTHOSTSREQUEST']._serialized_end=173
-  _globals['_LISTHOSTSRESPONSE']._serialized_start=175
-  _globals['_LISTHOSTSRESPONSE']._serialized_end=254
-  _globals['_GETHOSTREQUEST']._serialized_start=256
-  _globals['_GETHOSTREQUEST']._serialized_end=289
-  _globals['_GETHOSTRESPONSE']._serialized_start=291
-  _globals['_GETHOSTRESPONSE']._serialized_end=342
-  _globals['_LISTSERVICESREQUEST']._serialized_start=344
-  _globals['_LISTSERVICESREQUEST']._serialized_end=421
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=423
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=517
-  _globals['_SERVICESTATUS']._serialized_start=519
-  _globals['_SERVICESTATUS']._serialized_end=611
-  _globals['_GETSERVICEREQUEST']._serialized_start=613
-  _globals['_GETSERVICEREQUEST']._serialized_end=652
-  _globals['_GETSERVICERESPONSE']._serialized_start=654
-  _globals['_GETSERVICERESPONSE']._serialized_end=720
-  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_start=722
-  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_end=747
-  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_start=750
-  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_end=1297
-  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_start=1241
-  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_end=1297
-  _globals['_DISCOVERYSERVICE']._serialized_start=1300
-  _globals['_DISCOVERYSERVICE']._serialized_end=1735
+  _globals['_LISTHOSTSREQUEST']._serialized_start=149
+  _globals['_LISTHOSTSREQUEST']._serialized_end=206
+  _globals['_LISTHOSTSRESPONSE']._serialized_start=208
+  _globals['_LISTHOSTSRESPONSE']._serialized_end=287
+  _globals['_GETHOSTREQUEST']._serialized_start=289
+  _globals['_GETHOSTREQUEST']._serialized_end=322
+  _globals['_GETHOSTRESPONSE']._serialized_start=324
+  _globals['_GETHOSTRESPONSE']._serialized_end=375
+  _globals['_LISTSERVICESREQUEST']._serialized_start=377
+  _globals['_LISTSERVICESREQUEST']._serialized_end=454
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=456
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=550
+  _globals['_SERVICESTATUS']._serialized_start=553
+  _globals['_SERVICESTATUS']._serialized_end=687
+  _globals['_MEASURED']._serialized_start=690
+  _globals['_MEASURED']._serialized_end=1117
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_start=1045
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_end=1095
+  _globals['_GETSERVICEREQUEST']._serialized_start=1119
+  _globals['_GETSERVICEREQUEST']._serialized_end=1158
+  _globals['_GETSERVICERESPONSE']._serialized_start=1160
+  _globals['_GETSERVICERESPONSE']._serialized_end=1226
+  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_start=1228
+  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_end=1253
+  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_start=1256
+  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_end=1803
+  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_start=1747
+  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_end=1803
+  _globals['_DISCOVERYSERVICE']._serialized_start=1806
+  _globals['_DISCOVERYSERVICE']._serialized_end=2241
 # @@protoc_insertion_point(module_scope)

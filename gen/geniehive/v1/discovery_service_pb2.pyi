@@ -2,6 +2,7 @@ import datetime
 
 from geniehive.v1 import inventory_pb2 as _inventory_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -57,14 +58,45 @@ class ListServicesResponse(_message.Message):
     def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("service", "routable", "in_flight")
+    __slots__ = ("service", "routable", "in_flight", "measured")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROUTABLE_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
     service: _inventory_pb2.Service
     routable: bool
     in_flight: int
-    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ...) -> None: ...
+    measured: Measured
+    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ..., measured: _Optional[_Union[Measured, _Mapping]] = ...) -> None: ...
+
+class Measured(_message.Message):
+    __slots__ = ("start_time", "request_count", "abandoned_count", "error_counts", "prompt_tokens", "completion_tokens", "first_byte_p50", "first_byte_p95", "tokens_per_second")
+    class ErrorCountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ABANDONED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_P50_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_P95_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    request_count: int
+    abandoned_count: int
+    error_counts: _containers.ScalarMap[str, int]
+    prompt_tokens: int
+    completion_tokens: int
+    first_byte_p50: _duration_pb2.Duration
+    first_byte_p95: _duration_pb2.Duration
+    tokens_per_second: float
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_count: _Optional[int] = ..., abandoned_count: _Optional[int] = ..., error_counts: _Optional[_Mapping[str, int]] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., first_byte_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., first_byte_p95: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ...) -> None: ...
 
 class GetServiceRequest(_message.Message):
     __slots__ = ("service_id",)
