@@ -1,0 +1,131 @@
+"""A cluster of real processes that a promise can hurt: an engine, control, nodes, a gateway.
+
+Nodes and gateways reach control through a fault proxy, so that control may come back on
+another port and the network between them can be broken.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from geniehive.v1 import discovery_service_pb2 as discovery
+
+from control.api.errors import GenieHiveError
+from tests.chaos.calls import calling
+from tests.chaos.proxy import FaultProxy, proxying
+from tests.processes import START_SECONDS, Service, stop_all, wait_until
+
+MODELS = tuple(f"model-{number}" for number in range(5))
+HEALTH_S = 1.0  # how long control may take to say how it is
+
+
+@dataclass(slots=True)
+class World:
+    """Where everything runs; `control` may be killed and started again."""
+
+    folder: Path
+    network: FaultProxy  # between control and everybody else
+    registry: Mapping[str, Any]
+    engine: Service
+    control: Service
+    others: list[Service] = field(default_factory=list)
+    gateway: Service = field(init=False)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store" / "geniehive.sqlite3"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway.port()}"
+
+    def start_control(self) -> None:
+        """Start control, and let the network lead to it once it listens."""
+        self.control = _start_control(self.folder, self.registry)
+        self.network.target = self.control.port()
+
+    def start_node(self, host_id: str) -> Service:
+        """Start a node whose only service is the engine."""
+        engine = f"http://127.0.0.1:{self.engine.port()}"
+        settings = {
+            "control": self.network.address,
+            "node": {"host_id": host_id},
+            "services": [{"service_id": "fake", "endpoint": engine}],
+        }
+        return self.start("node", host_id, settings)
+
+    def start_gateway(self, **settings: Any) -> Service:
+        """Start a gateway; the first one is *the* gateway."""
+        here = {"listen": "127.0.0.1:0", "control": self.network.address, **settings}
+        return self.start("gateway", f"gateway-{len(self.others)}", here)
+
+    def start(self, module: str, name: str, settings: Mapping[str, Any]) -> Service:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(dict(settings)))
+        service = Service([module, "--config", str(path)], self.folder / f"{name}.log")
+        self.others.append(service)
+        return service
+
+    def empty_the_store(self) -> None:
+        for file in self.store.parent.glob(f"{self.store.name}*"):
+            file.unlink()
+
+    def health(self) -> discovery.GetClusterHealthResponse:
+        """Return what control says of the cluster; nothing while it does not answer."""
+        with calling(self.control.port(), HEALTH_S) as calls:
+            try:
+                return calls.health()
+            except GenieHiveError:
+                return discovery.GetClusterHealthResponse()
+
+    def models(self) -> set[str]:
+        """Return what the gateway offers."""
+        answer = httpx.get(f"{self.url}/v1/models", trust_env=False)
+        return {one["id"] for one in answer.json()["data"]} if answer.is_success else set()
+
+    def ready(self) -> dict[str, Any]:
+        """Return what the gateway says of itself."""
+        found: dict[str, Any] = httpx.get(f"{self.url}/ready", trust_env=False).json()
+        return found
+
+    def wait_for_models(self, models: Sequence[str] = MODELS) -> None:
+        wait_until(lambda: self.models() >= set(models), START_SECONDS, "models are offered")
+
+
+@contextmanager
+def world(folder: Path, *, hosts: int = 1, **registry: Any) -> Iterator[World]:
+    """Run a cluster with `hosts` nodes on one engine until the block ends.
+
+    registry: settings of control; beats come once a second unless it says otherwise.
+    """
+    registry = {"heartbeat_interval_s": 1, "grace_s": 4, **registry}
+    (folder / "store").mkdir()
+    models = [word for model in MODELS for word in ("--model", model)]
+    engine = Service(["tests.fakes.engine", *models, "--pace", "0.002"], folder / "engine.log")
+    control = _start_control(folder, registry)
+    with proxying(0) as network:
+        here = World(folder, network, registry, engine, control)
+        try:
+            network.target = control.port()
+            for number in range(hosts):
+                here.start_node(f"h{number}")
+            here.gateway = here.start_gateway()
+            here.wait_for_models()
+            yield here
+        finally:
+            stop_all([engine, here.control, *here.others])
+
+
+def _start_control(folder: Path, registry: Mapping[str, Any]) -> Service:
+    settings = {
+        "listen": "127.0.0.1:0",
+        "storage": {"sqlite_path": str(folder / "store" / "geniehive.sqlite3")},
+        "registry": dict(registry),
+    }
+    path = folder / "control.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return Service(["control", "--config", str(path)], folder / "control.log")
