@@ -15,6 +15,7 @@ from control.api.errors import GenieHiveError
 from gateway.gateway import Gateway
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
+from gateway.usage_link import UsageLink
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,19 @@ class ControlLink:
         self._id = gateway_id
         self._metadata = auth.metadata("gateway", key)
         self._stub: Any = pb_grpc.RoutingServiceStub(channel)
+        self._usage = UsageLink(gateway.meter, channel, self._metadata)
 
     async def run(self) -> None:
-        """Watch routes and keys, and exchange load, until cancelled."""
+        """Watch routes and keys, exchange load and report usage, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep("routes", self._watch_routes))
             group.create_task(self._keep("keys", self._watch_keys))
             group.create_task(self._keep("load", self._exchange_load))
+            group.create_task(self._keep("usage", self._usage.life))
+
+    async def flush(self, patience: float) -> bool:
+        """Report what was used so far; return whether control has it within `patience` seconds."""
+        return await self._usage.flush(patience)
 
     async def _keep(self, what: str, life: Callable[[], AsyncIterator[None]]) -> None:
         """Live one life of a stream after the other; each yields once it is connected."""

@@ -13,8 +13,10 @@ from control.api.errors import NotReady
 from control.api.ports import is_loopback
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
-from gateway.routes import Routes, Service, Target
-from gateway.routes import read_resource as read_route
+from gateway.meter import Meter
+from gateway.resources import Service, Target
+from gateway.resources import read_resource as read_route
+from gateway.routes import Routes
 from gateway.table import Replica
 from gateway.upstream import Upstream
 
@@ -46,6 +48,7 @@ class Gateway:
         self.draining = False
         self.control_connected = False
         self.active: set[Exchange] = set()
+        self.meter = Meter()
         self.route_table: Replica[Service | Target] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
