@@ -1,55 +1,40 @@
 """The route table as requests need it: one dictionary look-up from a name to its candidates."""
 
 import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote
 
 import msgspec
-from geniehive.v1 import inventory_pb2 as inventory
-from geniehive.v1 import routing_service_pb2 as pb
 
-from control.api.errors import ModelNotFound, NoHealthyRoute, NotReady, OperationMismatch
-from gateway.table import Replica, Unusable
+from control.api.errors import (
+    GenieHiveError,
+    ModelNotFound,
+    NoHealthyRoute,
+    NotReady,
+    OperationMismatch,
+)
+from gateway.resources import (
+    SERVICE,
+    WORDS,
+    Candidate,
+    Service,
+    Target,
+    meant,
+    ranked,
+    service_name,
+)
+from gateway.resources import Operation as Operation  # whoever resolves needs it
+from gateway.steps import Steps, finished
+from gateway.table import Replica
 from gateway.upstream import Origin, Upstream
-
-Operation = int  # a value of the enum of the contract
 
 MAX_NAME = 256
 MAX_COMPARED = 200  # names; to find the nearest of them takes 5 ms
 
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
-_BASE_PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)*")
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service, as control pushed it."""
-
-    service_id: str
-    host_id: str
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A service and the asset of it that serves a target."""
-
-    service_id: str
-    asset_id: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What one name means for one operation; candidates best first."""
-
-    operation: Operation
-    name: str
-    candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,71 +60,32 @@ def load(choice: Choice) -> int:
     return upstream.in_flight + upstream.elsewhere
 
 
-def read_resource(resource: pb.Resource) -> Service | Target:
-    """Return what a resource of the route table says.
-
-    Raises:
-        Unusable: it is not one of the route table, or a gateway cannot act on it.
-    """
-    match resource.WhichOneof("body"):
-        case "service":
-            return _service(resource.service)
-        case "target":
-            return _target(resource.target)
-        case other:
-            raise Unusable(f"{other or 'an unknown kind'} has no place in the route table")
-
-
-def _service(message: pb.RouteService) -> Service:
-    endpoint = message.endpoint
-    address = _ADDRESS.fullmatch(endpoint.address)
-    if not message.service_id:
-        raise Unusable("the service has no id")
-    if endpoint.scheme not in ("http", "https"):
-        raise Unusable(f"scheme {endpoint.scheme!r} is neither http nor https")
-    if address is None or not 0 < int(address["port"]) < 65_536:
-        raise Unusable(f"address {endpoint.address!r} is not host:port")
-    if _BASE_PATH.fullmatch(endpoint.base_path) is None:
-        raise Unusable(f"base path {endpoint.base_path!r} is not a path")
-    if endpoint.kind != inventory.ENDPOINT_KIND_DIRECT:
-        raise Unusable(f"endpoint kind {endpoint.kind} is not known to this gateway")
-    origin = Origin(
-        address["host"].strip("[]"),
-        int(address["port"]),
-        endpoint.base_path,
-        endpoint.scheme == "https",
-        endpoint.tls_name,
-    )
-    return Service(message.service_id, message.host_id, origin)
-
-
-def _target(message: pb.Target) -> Target:
-    if not message.name:
-        raise Unusable("the target has no name")
-    if message.operation not in inventory.Operation.values() or not message.operation:
-        raise Unusable(f"operation {message.operation} is not known to this gateway")
-    candidates = []
-    for one in message.candidates:
-        if not (one.service_id and one.asset_id) or one.score != one.score:
-            raise Unusable("a candidate needs a service, an asset and a score")
-        candidates.append(Candidate(one.service_id, one.asset_id, one.score))
-    return Target(message.operation, message.name, tuple(candidates))
+Table = Replica[Service | Target]
 
 
 class Routes:
-    """Resolves names, and owns the upstreams that the table mentions."""
+    """Resolves names, and owns the upstreams that the table mentions.
+
+    A table is followed name by name. Each route is made anew and then put in place
+    of the old one, so that requests are served all the time in between.
+    """
 
     def __init__(self, open_upstream: Callable[[str, Origin], Upstream]) -> None:
         self._open = open_upstream
-        self._routes: dict[Operation, dict[str, Route]] | None = None
+        self.ready = False  # whether a whole table has arrived
         self.upstreams: dict[str, Upstream] = {}
+        self._routes: dict[Operation, dict[str, Route]] = {one: {} for one in WORDS}
         # Gone from the table and still busy: a service that returns is as busy as it was.
         self._leaving: dict[str, Upstream] = {}
-
-    @property
-    def ready(self) -> bool:
-        """Whether a table has arrived."""
-        return self._routes is not None
+        # Lines of an answer's head that name the service and its host, by service.
+        self._heads: dict[str, bytes] = {}
+        # Services that have not been heard of in this life of control.
+        self._carried: set[str] = set()
+        # Services that each target mentions, known or not, and the other way round.
+        self._mentions: dict[str, frozenset[str]] = {}
+        self._mentioned: defaultdict[str, set[str]] = defaultdict(set)
+        # Names that are still to be followed; a set that keeps its order.
+        self._waiting: dict[str, None] = {}
 
     def resolve(self, operation: Operation, name: str) -> Route:
         """Return the route of `name`; it has at least one choice.
@@ -150,8 +96,6 @@ class Routes:
             OperationMismatch: the name serves other operations only.
             NoHealthyRoute: the name is known, and nothing can serve it now.
         """
-        if self._routes is None:
-            raise NotReady("the gateway has not received routes from control yet")
         route = self._routes[operation].get(name)
         if route is None:
             raise self._unknown(operation, name)
@@ -162,7 +106,7 @@ class Routes:
     def models(self) -> dict[str, list[str]]:
         """Return the services of each asset that can be asked for now, by name."""
         found: dict[str, list[str]] = {}
-        for routes in (self._routes or {}).values():
+        for routes in self._routes.values():
             for name, route in routes.items():
                 services = [choice.upstream.service_id for choice in route.choices]
                 if services and name not in self.upstreams:
@@ -178,66 +122,119 @@ class Routes:
         """Return all upstreams that may have requests in flight."""
         return (*self.upstreams.values(), *self._leaving.values())
 
-    def replace(self, table: Replica[Service | Target]) -> None:
-        """Resolve by `table` from now on. In-flight counts live on."""
-        resources = table.carried | table.current
-        carried = {
-            resource.service_id
-            for name, resource in table.carried.items()
-            if isinstance(resource, Service) and name not in table.current
-        }
-        self._keep_upstreams(
-            {one.service_id: one for one in resources.values() if isinstance(one, Service)}
-        )
-        routes: dict[Operation, dict[str, Route]] = {
-            operation: {} for operation in inventory.Operation.values()
-        }
-        for name, target in resources.items():
-            if isinstance(target, Target):
-                candidates = target.candidates
-                earlier = table.carried.get(name)
-                if isinstance(earlier, Target) and earlier is not target:
-                    # Their services have not been heard of in this life of control.
-                    candidates += tuple(c for c in earlier.candidates if c.service_id in carried)
-                routes[target.operation][target.name] = self._route(target.name, candidates)
-        self._routes = routes
+    def replace(self, table: Table) -> None:
+        """Resolve by `table` from now on, all of it; for one that `follow` has not seen come."""
+        services = map(service_name, self.upstreams)
+        finished(self.follow(table, {*table.current, *table.carried, *services, *self._mentions}))
 
-    def _keep_upstreams(self, services: Mapping[str, Service]) -> None:
-        for service_id in self.upstreams.keys() - services.keys():
-            self._leaving[service_id] = self.upstreams.pop(service_id)
-            self._leaving[service_id].retire()
-        for service_id, service in services.items():
-            upstream = self.upstreams.get(service_id) or self._leaving.pop(service_id, None)
+    def follow(self, table: Table, names: Collection[str]) -> Steps[None]:
+        """Resolve `names` of resources by `table` from now on, in steps. In-flight counts live on.
+
+        Steps that are not taken are taken with the next names.
+        """
+        self._waiting |= dict.fromkeys(names)
+        # 1. Upstreams, so that there is one for each candidate.
+        for name in [name for name in self._waiting if name.startswith(SERVICE)]:
+            self._waiting.pop(name, None)
+            if self._follow_service(table, name):
+                self._waiting |= dict.fromkeys(self._mentioned.get(name[len(SERVICE) :], ()))
+            yield
+        # 2. Routes, until none leads to what is leaving.
+        while self._waiting:
+            name, _ = self._waiting.popitem()
+            self._follow_target(table, name)
+            yield
+        # 3. What is left over.
+        for service_id, upstream in list(self._leaving.items()):
+            upstream.retire()
+            if not upstream.in_flight:
+                del self._leaving[service_id]
+        self.ready = True
+
+    def _follow_service(self, table: Table, name: str) -> bool:
+        """Follow one service; return whether routes that mention it are others now."""
+        service_id = name.removeprefix(SERVICE)
+        service = table.current.get(name) or table.carried.get(name)
+        upstream = self.upstreams.get(service_id)
+        if not isinstance(service, Service):
+            self._carried.discard(service_id)
             if upstream is None:
-                upstream = self._open(service_id, service.origin)
-            elif upstream.origin != service.origin:
-                upstream.move(service.origin)
-            upstream.host_id = service.host_id
+                return False
+            self._leaving[service_id] = self.upstreams.pop(service_id)
+            del self._heads[service_id]
+            return True
+        carried = name not in table.current
+        changed = carried != (service_id in self._carried)
+        (self._carried.add if carried else self._carried.discard)(service_id)
+        if upstream is None:
+            upstream = self._leaving.pop(service_id, None)
+            upstream = upstream or self._open(service_id, service.origin)
             self.upstreams[service_id] = upstream
-        self._leaving = {one.service_id: one for one in self._leaving.values() if one.in_flight}
+            changed = True
+        if upstream.origin != service.origin:
+            upstream.move(service.origin)
+        upstream.host_id = service.host_id
+        head = _head(service=service_id, host=service.host_id)
+        changed = changed or head != self._heads.get(service_id)
+        self._heads[service_id] = head
+        return changed
 
-    def _route(self, name: str, candidates: tuple[Candidate, ...]) -> Route:
+    def _follow_target(self, table: Table, name: str) -> None:
+        current, carried = table.current.get(name), table.carried.get(name)
+        target = current or carried
+        if not isinstance(target, Target):
+            if name in self._mentions:
+                self._forget(name)
+            return
+        candidates = target.candidates
+        mentions = {one.service_id for one in candidates}
+        if isinstance(carried, Target) and carried is not target:
+            mentions.update(one.service_id for one in carried.candidates)
+            candidates = _joined(
+                candidates, (one for one in carried.candidates if one.service_id in self._carried)
+            )
+        self._mention(name, frozenset(mentions))
+        self._routes[target.operation][target.name] = self._route(target.name, candidates)
+
+    def _forget(self, name: str) -> None:
+        self._mention(name, frozenset())
+        del self._mentions[name]
+        operation, requested = meant(name)
+        del self._routes[operation][requested]
+
+    def _mention(self, name: str, services: frozenset[str]) -> None:
+        """Note which services the target `name` is about."""
+        before = self._mentions.get(name, frozenset())
+        self._mentions[name] = services
+        for service_id in before - services:
+            self._mentioned[service_id].discard(name)
+            if not self._mentioned[service_id]:
+                del self._mentioned[service_id]
+        for service_id in services - before:
+            self._mentioned[service_id].add(name)
+
+    def _route(self, name: str, candidates: Iterable[Candidate]) -> Route:
         known = [one for one in candidates if one.service_id in self.upstreams]
-        ordered = sorted(known, key=lambda one: (-one.score, one.service_id, one.asset_id))
-        choices = tuple(self._choice(name, one) for one in ordered)
-        equals = sum(one.score == ordered[0].score for one in ordered)
+        head = _head(route=name)
+        choices = tuple(self._choice(head, one) for one in known)
+        equals = sum(one.score == known[0].score for one in known)
         return Route(choices, choices[:equals])
 
-    def _choice(self, name: str, candidate: Candidate) -> Choice:
-        upstream = self.upstreams[candidate.service_id]
-        head = (
-            f"x-geniehive-route: {_in_header(name)}\r\n"
-            f"x-geniehive-service: {_in_header(candidate.service_id)}\r\n"
-            f"x-geniehive-host: {_in_header(upstream.host_id)}\r\n"
+    def _choice(self, head: bytes, candidate: Candidate) -> Choice:
+        service_id = candidate.service_id
+        return Choice(
+            self.upstreams[service_id],
+            _encode(candidate.asset_id),
+            head + self._heads[service_id],
         )
-        return Choice(upstream, _encode(candidate.asset_id), head.encode())
 
-    def _unknown(self, operation: Operation, name: str) -> ModelNotFound | OperationMismatch:
-        assert self._routes is not None
+    def _unknown(self, operation: Operation, name: str) -> GenieHiveError:
+        if not self.ready:
+            return NotReady("the gateway has not received routes from control yet")
         for other, routes in self._routes.items():
             if name in routes:
-                verb = inventory.Operation.Name(other).removeprefix("OPERATION_").lower()
-                return OperationMismatch(f"{shown(name)} serves {verb} only", param="model")
+                only = f"{shown(name)} serves {WORDS[other]} only"
+                return OperationMismatch(only, param="model")
         known = self._routes[operation]
         similar = difflib.get_close_matches(name[:MAX_NAME], list(islice(known, MAX_COMPARED)), n=3)
         hint = f"; similar: {', '.join(similar)}" if similar else ""
@@ -250,6 +247,20 @@ def shown(name: str) -> str:
     """Return `name` for a message: quoted, harmless to a terminal, not too long."""
     short = name if len(name) <= 80 else f"{name[:77]}..."
     return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short) + '"'
+
+
+def _joined(first: Iterable[Candidate], others: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return both, best first; of two for the same, the one in `first`."""
+    found = {(one.service_id, one.asset_id): one for one in first}
+    for other in others:
+        found.setdefault((other.service_id, other.asset_id), other)
+    return ranked(found.values())
+
+
+def _head(**values: str) -> bytes:
+    """Return header lines of an answer."""
+    lines = (f"x-geniehive-{name}: {_in_header(value)}\r\n" for name, value in values.items())
+    return "".join(lines).encode()
 
 
 def _in_header(text: str) -> str:

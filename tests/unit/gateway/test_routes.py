@@ -1,53 +1,12 @@
 """Names resolve to candidates by the table alone."""
 
 import pytest
-from geniehive.v1 import inventory_pb2 as inventory
-from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.errors import ModelNotFound, NoHealthyRoute, NotReady, OperationMismatch
-from gateway.routes import Routes, read_resource, shown
-from gateway.table import Replica, Unusable
-
-CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
-
-
-class StubUpstream:
-    def __init__(self, service_id, origin):
-        self.service_id, self.origin, self.host_id = service_id, origin, ""
-        self.in_flight = self.elsewhere = 0
-        self.moves, self.retired = [], False
-
-    def move(self, origin):
-        self.origin = origin
-        self.moves.append(origin)
-
-    def retire(self):
-        self.retired = True
-
-
-def service(service_id, address="127.0.0.1:80", **endpoint):
-    fields = {"scheme": "http", "address": address, "kind": inventory.ENDPOINT_KIND_DIRECT}
-    return pb.Resource(
-        name=f"service/{service_id}",
-        service=pb.RouteService(
-            service_id=service_id,
-            host_id="h",
-            endpoint=inventory.Endpoint(**{**fields, **endpoint}),
-        ),
-    )
-
-
-def target(name, *candidates, operation=CHAT):
-    return pb.Resource(
-        name=f"target/{operation}/{name}",
-        target=pb.Target(
-            name=name,
-            operation=operation,
-            candidates=[
-                pb.Candidate(service_id=one, asset_id="a", score=score) for one, score in candidates
-            ],
-        ),
-    )
+from gateway.resources import read_resource
+from gateway.routes import Routes, shown
+from gateway.table import Replica
+from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, service, target
 
 
 def replica(*resources, carried=()):
@@ -164,35 +123,6 @@ def test_models_are_assets_that_can_be_asked_for_now():
     )
 
     assert found.models() == {"m": ["h/a"]}
-
-
-@pytest.mark.parametrize(
-    "resource",
-    [
-        service(""),
-        service("h/a", "127.0.0.1"),
-        service("h/a", "127.0.0.1:0"),
-        service("h/a", "127.0.0.1:99999"),
-        service("h/a", "u@h:80"),
-        service("h/a", "h:80\r\nx: y"),
-        service("h/a", scheme="ftp"),
-        service("h/a", base_path="v1"),
-        service("h/a", base_path="/a b"),
-        service("h/a", base_path="/a\r\n"),
-        service("h/a", kind=7),
-        target(""),
-        target("m", operation=0),
-        target("m", operation=99),
-        target("m", ("", 1)),
-        target("m", ("h/a", float("nan"))),
-        pb.Resource(key=pb.ClientKey(principal_id="a", key_hash=b"x" * 32)),
-        pb.Resource(name="empty"),
-    ],
-    ids=str,
-)
-def test_what_a_gateway_cannot_act_on_is_unusable(resource):
-    with pytest.raises(Unusable):
-        read_resource(resource)
 
 
 def test_a_name_is_shown_harmless():

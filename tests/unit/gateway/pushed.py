@@ -1,0 +1,47 @@
+"""Resources as control pushes them, and upstreams that call nobody."""
+
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import routing_service_pb2 as pb
+
+from gateway.resources import WORDS
+
+CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
+
+
+class StubUpstream:
+    def __init__(self, service_id, origin):
+        self.service_id, self.origin, self.host_id = service_id, origin, ""
+        self.in_flight = self.elsewhere = 0
+        self.moves, self.retired = [], False
+
+    def move(self, origin):
+        self.origin = origin
+        self.moves.append(origin)
+
+    def retire(self):
+        self.retired = True
+
+
+def service(service_id, address="127.0.0.1:80", **endpoint):
+    fields = {"scheme": "http", "address": address, "kind": inventory.ENDPOINT_KIND_DIRECT}
+    return pb.Resource(
+        name=f"service/{service_id}",
+        service=pb.RouteService(
+            service_id=service_id,
+            host_id="h",
+            endpoint=inventory.Endpoint(**{**fields, **endpoint}),
+        ),
+    )
+
+
+def target(name, *candidates, operation=CHAT):
+    return pb.Resource(
+        name=f"target/{WORDS.get(operation)}/{name}",
+        target=pb.Target(
+            name=name,
+            operation=operation,
+            candidates=[
+                pb.Candidate(service_id=one, asset_id="a", score=score) for one, score in candidates
+            ],
+        ),
+    )
