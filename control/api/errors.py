@@ -7,7 +7,7 @@ GenieHiveError
 ├── NotFound              ModelNotFound LeaseLost
 ├── Conflict              HostIdInUse
 ├── TooLarge              BodyTooLarge
-├── Busy                  AllBusy
+├── Busy                  AllBusy RateLimited
 ├── Unavailable           NoHealthyRoute NotReady AuthUnavailable StorageUnavailable …
 └── Upstream              UpstreamError UpstreamAuthFailed UpstreamBadResponse UpstreamTimeout
 """
@@ -52,6 +52,12 @@ class InvalidBody(BadRequest):
 
 class InvalidValue(BadRequest):
     code = "invalid_value"
+
+
+class ForbiddenField(BadRequest):
+    """A request says what only the operator may."""
+
+    code = "forbidden_field"
 
 
 class ConflictingCredentials(BadRequest):
@@ -132,6 +138,12 @@ class AllBusy(Busy):
     code = "all_busy"
 
 
+class RateLimited(Busy):
+    """The caller asks more often than anybody needs to."""
+
+    code = "rate_limited"
+
+
 class Unavailable(GenieHiveError):
     """Our side cannot do it now; the same request may work soon."""
 
@@ -155,6 +167,12 @@ class AuthUnavailable(Unavailable):
 
 class StorageUnavailable(Unavailable):
     code = "storage_unavailable"
+
+
+class PeerTooSlow(Unavailable):
+    """The caller does not read what it is told, or does not say what it came to say."""
+
+    code, grpc = "peer_too_slow", S.DEADLINE_EXCEEDED
 
 
 class ControlUnavailable(Unavailable):
