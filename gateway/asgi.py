@@ -8,6 +8,7 @@ from control.api.errors import GenieHiveError
 from gateway.exchange import Exchange, too_large
 from gateway.gateway import Gateway
 from gateway.paths import INFERENCE
+from gateway.request_head import RequestHead, body_length
 
 HIGH_WATER_BYTES = 64 << 10
 
@@ -31,11 +32,11 @@ class AsgiDoor:
         headers = list(scope["headers"])
         # Behind an upgrade that is not made, the server could read the body as a request.
         answer = _Answer(last=any(name == b"upgrade" for name, _ in headers))
-        exchange = Exchange(self._gateway, answer, operation, path)
+        exchange = Exchange(self._gateway, answer, RequestHead(operation, path, headers))
         answer.exchange = exchange
         leaving: asyncio.Task[None] | None = None
         try:
-            exchange.admit(headers)
+            exchange.admit(body_length(headers))
             content = await self._content(receive)
             if content is None:
                 return

@@ -1,13 +1,13 @@
 """One HTTP/1.1 connection to a service, in callbacks; carries one call at a time."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
 from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamBadResponse, UpstreamError
+from gateway.answer_head import AnswerHead, answer_memo
 
 if TYPE_CHECKING:
     from gateway.upstream import Call, Upstream
@@ -16,12 +16,17 @@ MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 100
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
+_memo = answer_memo()
+
 
 class Receiver(Protocol):
     """Who gets the answer of one call. Nothing comes after `upstream_failed` or `done`."""
 
-    def upstream_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
-        """The head arrived. Header names are lower case; of equal ones the last counts."""
+    def upstream_head(self, head: AnswerHead) -> None:
+        """The head arrived."""
+
+    def upstream_answer(self, head: AnswerHead, content: bytes) -> None:
+        """All of it arrived at once: a JSON document."""
 
     def upstream_data(self, data: bytes, *, done: bool) -> None:
         """Part of the body arrived, once for each segment read; `done` tells its end."""
@@ -43,9 +48,6 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._used = False
         self._paused = False
-        self._expect_answer()
-
-    def _expect_answer(self) -> None:
         self._status = 0
         self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
@@ -53,6 +55,18 @@ class Connection(asyncio.Protocol):
         self._silent_bytes = 0  # bytes read since there was some of the body
         self._headed = False  # the receiver has the head
         self._framed = False  # the head tells where the body ends
+        self._done = False
+        self._keep = False
+
+    def _expect_answer(self) -> None:
+        """Forget what the parser found in the last answer."""
+        self._status = 0
+        self._headers = {}
+        self._chunks = []
+        self._before_head = 0
+        self._silent_bytes = 0
+        self._headed = False
+        self._framed = False
         self._done = False
         self._keep = False
 
@@ -89,6 +103,11 @@ class Connection(asyncio.Protocol):
             # Nobody asked: whatever this is, it is not the answer to the next question.
             self.abort()
             return
+        if not self._before_head:
+            known = _memo.recall(data)
+            if known is not None and known[1] + known[2] == len(data):
+                self._whole(call, call.receiver, known[0], data[known[1] :])
+                return
         self._before_head += 0 if self._headed else len(data)
         try:
             self._parser.feed_data(data)
@@ -103,14 +122,24 @@ class Connection(asyncio.Protocol):
         if self._silent_bytes > MAX_HEAD_BYTES:
             self._fail(call, "more trailers than an answer may have")
         elif self._status:
+            if self._done and self._before_head == len(data):
+                _memo.learn(data)
             self._pass_on(call, call.receiver)
         elif self._before_head > MAX_HEAD_BYTES:
             self._fail(call, "more than a head may hold")
 
+    def _whole(self, call: "Call", receiver: Receiver, head: AnswerHead, body: bytes) -> None:
+        """Pass on an answer that came whole, under a head like one before: the parser rests."""
+        call.connection = call.receiver = self._call = None
+        self._used = True
+        self.resume()
+        self._upstream.keep(self, self._generation)
+        receiver.upstream_answer(head, body)
+
     def _pass_on(self, call: "Call", receiver: Receiver) -> None:
         if not self._headed:
             self._headed = True
-            receiver.upstream_head(self._status, self._headers)
+            receiver.upstream_head(AnswerHead(self._status, self._headers))
             if call.receiver is None:  # it has seen enough
                 return
         chunks, self._chunks = self._chunks, []

@@ -20,7 +20,9 @@ from uvicorn.server import ServerState
 from control.api.errors import InvalidValue
 from gateway import errors
 from gateway.gateway import Gateway
+from gateway.memo import Memo
 from gateway.paths import INFERENCE
+from gateway.request_head import RequestHead, body_length, request_memo
 from gateway.turn import Turn
 
 MAX_PIPELINED_BYTES = 64 << 10
@@ -32,6 +34,7 @@ class Door(HttpToolsProtocol):
     """One client connection."""
 
     # Shared by all connections of the process.
+    _memo: ClassVar[Memo[RequestHead]] = request_memo()
     _own: ClassVar[list[tuple[bytes, bytes]]] = []
     _own_lines: ClassVar[bytes] = b""
 
@@ -46,6 +49,8 @@ class Door(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.gateway = gateway
         self._front: Turn | None = None  # the one whose answer is next on the wire
+        self._between = True  # the parser has seen no part of the next request
+        self._missing = 0  # bytes of the body of a request that no parser knows
         self._waiting_bytes = 0  # that came behind its whole request
         self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
@@ -54,6 +59,43 @@ class Door(HttpToolsProtocol):
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
+        if self._missing:
+            data = self._take_body(data)
+        elif self._between and self._idle:
+            known = self._memo.recall(data)
+            if known is not None:
+                data = self._begin_known(*known, data)
+            elif data:
+                self._parse(data)
+                self._memo.learn(data)
+                return
+        if data:
+            self._parse(data)
+
+    def _begin_known(self, head: RequestHead, end: int, length: int, data: bytes) -> bytes:
+        """Begin a request under a head like one before; return what follows it in `data`.
+
+        The parser rests between two requests, and never learns of this one.
+        """
+        self.cycle = self._front = turn = Turn(self, head, length)  # type: ignore[assignment]
+        if end + length == len(data) and not self.flow.write_paused:
+            turn.serve(data[end:])
+            return b""
+        turn.begin()
+        self._missing = length
+        return self._take_body(data[end:])
+
+    def _take_body(self, data: bytes) -> bytes:
+        """Take what is missing of the body of a request that no parser knows; return the rest."""
+        turn: Turn = self.cycle  # type: ignore[assignment]
+        missing = self._missing
+        self._missing = max(missing - len(data), 0)
+        turn.collect(data[:missing])
+        if not self._missing:
+            turn.completed()
+        return data[missing:]
+
+    def _parse(self, data: bytes) -> None:
         front = self._front
         if front is not None and front.complete:
             self._waiting_bytes += len(data)
@@ -96,6 +138,7 @@ class Door(HttpToolsProtocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        self._between = False
         # The scope is made only for requests that fall through.
         self.url = b""
         self.expect_100_continue = False
@@ -110,7 +153,17 @@ class Door(HttpToolsProtocol):
             self._fall_through(headers)
             return
         before = self.cycle
-        turn = Turn(self, operation, path, headers)
+        parser = self.parser
+        version, upgrade = parser.get_http_version(), parser.should_upgrade()
+        turn = Turn(
+            self,
+            RequestHead(operation, path, headers),
+            body_length(headers),
+            keep_alive=version != "1.0" and not upgrade and parser.should_keep_alive(),
+            upgrade=upgrade,
+            expects_continue=self.expect_100_continue,
+            chunks=version != "1.0",
+        )
         self.cycle = turn  # type: ignore[assignment]  # it has what the parent looks at
         if before is None or before.response_complete:
             self._front = turn
@@ -135,6 +188,7 @@ class Door(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._between = True
         if not isinstance(self.cycle, Turn):
             super().on_message_complete()
         elif not self.cycle.upgrade:
@@ -192,9 +246,11 @@ class Door(HttpToolsProtocol):
 
     def write_answer(self, status: int, head: bytes, content: bytes, *, keep_alive: bool) -> None:
         """Write a whole answer at once."""
-        length = b"content-length: %d\r\n\r\n" % len(content)
         own = self.own_head(keep_alive)
-        self.write(b"".join((STATUS_LINE[status], head, own, length, content)))
+        self.write(
+            b"%b%b%bcontent-length: %d\r\n\r\n%b"
+            % (STATUS_LINE[status], head, own, len(content), content)
+        )
 
     def own_head(self, keep_alive: bool) -> bytes:
         """Return the header lines of the server itself."""

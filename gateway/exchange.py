@@ -5,32 +5,30 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
-import re
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from control.api.errors import (
     BodyTooLarge,
     GenieHiveError,
-    UnsupportedMediaType,
     Upstream,
     UpstreamBadResponse,
     UpstreamTimeout,
 )
-from gateway import body, errors, keys
+from gateway import body, errors
+from gateway.answer_head import AnswerHead
 from gateway.balance import least_loaded
 from gateway.gateway import Gateway
-from gateway.reasoning import Unreadable, Usage, cleaned
-from gateway.routes import Choice, Operation, load
+from gateway.reasoning import Unreadable, cleaned
+from gateway.request_head import RequestHead
+from gateway.routes import Choice, load
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
-from gateway.verdict import ANSWERS, Course, judge
+from gateway.verdict import Course, judge
 
 log = logging.getLogger(__name__)
 
 MAX_ERROR_BYTES = 64 << 10
 
-_CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
@@ -38,8 +36,6 @@ _STREAM_HEAD = (
 _JSON_HEAD = b"content-type: application/json\r\n"
 
 NEVER = float("inf")
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Downstream(Protocol):
@@ -72,19 +68,35 @@ class Exchange:
     is called in order, and never after `respond`, `end`, `break_off`, `cut` or `cancel`.
     """
 
-    def __init__(
-        self, gateway: Gateway, downstream: Downstream, operation: Operation, path: bytes
-    ) -> None:
-        self.deadline = NEVER  # seconds of the gateway's clock
-        self.principal = keys.ANONYMOUS
-        self.usage: Usage | None = None
+    __slots__ = (
+        "_answer",
+        "_began",
+        "_body",
+        "_call",
+        "_choice",
+        "_downstream",
+        "_gateway",
+        "_head",
+        "_over",
+        "_paused",
+        "_request_id",
+        "_route",
+        "_scanner",
+        "_sent",
+        "_size",
+        "_started",
+        "_status",
+        "_tried",
+        "deadline",
+        "principal",
+        "usage",
+    )
+
+    def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
         self._gateway = gateway
         self._downstream = downstream
-        self._operation = operation
-        self._path = path
+        self._head = head
         self._request_id = gateway.next_request_id()
-        self._client_id: bytes | None = None
-        self._began = self._sent = 0.0
         # Who was asked, and who is being asked now.
         self._tried: list[Choice] = []
         self._choice: Choice | None = None
@@ -100,31 +112,28 @@ class Exchange:
 
     # What the door calls.
 
-    def admit(self, headers: Headers) -> None:
-        """Judge the head of the request. headers: names in lower case.
+    def admit(self, length: int | None) -> None:
+        """Judge the head of the request. length: of the body, None when it is not told.
 
         Raises:
             GenieHiveError: the request is refused, whatever its body is.
         """
-        found = dict(headers)
-        client_id = found.get(b"x-request-id")
-        if client_id is not None and _CLIENT_ID.fullmatch(client_id):
-            self._client_id = client_id
-        self.principal = self._gateway.keys.principal(keys.presented(headers))
-        if found.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
-        content_type = found.get(b"content-type", b"")
-        if content_type != b"application/json" and not _is_json(content_type):
-            raise UnsupportedMediaType("Content-Type must be application/json, in UTF-8")
-        if int(found.get(b"content-length", 0)) > self._gateway.limits.request_body:
-            raise too_large(self._gateway)
+        gateway = self._gateway
+        self.principal = self._head.principal(gateway.keys)
+        if length is not None and length > gateway.limits.request_body:
+            raise too_large(gateway)
 
     def run(self, content: bytes) -> None:
         """Serve the admitted request; `content` is its whole body."""
         gateway = self._gateway
         gateway.active.add(self)
         self._began = self._sent = gateway.clock()
-        self._guarded(self._begin, content)
+        try:
+            self._body = body.parse(content)
+            self._route = gateway.routes.resolve(self._head.operation, self._body.model)
+            self._attempt(least_loaded(self._route.equals, load, gateway.random))
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
 
     def refuse(self, error: GenieHiveError) -> None:
         """Answer with `error`, however far the answer is."""
@@ -137,8 +146,7 @@ class Exchange:
         if self._started:
             downstream.break_off(errors.event(error))
         else:
-            head = errors.head(error) + self._head()
-            downstream.respond(error.http, head, errors.body(error))
+            downstream.respond(error.http, self._told(errors.head(error)), errors.body(error))
 
     def cancel(self) -> None:
         """Drop everything: the client has left."""
@@ -176,38 +184,30 @@ class Exchange:
     def _wait(self, seconds: float) -> None:
         self.deadline = self._gateway.clock() + seconds
 
-    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
-        """Take a step; whatever goes wrong is told to the client, who would wait otherwise."""
-        try:
-            step(*arguments)
-        except GenieHiveError as error:
-            self.refuse(error)
-        except Exception:  # the edge of the gateway: a bug of ours is not the client's fault
-            log.exception("%s: bug", self._request_id.decode())
-            self.refuse(GenieHiveError("the gateway has a bug; the log has more"))
+    def _went_wrong(self, error: Exception) -> None:
+        """Tell the client, who would wait otherwise; a bug of ours is not the client's fault."""
+        if not isinstance(error, GenieHiveError):
+            log.error("%s: bug", self._request_id.decode(), exc_info=error)
+            error = GenieHiveError("the gateway has a bug; the log has more")
+        self.refuse(error)
 
     # Choice.
 
-    def _begin(self, content: bytes) -> None:
-        gateway = self._gateway
-        self._body = body.parse(content)
-        self._route = gateway.routes.resolve(self._operation, self._body.model)
-        self._attempt(least_loaded(self._route.equals, load, gateway.random))
-
     def _attempt(self, choice: Choice) -> None:
+        gateway = self._gateway
         upstream = choice.upstream
         self._tried.append(choice)
         self._choice = choice
         self._status = 0
         upstream.in_flight += 1
-        gateway = self._gateway
         self._sent = gateway.clock()
         self.deadline = self._sent + gateway.timeouts.first_byte
         self._call = upstream.call(
             self,
-            self._path,
+            self._head.path,
             self._request_id,
             self._body.with_model(choice.asset),
+            self._sent,
         )
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
@@ -222,25 +222,48 @@ class Exchange:
 
     # What the upstream calls.
 
-    def upstream_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
-        self._guarded(self._judge, status, headers)
+    def upstream_head(self, head: AnswerHead) -> None:
+        try:
+            self._judge(head)
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
+
+    def upstream_answer(self, head: AnswerHead, content: bytes) -> None:
+        self._call = None
+        self._status = head.status
+        try:
+            self._collect(content, True)
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
 
     def upstream_data(self, data: bytes, *, done: bool) -> None:
-        self._guarded(self._collect if self._scanner is None else self._relay, data, done)
+        try:
+            if self._scanner is not None:
+                self._relay(self._scanner, data, done)
+            else:
+                self._collect(data, done)
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
 
     def upstream_failed(self, error: GenieHiveError) -> None:
-        self._guarded(self._elsewhere_or if isinstance(error, Unreachable) else self.refuse, error)
+        try:
+            if isinstance(error, Unreachable):
+                self._elsewhere_or(error)
+            else:
+                self.refuse(error)
+        except Exception as bug:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(bug)
 
     # Answers.
 
-    def _judge(self, status: int, headers: Mapping[bytes, bytes]) -> None:
+    def _judge(self, head: AnswerHead) -> None:
         assert self._choice is not None  # or the call would have been cancelled
-        self._status = status
-        verdict = judge(status, headers, self._choice.upstream.service_id)
+        self._status = head.status
+        verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
             self._scanner = Scanner(strip=self._gateway.strip)
             self._started = True
-            self._downstream.start(status, _STREAM_HEAD + self._head())
+            self._downstream.start(head.status, self._told(_STREAM_HEAD))
         elif verdict.error is not None:
             if verdict.course is Course.ELSEWHERE:
                 self._elsewhere_or(verdict.error)
@@ -249,18 +272,16 @@ class Exchange:
 
     def _collect(self, data: bytes, done: bool) -> None:
         self._size += len(data)
-        self._answer.append(data)
-        limits = self._gateway.limits
-        if self._size > (MAX_ERROR_BYTES if self._status in ANSWERS else limits.json_answer):
+        limit = self._gateway.limits.json_answer if self._status == 200 else MAX_ERROR_BYTES
+        if self._size > limit:
             self.refuse(UpstreamBadResponse("the answer is larger than this gateway accepts"))
         elif done:
-            self._complete(b"".join(self._answer))
+            self._complete(b"".join((*self._answer, data)) if self._answer else data)
         else:
+            self._answer.append(data)
             self._wait(self._gateway.timeouts.idle)
 
-    def _relay(self, data: bytes, done: bool) -> None:
-        scanner = self._scanner
-        assert scanner is not None
+    def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         passed = scanner.feed(data)
         if not done:
             self._wait(self._gateway.timeouts.idle)
@@ -280,20 +301,23 @@ class Exchange:
             self.refuse(UpstreamBadResponse("the engine's answer is not valid JSON"))
             return
         self._release()
-        self._finish().respond(self._status, _JSON_HEAD + self._head(), content)
+        self._finish().respond(self._status, self._told(_JSON_HEAD), content)
 
-    def _head(self) -> bytes:
-        """Return the header lines that tell how the request was served."""
-        told = errors.request_id(self._request_id)
-        if self._client_id is not None:
-            told += b"x-client-request-id: " + self._client_id + b"\r\n"
-        if not self._tried:
-            return told
-        overhead = (self._sent - self._began) * 1_000
-        told += self._tried[-1].head
-        return told + b"x-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n" % (
-            len(self._tried),
-            overhead,
+    def _told(self, head: bytes) -> bytes:
+        """Return `head` with the lines that tell how the request was served."""
+        if self._head.client_id is not None:
+            head += b"x-client-request-id: " + self._head.client_id + b"\r\n"
+        tried = self._tried
+        if not tried:
+            return b"%bx-request-id: %b\r\n" % (head, self._request_id)
+        return (
+            b"%bx-request-id: %b\r\n%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n"
+        ) % (
+            head,
+            self._request_id,
+            tried[-1].head,
+            len(tried),
+            (self._sent - self._began) * 1_000,
         )
 
     def _release(self) -> None:
@@ -318,9 +342,3 @@ class Exchange:
 def too_large(gateway: Gateway) -> BodyTooLarge:
     """Return what a client is told whose body is larger than `limits.request_body`."""
     return BodyTooLarge(f"the body is larger than {gateway.limits.request_body} bytes")
-
-
-def _is_json(content_type: bytes) -> bool:
-    kind, _, parameters = content_type.lower().partition(b";")
-    charset = parameters.partition(b"charset=")[2].split(b";")[0].strip(b' "')
-    return kind.strip() == b"application/json" and charset in (b"", b"utf-8", b"utf8")

@@ -22,6 +22,16 @@ class Key:
     key_hash: bytes
 
 
+class Credential:
+    """A key as a client presents it, with what it is looked up by."""
+
+    __slots__ = ("digest", "key")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.digest = hashlib.sha256(key).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How keys are checked."""
@@ -69,8 +79,8 @@ class KeyRing:
         )
         self._verified = {}
 
-    def principal(self, key: bytes | None) -> str:
-        """Return whom `key` belongs to.
+    def principal(self, credential: Credential | None) -> str:
+        """Return whom `credential` belongs to.
 
         Raises:
             InvalidApiKey: a key is required, and this is none of them.
@@ -86,22 +96,21 @@ class KeyRing:
                     " auth.client_api_keys on control, or start the gateway with --insecure"
                 )
             return ANONYMOUS
-        if not key:
+        if credential is None:
             raise InvalidApiKey("an API key is required: Authorization: Bearer KEY, or X-Api-Key")
-        digest = hashlib.sha256(key).digest()
-        found = self._verified.get(digest)
+        found = self._verified.get(credential.digest)
         if found is not None:
             return found
-        found = self._by_hash.get(hmac.digest(settings.hash_secret, key, "sha256"))
+        found = self._by_hash.get(hmac.digest(settings.hash_secret, credential.key, "sha256"))
         if found is None:
-            raise InvalidApiKey(f"key {shown(key)} is not known here")
+            raise InvalidApiKey(f"key {shown(credential.key)} is not known here")
         if len(self._verified) >= MAX_VERIFIED:
             self._verified.clear()
-        self._verified[digest] = found
+        self._verified[credential.digest] = found
         return found
 
 
-def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+def presented(headers: Iterable[tuple[bytes, bytes]]) -> Credential | None:
     """Return the key in the headers that may carry one, or None. Names are lower case.
 
     Raises:
@@ -118,7 +127,7 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         if found and key and key != found:
             raise ConflictingCredentials("the request carries two different keys; send one")
         found = key or found
-    return found
+    return Credential(found) if found else None
 
 
 def shown(key: bytes) -> str:

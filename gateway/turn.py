@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from control.api.errors import GenieHiveError, InvalidBody
-from gateway.exchange import Exchange, Headers, too_large
-from gateway.routes import Operation
+from gateway.exchange import Exchange, too_large
+from gateway.request_head import RequestHead
 
 if TYPE_CHECKING:
     from gateway.door import Door
@@ -30,34 +30,69 @@ class Turn:
 
     message_event = _Event()
 
-    def __init__(self, door: "Door", operation: Operation, path: bytes, headers: Headers) -> None:
-        parser = door.parser
-        version = parser.get_http_version()
-        self.upgrade = parser.should_upgrade()
-        self.keep_alive = version != "1.0" and not self.upgrade and parser.should_keep_alive()
-        self.exchange = Exchange(door.gateway, self, operation, path)
+    __slots__ = (
+        "_begun",
+        "_content",
+        "_door",
+        "_expects_continue",
+        "_framing",
+        "_length",
+        "_refusal",
+        "complete",
+        "disconnected",
+        "exchange",
+        "keep_alive",
+        "response_complete",
+        "upgrade",
+    )
+
+    def __init__(
+        self,
+        door: "Door",
+        head: RequestHead,
+        length: int | None,
+        *,
+        keep_alive: bool = True,
+        upgrade: bool = False,
+        expects_continue: bool = False,
+        chunks: bool = True,
+    ) -> None:
+        """length: of the body, None when not told. chunks: whether the client knows them."""
+        self.exchange = Exchange(door.gateway, self, head)
+        self.keep_alive = keep_alive
+        self.upgrade = upgrade
         self.complete = False  # the whole request is here
         self.disconnected = False
         self.response_complete = False
         self._begun = False
         self._refusal: GenieHiveError | None = None
         self._door = door
-        self._headers = headers
-        self._expects_continue = door.expect_100_continue
-        self._limit = door.gateway.limits.request_body
+        self._length = length
+        self._expects_continue = expects_continue
         self._content: bytes | bytearray = b""
-        self._framing = b"" if version == "1.0" else _CHUNKED
+        self._framing = _CHUNKED if chunks else b""
 
     # From the door.
 
     def begin(self) -> None:
         """Judge the head alone: who may not enter need not send a body."""
         try:
-            self.exchange.admit(self._headers)
+            self.exchange.admit(self._length)
         except GenieHiveError as error:
             self._refuse(error)
             return
         self._invite()
+
+    def serve(self, content: bytes) -> None:
+        """Do all of it: the request is whole, and it is its turn."""
+        self.complete = True
+        try:
+            self.exchange.admit(self._length)
+        except GenieHiveError as error:
+            self._refuse(error)
+            return
+        self._begun = True
+        self.exchange.run(content)
 
     def collect(self, chunk: bytes) -> None:
         """Take a part of the body; after a refusal drop it."""
@@ -69,19 +104,18 @@ class Turn:
             if isinstance(self._content, bytes):
                 self._content = bytearray(self._content)
             self._content += chunk
-        if len(self._content) > self._limit:
+        if len(self._content) > self._door.gateway.limits.request_body:
             self._refuse(too_large(self._door.gateway))
 
     def collect_unparsed(self, data: bytes) -> None:
         """Take a part of the body that the parser left to another protocol."""
         if self.complete:
             return
-        length = dict(self._headers).get(b"content-length")
-        if length is None:
+        if self._length is None:
             self._refuse(InvalidBody("an upgrade is not offered here; send a Content-Length"))
             self.completed()
             return
-        missing = int(length) - len(self._content)
+        missing = self._length - len(self._content)
         self.collect(data[:missing])
         if len(data) >= missing:
             self.completed()

@@ -40,23 +40,20 @@ class Call:
 
     __slots__ = ("_retries", "_sent_at", "_task", "connection", "receiver", "request", "upstream")
 
-    def __init__(self, upstream: "Upstream", receiver: Receiver, request: bytes) -> None:
+    def __init__(
+        self, upstream: "Upstream", receiver: Receiver, request: bytes, now: float
+    ) -> None:
         self.upstream = upstream
         self.receiver: Receiver | None = receiver
         self.request = request
         self.connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._retries = 1
-        self._sent_at = 0.0
+        self._sent_at = now
 
-    def start(self) -> None:
-        """Send the request over a kept connection, or over a new one."""
-        connection = self.upstream.kept()
-        if connection is not None:
-            self._sent_at = self.upstream.now()
-            connection.send(self)
-        else:
-            self._task = asyncio.get_running_loop().create_task(self._connect())
+    def connect(self) -> None:
+        """Send the request over a new connection."""
+        self._task = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
         name = self.upstream.service_id
@@ -83,7 +80,7 @@ class Call:
         stale = self.upstream.now() - self._sent_at <= STALE_SECONDS
         if stale and self._retries and self.receiver is not None:
             self._retries -= 1
-            self._task = asyncio.get_running_loop().create_task(self._connect())
+            self.connect()
         else:
             self.fail(error)
 
@@ -140,8 +137,13 @@ class Upstream:
         self._heads: dict[bytes, bytes] = {}
         self._tls: ssl.SSLContext | None = None
 
-    def call(self, receiver: Receiver, path: bytes, request_id: bytes, body: bytes) -> Call:
-        """POST the JSON `body` to `path` below the base path; the answer goes to `receiver`."""
+    def call(
+        self, receiver: Receiver, path: bytes, request_id: bytes, body: bytes, now: float
+    ) -> Call:
+        """POST the JSON `body` to `path` below the base path; the answer goes to `receiver`.
+
+        now: seconds of the clock.
+        """
         head = self._heads.get(path)
         if head is None:
             head = self._heads[path] = self._head(path)
@@ -150,8 +152,13 @@ class Upstream:
             receiver,
             b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
             % (head, request_id, len(body), body),
+            now,
         )
-        call.start()
+        connection = self.kept(now)
+        if connection is not None:
+            connection.send(call)
+        else:
+            call.connect()
         return call
 
     def move(self, origin: Origin) -> None:
@@ -172,9 +179,9 @@ class Upstream:
         while self._idle and self._idle[0].idle_since < now - IDLE_SECONDS:
             self._idle.popleft().close()
 
-    def kept(self) -> Connection | None:
+    def kept(self, now: float) -> Connection | None:
         """Return the kept connection that idled least, or None."""
-        oldest_good = self.now() - IDLE_SECONDS
+        oldest_good = now - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.idle_since >= oldest_good and not connection.closing:

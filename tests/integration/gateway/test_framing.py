@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -111,6 +113,49 @@ async def test_any_slicing_of_a_request_is_the_same_request(front: Front, engine
     async with asyncio.timeout(10):
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
     writer.close()
+
+
+PLAIN = [f"X-Number: {number}" for number in range(3)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_head_that_came_before_frames_the_same(front: Front, engine: Engine, seed: int):
+    """However requests are mixed and cut into segments, each gets its own answer, in order."""
+    random = Random(seed)
+    engine.script = lambda asked: answers.document({"was": len(asked.body)})
+    wire, expected = b"", []
+    for _ in range(30):
+        body = b'{"model":"small","x":"%b"}' % (b"x" * random.randrange(0, 300, 7))
+        kind = random.choice(["plain", "plain", "plain", "chunked", "models", "bad"])
+        if kind == "models":
+            wire += MODELS
+            expected.append(b'"object":"list"')
+        elif kind == "chunked":
+            head = request(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+            wire += head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            expected.append(b'{"was": %d}' % len(body))
+        elif kind == "bad":
+            wire += request(b"x" * random.randrange(1, 50), random.choice(PLAIN))
+            expected.append(b'"invalid_body"')
+        else:
+            wire += request(body, random.choice(PLAIN))
+            expected.append(b'{"was": %d}' % len(body))
+    wire += request(b"{}", "Connection: close")
+
+    reader, writer = await front.connect()
+    cuts = sorted(random.sample(range(len(wire)), 60))
+    for start, end in pairwise([0, *cuts, len(wire)]):
+        writer.write(wire[start:end])
+        await writer.drain()
+        await asyncio.sleep(random.choice([0, 0, 0.001]))
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+
+    place = 0
+    for one in expected:
+        place = answer.index(one, place) + 1
+    assert answer.count(b"HTTP/1.1 ") == len(expected) + 1
 
 
 @pytest.mark.parametrize("stream", [b"false", b"true"])

@@ -1,0 +1,113 @@
+"""Heads that were parsed before, and what they mean.
+
+Clients and engines send the same head again and again, but for its length. What a
+parser has understood once means the same the next time: not parsing it again saves
+most of the cost of HTTP.
+"""
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import httptools
+
+T = TypeVar("T")
+
+MAX_HEADS = 1_024
+MAX_HEAD_BYTES = 4_096  # a longer one is not remembered
+MAX_DIGITS = 9
+# Stands for the length when a head is learned: no head has it by chance elsewhere.
+PROBE = 987_654_321
+
+_END = b"\r\n\r\n"
+_LENGTH = b"ength: "
+
+
+class Memo(Generic[T]):
+    """Remembers heads of messages whose body has a length.
+
+    read: asks a parser what a head means that ends with its last byte and whose length
+    is `PROBE`. It returns None for a head that is not to be remembered; it must do so
+    when the parser finds another length, for then the number in it is that of another
+    header.
+    """
+
+    def __init__(self, read: Callable[[bytes], T | None]) -> None:
+        self._read = read
+        self._known: dict[bytes, T] = {}
+
+    def recall(self, data: bytes) -> tuple[T, int, int] | None:
+        """Return what the head at the start of `data` means, where it ends, and its length.
+
+        None when it is not known, or not whole.
+        """
+        end = data.find(_END) + 4
+        start = data.find(_LENGTH, 0, end) + 7
+        stop = data.find(b"\r", start, end)
+        known = self._known.get(data[:start] + data[stop:end])
+        if known is None:
+            return None
+        digits = data[start:stop]
+        if len(digits) > MAX_DIGITS or not digits.isdigit():
+            return None
+        return known, end, int(digits)
+
+    def learn(self, data: bytes) -> None:
+        """Remember the head at the start of `data`, if it can be."""
+        end = data.find(_END) + 4
+        start = data.find(_LENGTH, 0, end) + 7
+        stop = data.find(b"\r", start, end)
+        if not 7 <= start < stop < end <= MAX_HEAD_BYTES:
+            return
+        before, after = data[:start], data[stop:end]
+        meaning = self._read(b"%b%d%b" % (before, PROBE, after))
+        if meaning is not None:
+            if len(self._known) >= MAX_HEADS:
+                self._known.clear()
+            self._known[before + after] = meaning
+
+
+class Parser(Protocol):
+    def feed_data(self, data: bytes) -> None: ...
+
+    def get_http_version(self) -> str: ...
+
+    def should_keep_alive(self) -> bool: ...
+
+
+class Seen:
+    """What a parser found in a head."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.whole = False
+        self.followed = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.whole = True
+
+    def on_body(self, body: bytes) -> None:
+        self.followed = True
+
+    def on_message_complete(self) -> None:
+        self.followed = True
+
+    def is_plain(self, parser: Parser, raw: bytes) -> bool:
+        """Return whether `raw` is one head with a body of a length, and nothing is special."""
+        try:
+            parser.feed_data(raw)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
+        return (
+            self.whole
+            and not self.followed
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and dict(self.headers).get(b"content-length") == b"%d" % PROBE
+        )
