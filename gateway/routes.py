@@ -133,6 +133,9 @@ class Routes:
         Steps that are not taken are taken with the next names.
         """
         self._waiting |= dict.fromkeys(names)
+        return self._follow(table)
+
+    def _follow(self, table: Table) -> Steps[None]:
         # 1. Upstreams, so that there is one for each candidate.
         for name in [name for name in self._waiting if name.startswith(SERVICE)]:
             self._waiting.pop(name, None)

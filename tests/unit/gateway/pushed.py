@@ -22,13 +22,13 @@ class StubUpstream:
         self.retired = True
 
 
-def service(service_id, address="127.0.0.1:80", **endpoint):
+def service(service_id, address="127.0.0.1:80", host_id="h", **endpoint):
     fields = {"scheme": "http", "address": address, "kind": inventory.ENDPOINT_KIND_DIRECT}
     return pb.Resource(
         name=f"service/{service_id}",
         service=pb.RouteService(
             service_id=service_id,
-            host_id="h",
+            host_id=host_id,
             endpoint=inventory.Endpoint(**{**fields, **endpoint}),
         ),
     )

@@ -5,6 +5,7 @@ import pytest
 from control.api.errors import ModelNotFound, NoHealthyRoute, NotReady, OperationMismatch
 from gateway.resources import read_resource
 from gateway.routes import Routes, shown
+from gateway.steps import finished
 from gateway.table import Replica
 from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, service, target
 
@@ -52,6 +53,21 @@ def test_what_was_carried_over_stays_until_its_service_is_heard_of():
 
     found = routes(*before[:2], target("m", ("h/a", 1)), carried=before)
     assert services(found.resolve(CHAT, "m")) == ["h/a"]
+
+
+def test_a_service_that_is_heard_of_without_a_name_loses_it():
+    """After a restart, control knew the name by another service before it heard of this one."""
+    before = (service("h/a"), service("h/b"), target("m", ("h/a", 1), ("h/b", 1)))
+    table = replica(target("m", ("h/b", 1)), carried=before)
+    found = Routes(StubUpstream)
+    found.replace(table)
+    assert services(found.resolve(CHAT, "m")) == ["h/a", "h/b"]
+
+    heard = service("h/a")
+    table.current[heard.name] = read_resource(heard)
+    finished(found.follow(table, [heard.name]))
+
+    assert services(found.resolve(CHAT, "m")) == ["h/b"]
 
 
 @pytest.mark.parametrize(

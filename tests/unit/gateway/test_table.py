@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.table import Replica, SnapshotWanted, Unusable
+from tests.unit.gateway.updates import Control
 
 
 def read(resource):
@@ -17,50 +18,6 @@ def read(resource):
 def resource(name, value="v", number=1):
     key = pb.ClientKey(principal_id=value)
     return pb.Resource(name=name, hash=hash((name, value, number)) % 2**64, key=key)
-
-
-class Control:
-    """The other side: makes updates of its own table."""
-
-    def __init__(self, store="s", incarnation="i"):
-        self.store, self.incarnation, self.version = store, incarnation, 0
-        self.held = {}
-        self.settled = True
-
-    def identity(self):
-        return pb.TableIdentity(
-            store_id=self.store, incarnation=self.incarnation, version=self.version
-        )
-
-    def table_hash(self):
-        total = 0
-        for one in self.held.values():
-            total ^= one.hash
-        return total
-
-    def snapshot(self):
-        return pb.TableUpdate(
-            identity=self.identity(),
-            snapshot=True,
-            settled=self.settled,
-            upserts=list(self.held.values()),
-            table_hash=self.table_hash(),
-        )
-
-    def delta(self, upserts=(), gone=()):
-        base = self.version
-        self.version += 1
-        for name in gone:
-            self.held.pop(name, None)
-        self.held.update((one.name, one) for one in upserts)
-        return pb.TableUpdate(
-            identity=self.identity(),
-            base_version=base,
-            settled=self.settled,
-            upserts=upserts,
-            tombstones=gone,
-            table_hash=self.table_hash(),
-        )
 
 
 def test_a_snapshot_then_deltas():
