@@ -39,9 +39,11 @@ class Cluster:
         grace: float,
     ) -> None:
         self.membership = membership
+        self.spared = 0  # hosts that are silent and not lost, because too many are
         self._keeper = keeper
         self._publisher = publisher
         self._now = now
+        self._swept: float | None = None  # when leases were last looked at
         self._expected_back = membership.returning > 0
         window = reconnect_window(membership.returning)
         self._all_may_be_back = now() + NOTICED_S + window
@@ -62,6 +64,7 @@ class Cluster:
         self, host: Host, instance_id: str, offers: Sequence[Offer]
     ) -> tuple[Lease, Pace]:
         """See `Membership.register`; returns when the host is durable, or the disk unable."""
+        self._account_for_absence()
         lease, pace = self.membership.register(host, instance_id, offers, self._now())
         log.info("host %s registered, %d services", host.host_id, len(offers))
         self._follow()
@@ -70,6 +73,7 @@ class Cluster:
 
     def beat(self, beat: Beat) -> Answer:
         """See `Membership.beat`."""
+        self._account_for_absence()
         dropped = self.membership.dropped_values
         answer = self.membership.beat(beat, self._now())
         for service_id, reason in answer.refused.items():
@@ -85,7 +89,7 @@ class Cluster:
         Raises:
             StorageUnavailable: it is done, and is not durable yet; that is tried on.
         """
-        self.membership.deregister(host_id, lease)
+        self.membership.deregister(host_id, lease, self._now())
         log.info("host %s deregistered", host_id)
         self._follow()
         if not await self._keeper.kept():
@@ -101,32 +105,46 @@ class Cluster:
 
     async def keep_time(self) -> None:
         """End leases and the grace period when they are over, until cancelled."""
-        swept = self._now()
-        sparing = False
+        self._swept = self._now()
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = self._now()
-            if (late := now - swept - SWEEP_S) > LATE_S:
-                log.warning("control did not run for %.1f s; leases are longer by that", late)
-                self.membership.forgive(late)
-            swept = now
-            sparing = self._sweep(now, sparing)
+            self._account_for_absence()
+            self._swept = now = self._now()
+            self._sweep(now)
 
-    def _sweep(self, now: float, was_sparing: bool) -> bool:
+    def _account_for_absence(self) -> None:
+        """Forgive everybody the time in which control itself did not run.
+
+        Whatever runs first after a standstill calls it: a lease is not over because
+        control was away, neither for its holder nor for another instance.
+        """
+        if self._swept is None:
+            return
+        now = self._now()
+        if (late := now - self._swept - SWEEP_S) > LATE_S:
+            log.warning("control did not run for %.1f s; leases are longer by that", late)
+            self.membership.forgive(late)
+            self._swept = now
+
+    def _sweep(self, now: float) -> None:
         if now >= self._grace_ends:
-            for host_id in self.membership.end_grace():
+            for host_id in self.membership.end_grace(now):
                 log.warning("host %s did not come back", host_id)
         lost, spared = self.membership.expire(now)
-        if spared and not was_sparing:
+        if spared and not self.spared:
             log.error("%d hosts went silent together; control itself may be cut off", spared)
-        if was_sparing and not spared:
+        if self.spared and not spared:
             log.warning("hosts are heard again; a silent one is lost, as ever")
+        self.spared = spared
         for host_id in lost:
             log.warning("host %s is lost: no heartbeat", host_id)
+        for name in self.membership.release(now):
+            log.info("%s has been quiet; it is held back no longer", name)
         self._follow()
-        return spared > 0
 
     def _follow(self) -> None:
+        for name in self.membership.flaps.take_news():
+            log.warning("%s comes and goes; it is held back until it stays", name)
         changes = self.membership.take_changes()
         self._keeper.note(changes.hosts)
         self._publisher.note(changes.services, settled=self.settled)

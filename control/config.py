@@ -72,16 +72,17 @@ class Storage(Section):
 
 
 class Registry(Section):
-    """The pace of a small fleet; a large one beats slower, at most 500 times a second in all."""
+    """The pace of a small fleet; a large one beats slower, so often in all and no more."""
 
     heartbeat_interval_s: float = Field(default=5.0, ge=0.1, le=300)
+    max_heartbeats_per_s: float = Field(default=500.0, ge=1, le=100_000)
     lease_intervals: int = Field(default=3, ge=2, le=20)
     grace_s: float = Field(default=30.0, ge=0, le=3_600)
 
     @property
     def rhythm(self) -> Rhythm:
         """The same, for the pure code."""
-        return Rhythm(self.heartbeat_interval_s, self.lease_intervals)
+        return Rhythm(self.heartbeat_interval_s, self.lease_intervals, self.max_heartbeats_per_s)
 
 
 class Config(Profiled):

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import discovery_service_pb2_grpc as pb_grpc
 from geniehive.v1 import inventory_pb2 as inventory_pb
 
-from control import health, messages
+from control import messages
 from control.api.errors import InvalidValue, NotFound
 from control.cluster import Cluster
 from control.inventory import HostState
@@ -111,7 +112,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         assets = [
             asset
             for member, offer in offers
-            if _routable(member, offer)
+            if self._membership.routable(member, offer)
             for asset in offer.service.assets
         ]
         now = self._now()
@@ -120,7 +121,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
             online_host_count=self._membership.online,
             lost_host_count=sum(member.state is HostState.LOST for member in members),
             service_count=len(offers),
-            routable_service_count=sum(_routable(*found) for found in offers),
+            routable_service_count=sum(self._membership.routable(*found) for found in offers),
             asset_count=len(assets),
             loaded_asset_count=sum(asset.loaded for asset in assets),
             in_flight=self._loads.in_flight,
@@ -141,9 +142,12 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
 
     def _service_message(self, member: Member, offer: Offer) -> pb.ServiceStatus:
         return pb.ServiceStatus(
-            service=messages.service_message(offer),
-            routable=_routable(member, offer),
+            service=message,
+            routable=self._membership.routable(member, offer),
             in_flight=self._loads.total(offer.service.service_id),
+        message = messages.service_message(offer)
+        if left := self._membership.held_back(offer, self._now()):
+            message.observation.detail = f"flapping, held back for {math.ceil(left)} s"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from control.allowance import Allowance
 from control.inventory import (
     UNMEASURED,
     UNOBSERVED,
@@ -75,6 +76,8 @@ class Member:
     detached: bool = False  # the last stream ended, and neither a stream nor a beat came since
     metrics: Metrics = UNMEASURED
     offers: dict[str, Offer] = field(default_factory=dict)
+    # Refilled from the first call on, however long before that the host was heard of.
+    allowance: Allowance = field(default_factory=lambda: Allowance(0.0))
 
     @property
     def lease(self) -> Lease:

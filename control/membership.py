@@ -10,8 +10,10 @@ What changed is gathered until the caller takes it, to store and to publish it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from control import admission, observations
-from control.api.errors import HostIdInUse, LeaseLost, NotFound
+from control import admission, health, observations
+from control.allowance import CALLS_PER_SECOND
+from control.api.errors import HostIdInUse, LeaseLost, NotFound, RateLimited
+from control.flaps import Flaps
 from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
 from control.pace import Pace, Rhythm, pace
@@ -25,6 +27,8 @@ MASS_LOSS_HOSTS = 5
 # although their last beats were spread over an interval, and though a lease may be
 # as short as two intervals.
 SILENT_INTERVALS = 1.4
+# One that beats, and those that the node left without a word and that are still to be noticed.
+MAX_STREAMS = 4
 
 
 class Membership:
@@ -37,6 +41,8 @@ class Membership:
         self.members: dict[str, Member] = {}
         self.waiting: dict[str, int] = {}  # requests waiting inside engines, by service
         self.dropped_values = 0  # observed values that could not be used, so far
+        self.beats = 0  # taken, so far
+        self.flaps = Flaps()  # of services and hosts, by id
         self._rhythm = rhythm
         self._jitter = jitter
         self._online = 0
@@ -58,6 +64,18 @@ class Membership:
         for member in self.members.values():
             for offer in member.offers.values():
                 yield member, offer
+
+    def routable(self, member: Member, offer: Offer) -> bool:
+        """Return whether requests go to a service of `member` now."""
+        held_back = self.flaps.holds(member.host.host_id) or self.flaps.holds(
+            offer.service.service_id
+        )
+        return health.routable(member.state, offer.observation.health, held_back=held_back)
+
+    def held_back(self, offer: Offer, now: float) -> float:
+        """Return for how many seconds a service is not routed to although it may be well."""
+        service = offer.service
+        return max(self.flaps.left(one, now) for one in (service.service_id, service.host_id))
 
     @property
     def online(self) -> int:
@@ -86,6 +104,7 @@ class Membership:
         Raises:
             InvalidValue: the definition is refused.
             HostIdInUse: another instance is alive.
+            RateLimited: the host registers more often than anybody needs to.
         """
         admission.check_registration(host, instance_id, [offer.service for offer in offers])
         member = self.members.get(host.host_id)
@@ -97,6 +116,7 @@ class Membership:
         if member is None:
             member = self.members[host.host_id] = Member(host, 0, now)
             self._returning += 1  # until it is set online below
+        _admit(member, now)  # not before: another instance must not use up what this one may do
         member.host = host
         member.generation += 1
         member.instance_id = instance_id
@@ -109,8 +129,9 @@ class Membership:
                 offer.service.service_id: Offer(offer.service, self._clean(offer.observation))
                 for offer in offers
             },
+            now,
         )
-        self._set_state(member, HostState.ONLINE)
+        self._set_state(member, HostState.ONLINE, now)
         return member.lease, self._renew(member, now)
 
     def beat(self, beat: Beat, now: float) -> Answer:
@@ -118,15 +139,18 @@ class Membership:
 
         Raises:
             LeaseLost: the lease is unknown, replaced or expired.
+            RateLimited: the node beats more often than any does.
         """
         member = self._holder(beat.lease)
+        _admit(member, now)
         if beat.sequence <= member.sequence:
             return Answer(self._pace())
         member.sequence = beat.sequence
+        self.beats += 1
         metrics, dropped = observations.clean_metrics(beat.metrics)
         member.metrics = metrics
         self.dropped_values += dropped
-        wanted, refused = self._take_services(member, beat.services)
+        wanted, refused = self._take_services(member, beat.services, now)
         return Answer(self._renew(member, now), wanted, refused)
 
     def open_stream(self, lease: Lease) -> None:
@@ -134,8 +158,11 @@ class Membership:
 
         Raises:
             LeaseLost: the lease is unknown, replaced or expired.
+            RateLimited: more streams carry it than any node opens.
         """
         member = self._holder(lease)
+        if member.streams >= MAX_STREAMS:
+            raise RateLimited(f"host {lease.host_id!r} has {MAX_STREAMS} streams open already")
         member.streams += 1
         member.detached = False
 
@@ -146,7 +173,7 @@ class Membership:
             member.streams -= 1
             member.detached = member.streams == 0
 
-    def deregister(self, host_id: str, lease: Lease | None) -> None:
+    def deregister(self, host_id: str, lease: Lease | None, now: float) -> None:
         """Remove a host and all its services.
 
         lease: as the node holds it; None when an administrator removes the host.
@@ -161,8 +188,8 @@ class Membership:
             member = found
         else:
             raise NotFound(f"host {host_id!r} is not registered")
-        self._set_state(member, HostState.LOST)
-        self._set_offers(member, {})
+        self._set_state(member, HostState.LOST, now)
+        self._set_offers(member, {}, now)
         self._hosts.add(host_id)
         del self.members[host_id]
 
@@ -203,7 +230,7 @@ class Membership:
         if now < self._spared_until:
             return [], silent
         for member in over:
-            self._set_state(member, HostState.LOST)
+            self._set_state(member, HostState.LOST, now)
         return [member.host.host_id for member in over], 0
 
     def forgive(self, seconds: float) -> None:
@@ -212,13 +239,20 @@ class Membership:
             member.deadline += seconds
             member.silent_at += seconds
 
-    def end_grace(self) -> list[str]:
+    def release(self, now: float) -> list[str]:
+        """Let go of services and hosts that were held back for long enough; return them."""
+        names = self.flaps.release(now)
+        for name in names:
+            self._services.update(self._services_of(name))
+        return names
+
+    def end_grace(self, now: float) -> list[str]:
         """Give up on the hosts that did not come back; return them."""
         if not self._returning:
             return []
         gone = [m for m in self.members.values() if m.state is HostState.RETURNING]
         for member in gone:
-            self._set_state(member, HostState.LOST)
+            self._set_state(member, HostState.LOST, now)
         return [member.host.host_id for member in gone]
 
     # How it is done.
@@ -230,7 +264,7 @@ class Membership:
         return member
 
     def _take_services(
-        self, member: Member, beats: Sequence[tuple[str, Observation, Service | None]]
+        self, member: Member, beats: Sequence[tuple[str, Observation, Service | None]], now: float
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         """Make `beats` the services of `member`; return the wanted and the refused ones."""
         # What is not in `beats` is withdrawn, so it leaves its room to what is.
@@ -262,18 +296,24 @@ class Membership:
                 offers[service_id] = Offer(services[service_id], self._clean(seen))
             elif definition is None:
                 wanted.append(service_id)
-        self._set_offers(member, offers)
+        self._set_offers(member, offers, now)
         return tuple(wanted[: admission.MAX_SERVICES]), refused
 
-    def _set_offers(self, member: Member, offers: dict[str, Offer]) -> None:
+    def _set_offers(self, member: Member, offers: dict[str, Offer], now: float) -> None:
         before, member.offers = member.offers, offers
+        online = member.state is HostState.ONLINE
         gone = before.keys() - offers.keys()
         self._services |= gone
         for service_id in gone:
             self.waiting.pop(service_id, None)
+            if online and _healthy(before[service_id]):
+                self.flaps.fell(service_id, now)
         for service_id, offer in offers.items():
-            if _differs(before.get(service_id), offer):
+            held = before.get(service_id)
+            if _differs(held, offer):
                 self._services.add(service_id)
+                if online and held is not None and _healthy(held) and not _healthy(offer):
+                    self.flaps.fell(service_id, now)
             if offer.observation.queue_depth:
                 self.waiting[service_id] = offer.observation.queue_depth
             else:
@@ -293,11 +333,20 @@ class Membership:
         return told
 
     def _pace(self) -> Pace:
-        return pace(self._rhythm, self._online, self._jitter())
+        # Those that are on their way back will beat, too, and must not all come at once.
+        return pace(self._rhythm, self._online + self._returning, self._jitter())
 
-    def _set_state(self, member: Member, state: HostState) -> None:
+    def _services_of(self, name: str) -> Iterable[str]:
+        """Return the services that a name means: those of a host, or itself."""
+        if (member := self.members.get(name)) is not None:
+            return member.offers
+        return (name,)
+
+    def _set_state(self, member: Member, state: HostState, now: float) -> None:
         if member.state is state:
             return
+        if member.state is HostState.ONLINE:
+            self.flaps.fell(member.host.host_id, now)
         for counted, step in ((member.state, -1), (state, 1)):
             self._online += step if counted is HostState.ONLINE else 0
             self._returning += step if counted is HostState.RETURNING else 0
@@ -307,6 +356,14 @@ class Membership:
 
 def _alive(member: Member, now: float) -> bool:
     return member.state is HostState.ONLINE and not member.detached and now < member.deadline
+
+
+def _admit(member: Member, now: float) -> None:
+    """Take one call from what a host may do."""
+    if not member.allowance.take(now):
+        raise RateLimited(
+            f"host {member.host.host_id!r} calls more than {CALLS_PER_SECOND:.0f} times a second"
+        )
 
 
 def _refusal(

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from control import health
 from control.inventory import HostState
 from control.membership import Membership
 from control.table.compile import Compiler, Entry, Presence
@@ -100,6 +99,6 @@ class Publisher:
         member, offer = found
         if member.state is HostState.RETURNING:
             return Entry(offer.service, Presence.UNDECIDED)
-        if health.routable(member.state, offer.observation.health):
+        if self._membership.routable(member, offer):
             return Entry(offer.service, Presence.ROUTABLE)
         return Entry(offer.service, Presence.UNROUTABLE)

@@ -3,16 +3,16 @@ import asyncio
 import pytest
 
 from control import cluster as cluster_module
-from control.api.errors import StorageUnavailable
+from control.api.errors import HostIdInUse, StorageUnavailable
 from control.cluster import NOTICED_S, Cluster
-from control.inventory import HostState
+from control.inventory import Health, HostState, Observation
 from control.keeper import Keeper
 from control.membership import Membership
 from control.pace import Rhythm, reconnect_window
 from control.publisher import Publisher
 from control.table.compile import Compiler
 from control.table.watch import Hub
-from tests.unit.control.builders import beat, host, offer, service
+from tests.unit.control.builders import HEALTHY, beat, host, offer, service
 from tests.unit.control.clock import Clock
 
 pytestmark = pytest.mark.anyio
@@ -199,3 +199,37 @@ async def test_a_large_fleet_has_longer_to_come_back():
     assert not scene.cluster.settled
     scene.clock.now += 10.0
     assert scene.cluster.settled
+
+
+async def test_after_a_standstill_no_other_instance_takes_a_host_over(keeping_time):
+    """Whatever runs first when control runs again must know that it was away."""
+    scene = Scene()
+    await keeping_time(scene)
+    lease = await scene.join()
+    scene.clock.now += 60.0
+    with pytest.raises(HostIdInUse):
+        await scene.cluster.register(host("h1"), "other", [])
+    await sweeps()
+
+    scene.cluster.beat(beat(lease, 1))
+    assert scene.membership.members["h1"].state is HostState.ONLINE
+
+
+async def test_a_service_that_flaps_is_said_once_to_be_held_back_and_once_that_it_is_not(
+    keeping_time, caplog
+):
+    caplog.set_level("INFO")
+    scene = Scene()
+    lease = await scene.join()
+    await keeping_time(scene)
+    for sequence in range(1, 11):
+        seen = HEALTHY if sequence % 2 == 0 else Observation(Health.UNHEALTHY)
+        scene.cluster.beat(beat(lease, sequence, ("h1/s", seen, None)))
+        await pass_time(scene, 1.0)
+    assert caplog.text.count("h1/s comes and goes") == 1
+    for sequence in range(11, 80):
+        scene.cluster.beat(beat(lease, sequence, ("h1/s", HEALTHY, None)))
+        await pass_time(scene, 1.0)
+
+    assert caplog.text.count("h1/s has been quiet") == 1
+    assert scene.hub.table["target/chat/m"].body.choices

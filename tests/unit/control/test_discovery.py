@@ -63,7 +63,7 @@ async def test_a_full_last_page_has_no_successor(control):
 async def test_a_page_survives_what_leaves_between_two_pages(control):
     await fill(control, 4)
     first = await control.discovery.ListHosts(pb.ListHostsRequest(page_size=2))
-    control.membership.deregister("h001", None)
+    control.membership.deregister("h001", None, now=control.clock.now)
     second = await control.discovery.ListHosts(
         pb.ListHostsRequest(page_size=2, page_token=first.next_page_token)
     )
@@ -131,7 +131,7 @@ async def test_what_is_not_registered_is_not_found(control):
 
 async def test_the_sums_of_the_cluster_are_right(control):
     control.membership.restore(stored_host("gone"), 1, [stored_service("gone/s")], heard=0.0)
-    control.membership.end_grace()
+    control.membership.end_grace(control.clock.now)
     control.membership.restore(stored_host("late"), 1, [stored_service("late/s")], heard=0.0)
     await control.registry.RegisterHost(
         registration("h1", service("h1/a", "m", "n", loaded=True), service("h1/b", "m"))
@@ -157,3 +157,15 @@ async def test_the_sums_of_the_cluster_are_right(control):
     assert health.uptime.seconds == 7
     assert health.control_version == "1.2.3"
     assert not health.settled
+
+
+async def test_a_service_that_is_held_back_says_so_and_for_how_long(control):
+    await fill(control, 1)
+    service_id = next(control.membership.offers())[1].service.service_id
+    for _ in range(4):
+        control.membership.flaps.fell(service_id, control.clock.now)
+    control.clock.now += 0.5
+
+    answer = await control.discovery.GetService(pb.GetServiceRequest(service_id=service_id))
+    assert answer.service.service.observation.detail == "flapping, held back for 40 s"
+    assert not answer.service.routable

@@ -73,7 +73,7 @@ async def test_a_change_is_written_with_everything_it_belongs_to(membership, kee
 async def test_a_host_that_went_is_removed(membership, keeper, disk):
     join(membership, keeper)
     await keeper.save_changes()
-    membership.deregister("h1", None)
+    membership.deregister("h1", None, now=11.0)
     keeper.note(membership.take_changes().hosts)
     await keeper.save_changes()
 
@@ -115,7 +115,7 @@ async def test_what_the_disk_did_not_take_is_written_when_it_works_again(
     join(membership, keeper)
     for _ in range(3):
         await keeper.save_changes()
-    membership.deregister("h1", None)
+    membership.deregister("h1", None, now=11.0)
     join(membership, keeper, "h2")
     disk.broken = False
     await keeper.save_changes()

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from control.api.errors import HostIdInUse, InvalidValue, LeaseLost, NotFound
+from control.api.errors import HostIdInUse, InvalidValue, LeaseLost, NotFound, RateLimited
 from control.inventory import Health, HostState, Metrics, Observation
 from control.members import Changes, Lease
-from control.membership import Membership
+from control.membership import MAX_STREAMS, Membership
 from control.pace import Rhythm
 from tests.unit.control.builders import HEALTHY, asset, beat, host, offer, service
 
@@ -248,10 +248,131 @@ def test_a_change_of_health_is_a_change_of_routes(members):
     assert (changes.hosts, changes.services) == (frozenset(), {"h1/s"})
 
 
+class TestALeaseIsAsLongAsItsNodeWasTold:
+    def test_a_host_that_was_told_a_short_interval_is_not_lost_when_the_fleet_grows(self):
+        members = Membership(Rhythm(1.0, 3, beats_per_second=10.0), jitter=lambda: 0.0)
+        early = join(members, "early", now=0.0)
+        leases = {n: join(members, f"h{n}", now=0.9) for n in range(100)}
+        told = members.beat(beat(leases[0], 1), now=1.0).pace
+        assert told.interval > 10.0
+        assert members.members["early"].deadline == 3.0
+        members.beat(beat(early, 1), now=2.9)
+
+        assert members.members["early"].deadline == pytest.approx(2.9 + told.lease, rel=0.02)
+
+    def test_a_host_that_was_told_a_long_interval_is_not_lost_when_the_fleet_shrinks(self):
+        members = Membership(Rhythm(1.0, 3, beats_per_second=10.0), jitter=lambda: 0.0)
+        for n in range(100):
+            join(members, f"h{n}")
+        lease, told = members.register(host("last"), "i", [], 0.0)
+        for n in range(100):
+            members.deregister(f"h{n}", None, now=0.1)
+
+        assert members.expire(now=told.interval + 1.0) == ([], 0)
+        members.beat(beat(lease, 1), now=told.interval + 1.0)
+
+    def test_hosts_on_their_way_back_count_as_the_fleet_that_they_will_be(self):
+        members = Membership(Rhythm(1.0, 3, beats_per_second=10.0), jitter=lambda: 0.0)
+        for n in range(100):
+            members.restore(host(f"h{n}"), 1, [], heard=-1.0)
+        _, told = members.register(host("h0"), "i", [], 0.0)
+
+        assert told.interval > 10.0
+
+
+class TestAHostThatCallsTooOften:
+    def test_is_refused_and_others_are_not(self, members):
+        noisy, other = join(members), join(members, "h2")
+        with pytest.raises(RateLimited, match="'h1'"):
+            for sequence in range(1_000):
+                members.beat(beat(noisy, sequence + 1), now=sequence / 1_000)
+
+        members.beat(beat(other, 1), now=1.0)
+        members.beat(beat(noisy, 2_000), now=2.0)
+
+    def test_is_refused_when_it_registers_without_end(self, members):
+        with pytest.raises(RateLimited):
+            for step in range(1_000):
+                join(members, now=step / 1_000)
+
+    def test_does_not_lose_its_calls_to_another_instance_that_is_refused(self, members):
+        lease = join(members)
+        for _ in range(1_000):
+            with pytest.raises(HostIdInUse):
+                join(members, instance="other", now=0.1)
+
+        members.beat(beat(lease, 1), now=0.1)
+
+    def test_has_few_streams(self, members):
+        lease = join(members)
+        for _ in range(MAX_STREAMS):
+            members.open_stream(lease)
+        with pytest.raises(RateLimited, match="4 streams"):
+            members.open_stream(lease)
+        members.close_stream(lease)
+
+        members.open_stream(lease)
+
+
+class TestWhatComesAndGoes:
+    def toggle(self, members, lease, seconds, sequence=0):
+        """Let a service change its health every 2 s; return how often routes followed."""
+        routed, changes = True, 0
+        for second in range(0, seconds, 2):
+            sequence += 1
+            seen = Observation(Health.UNHEALTHY) if second % 4 == 0 else HEALTHY
+            members.beat(beat(lease, sequence, ("h1/s", seen, None)), now=float(second))
+            members.release(float(second))
+            now_routed = members.routable(*members.offer("h1/s"))
+            changes += now_routed != routed
+            routed = now_routed
+        return changes
+
+    def test_a_service_that_toggles_is_held_back_and_comes_back_when_it_stays(self, members):
+        lease = join(members)
+        assert self.toggle(members, lease, 300) <= 6
+        member, held = members.offer("h1/s")
+        assert members.held_back(held, now=300.0) > 0
+        members.take_changes()
+        members.beat(beat(lease, 999, ("h1/s", HEALTHY, None)), now=300.0)
+        assert not members.routable(member, held)
+
+        assert members.release(now=360.0) == ["h1/s"]
+        assert members.take_changes().services == {"h1/s"}
+        assert members.routable(*members.offer("h1/s"))
+
+    def test_a_host_that_leaves_and_returns_is_held_back_with_all_it_offers(self, members):
+        for second in range(6):
+            lease = join(members, now=float(second))
+            members.deregister("h1", lease, now=second + 0.5)
+        join(members, offers=[offer("h1/a"), offer("h1/b")], now=6.0)
+
+        assert not any(members.routable(*found) for found in members.offers())
+        assert members.release(now=66.0) == ["h1"]
+        assert members.take_changes().services == {"h1/a", "h1/b"}
+        assert all(members.routable(*found) for found in members.offers())
+
+    def test_what_is_withdrawn_and_offered_again_is_held_back_too(self, members):
+        lease = join(members)
+        for sequence in range(1, 11, 2):
+            members.beat(beat(lease, sequence), now=float(sequence))
+            again = ("h1/s", HEALTHY, service())
+            members.beat(beat(lease, sequence + 1, again), now=sequence + 1.0)
+
+        assert not members.routable(*members.offer("h1/s"))
+
+    def test_loading_for_the_first_time_is_no_fall(self, members):
+        lease = join(members, offers=[offer(seen=Observation(Health.LOADING))])
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, None)), now=1.0)
+        members.beat(beat(lease, 2), now=2.0)
+
+        assert len(members.flaps) == 0
+
+
 class TestDeregistering:
     def test_with_the_lease_removes_host_and_services(self, members):
         lease = join(members)
-        members.deregister("h1", lease)
+        members.deregister("h1", lease, now=1.0)
 
         assert members.members == {}
         changes = members.take_changes()
@@ -262,17 +383,17 @@ class TestDeregistering:
         join(members, "h2", instance="j")
         for wrong in (Lease("h1", "x", 1), Lease("h1", "i", 2), Lease("h2", "j", 1)):
             with pytest.raises(LeaseLost):
-                members.deregister("h1", wrong)
+                members.deregister("h1", wrong, now=1.0)
 
         assert members.members["h1"].lease == lease
 
     def test_without_a_lease_works_in_every_state(self, members):
         members.restore(host("h1"), 4, [service()], heard=-10.0)
-        members.deregister("h1", None)
+        members.deregister("h1", None, now=1.0)
 
         assert members.returning == 0
         with pytest.raises(NotFound):
-            members.deregister("h1", None)
+            members.deregister("h1", None, now=1.0)
 
 
 class TestARestoredHost:
@@ -289,10 +410,10 @@ class TestARestoredHost:
         members.restore(host("h1"), 4, [service()], heard=-10.0)
         members.take_changes()
 
-        assert members.end_grace() == ["h1"]
+        assert members.end_grace(now=1.0) == ["h1"]
         assert (state(members), members.returning) == (HostState.LOST, 0)
         assert members.take_changes().services == {"h1/s"}
-        assert members.end_grace() == []
+        assert members.end_grace(now=1.0) == []
 
 
 class Fleet:
@@ -374,6 +495,21 @@ class TestWhenManyFallSilentTogether:
         fleet.run(60.0, beating=[])
 
         assert fleet.members.online >= 45
+
+    def test_hosts_that_left_are_not_missed(self):
+        """60 of 100 leave with a word; the one of the rest that goes silent is lost."""
+        fleet = Fleet(100)
+        for n in range(60):
+            fleet.members.deregister(f"h{n}", fleet.leases.pop(n), now=fleet.now)
+        fleet.run(4.0, beating=range(61, 100))
+
+        assert (set(fleet.lost), fleet.spared) == ({60}, 0)
+
+    def test_five_of_nine_are_more_than_the_share_and_five_of_ten_are_not(self):
+        for size, spared in [(9, 5), (10, 0)]:
+            fleet = Fleet(size)
+            fleet.run(10.0, beating=range(5, size))
+            assert (fleet.spared, len(fleet.lost)) == (spared, 0 if spared else 5)
 
     def test_fewer_than_five_hosts_are_simply_lost(self):
         fleet = Fleet(4)

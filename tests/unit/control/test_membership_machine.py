@@ -4,9 +4,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from control.api.errors import HostIdInUse, LeaseLost
+from control.api.errors import HostIdInUse, LeaseLost, RateLimited
 from control.inventory import Health, HostState, Observation
-from control.membership import Membership
+from control.membership import MAX_STREAMS, Membership
 from control.pace import Rhythm
 from tests.unit.control.builders import HEALTHY, beat, host, offer, service
 
@@ -51,7 +51,7 @@ class Cluster(RuleBasedStateMachine):
             if found is None:
                 self.known.pop(service_id, None)
             else:
-                self.known[service_id] = _routable(*found)
+                self.known[service_id] = self.membership.routable(*found)
 
     @rule(target=leases, host_id=st.sampled_from(HOSTS), instance=st.sampled_from("ab"))
     def register(self, host_id, instance):
@@ -109,6 +109,9 @@ class Cluster(RuleBasedStateMachine):
         except LeaseLost:
             assert not self.good(lease)
             return
+        except RateLimited:
+            assert self.streams[lease] == MAX_STREAMS
+            return
         self.streams[lease] = self.streams.get(lease, 0) + 1
         self.detached.discard(lease.host_id)
 
@@ -126,18 +129,19 @@ class Cluster(RuleBasedStateMachine):
         over, spared = self.membership.expire(self.now)
         assert not spared  # three hosts are too few for that
         assert all(self.heard[host_id] + LEASE_S <= self.now for host_id in over)
+        self.membership.release(self.now)
         self.follow()
 
     @rule()
     def grace_ends(self):
-        self.membership.end_grace()
+        self.membership.end_grace(self.now)
         assert self.membership.returning == 0
         self.follow()
 
     @rule(host_id=st.sampled_from(HOSTS))
     def remove(self, host_id):
         if host_id in self.membership.members:
-            self.membership.deregister(host_id, None)
+            self.membership.deregister(host_id, None, self.now)
             self.current.pop(host_id, None)
             self.highest.pop(host_id, None)
             self.follow()
@@ -158,14 +162,19 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def whoever_follows_the_changes_knows_everything(self):
         seen = {
-            found.service.service_id: _routable(member, found)
+            found.service.service_id: self.membership.routable(member, found)
             for member, found in self.membership.offers()
         }
         assert self.known == seen
 
-
-def _routable(member, found):
-    return member.state is HostState.ONLINE and found.observation.health is Health.HEALTHY
+    @invariant()
+    def who_is_held_back_or_away_or_unwell_is_not_routed_to(self):
+        for member, found in self.membership.offers():
+            names = (found.service.host_id, found.service.service_id)
+            held = any(self.membership.flaps.holds(name) for name in names)
+            online = member.state is HostState.ONLINE
+            healthy = found.observation.health is Health.HEALTHY
+            assert self.membership.routable(member, found) == (online and healthy and not held)
 
 
 Cluster.TestCase.settings = settings(max_examples=150, stateful_step_count=30)

@@ -21,6 +21,13 @@ def test_the_fleet_never_exceeds_500_beats_a_second(hosts, jitter):
     assert hosts / pace(Rhythm(), hosts, jitter).interval <= 500.0001
 
 
+@given(FLEETS, SHARES, st.floats(1, 100_000))
+def test_the_cap_is_the_operators(hosts, jitter, cap):
+    rhythm = Rhythm(beats_per_second=cap)
+
+    assert hosts / pace(rhythm, hosts, jitter).interval <= cap * 1.0001
+
+
 @given(FLEETS, SHARES)
 def test_jitter_is_early_never_late(hosts, jitter):
     steady, jittered = (pace(Rhythm(), hosts, j) for j in (0.0, jitter))

@@ -104,7 +104,7 @@ async def test_a_returning_host_takes_no_route_from_anybody(scene):
     scene.follow()
     await scene.published()
     assert "target/chat/m" not in scene.hub.table
-    scene.membership.end_grace()
+    scene.membership.end_grace(now=1.0)
     scene.follow(settled=True)
     await scene.published()
 
