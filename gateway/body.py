@@ -1,21 +1,26 @@
 """Request bodies: checked whole, read for what routing needs, changed by one splice."""
 
 import re
-from typing import Annotated, NamedTuple
+from types import NoneType
+from typing import Annotated, get_type_hints
 
 import msgspec
 
-from control.api.errors import InvalidBody, InvalidValue
+from control.api.errors import BadRequest, ForbiddenField, InvalidBody, InvalidValue
 from gateway.reasoning import has_escapes
 
 MAX_DEPTH = 64
-MAX_BRACKETS = 250_000  # of which `depth` finds the depth in 50 ms
 MAX_KEYS = 1_000
+# What is judged within 50 ms, however it is written; smaller bodies always are.
+MAX_BRACKETS = 100_000
+MAX_STRINGS = 100_000
+LARGE = 64 << 10  # bytes
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _WS = rb"[ \t\r\n]*"
-_STRING = rb'("[^"\\]*(?:\\.[^"\\]*)*")'
+# Possessive: a way back from each of a million escapes would be kept in memory.
+_STRING = rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")'
 _KEY = re.compile(_WS + _STRING + _WS + b":" + _WS, re.DOTALL)
 _NEXT = re.compile(_WS + rb"([,}])")
 _MODEL = re.compile(b'"model"' + _WS + b":" + _WS + _STRING, re.DOTALL)
@@ -23,7 +28,7 @@ _MODEL = re.compile(b'"model"' + _WS + b":" + _WS + _STRING, re.DOTALL)
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
-class InferenceRequest(msgspec.Struct):
+class InferenceRequest(msgspec.Struct, gc=False):
     """What the gateway reads of a request; the rest is the engine's business."""
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
@@ -33,9 +38,23 @@ class InferenceRequest(msgspec.Struct):
     max_completion_tokens: Positive | None = None
     temperature: float | None = None
     top_p: float | None = None
+    # Read for their range alone: what is skipped may be as large as 1e999.
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    # Where a request goes, and with which key, is not for its body to say; an engine that
+    # is itself a gateway may obey these (CVE-2024-6587).
+    api_base: None = None
+    api_key: None = None
+    base_url: None = None
+    custom_host: None = None
+    extra_headers: None = None
+    headers: None = None
+    proxies: None = None
+    proxy: None = None
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """A checked request body."""
 
     raw: bytes
@@ -48,43 +67,48 @@ class Body(NamedTuple):
         return self.raw[: self.start] + encoded + self.raw[self.end :]
 
 
-_FIELDS = "|".join(InferenceRequest.__struct_fields__).encode()
-_READ = re.compile(b'"(' + _FIELDS + b')"' + _WS + b":")
-_request = msgspec.json.Decoder(InferenceRequest)
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text = msgspec.json.Decoder(str)
+_FORBIDDEN = frozenset(
+    name for name, kind in get_type_hints(InferenceRequest).items() if kind is NoneType
+)
+_READ = (name for name in InferenceRequest.__struct_fields__ if name not in _FORBIDDEN)
+_keys_read = re.compile(b'"(?:%b)"(?=%b:)' % ("|".join(_READ).encode(), _WS)).findall
+_find_model = _MODEL.search
+_request = msgspec.json.Decoder(InferenceRequest).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
 
 
 def parse(raw: bytes) -> Body:
     """Return the checked body of an inference request.
 
     Raises:
-        InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`,
-            more than `MAX_BRACKETS` objects and lists, or a key that is read given twice.
+        InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`, beyond
+            the other limits of this module, or a key that is read given twice.
         InvalidValue: `model` is missing, or a value is of the wrong type.
+        ForbiddenField: it says where the request should go.
     """
     # Fewer brackets than levels allowed cannot nest too deep: no need to look closer.
-    brackets = raw.count(b"{") + raw.count(b"[")
-    if brackets > MAX_BRACKETS:
-        raise InvalidBody(f"the body has more than {MAX_BRACKETS:,} objects and lists")
-    if brackets > MAX_DEPTH and depth(raw) > MAX_DEPTH:
-        raise InvalidBody(f"the body is nested deeper than {MAX_DEPTH} levels")
+    # To remove them is the fastest way to count what is rare.
+    large = len(raw) > LARGE
+    if large or len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > MAX_DEPTH:
+        _check_size(raw)
     try:
         # The decoder skips what it does not need without looking at its encoding.
         if not raw.isascii():
             raw.decode()
-        request = _request.decode(raw)
+        request = _request(raw)
     except msgspec.ValidationError as error:
         raise _refusal(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"the body is not valid JSON: {_first_line(error)}") from error
     # Each key that is read stands there literally once, and no escape could spell another:
-    # these are the ones decoded.
-    keys = _READ.findall(raw)
-    found = _MODEL.search(raw)
-    if found is None or len(set(keys)) < len(keys) or has_escapes(raw):
-        return Body(raw, request.model, *_find_model(raw))
-    return Body(raw, request.model, *found.span(1))
+    # these are the ones decoded. Of a large body to walk its keys takes less time.
+    found = None if large or has_escapes(raw) else _find_model(raw)
+    if found is not None:
+        keys = _keys_read(raw)
+        if len(set(keys)) == len(keys):
+            return Body(raw, request.model, *found.span(1))
+    return Body(raw, request.model, *_walk_to_model(raw))
 
 
 def depth(raw: bytes) -> int:
@@ -92,11 +116,19 @@ def depth(raw: bytes) -> int:
 
     Runs at the speed of `bytes` methods: a walk in Python over 10 MB of brackets
     would hold the event loop for seconds.
+
+    Raises:
+        InvalidBody: more strings, or more objects and lists, than the limits allow.
     """
+    bare = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if bare.count(b'"') > 2 * MAX_STRINGS:
+        raise InvalidBody(f"the body has more than {MAX_STRINGS:,} strings")
     # What remains at even places between the quotes is outside of strings.
-    outside = b"".join(raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    outside = b"".join(bare.split(b'"')[::2])
     # Whether each closes its own kind is for the decoder to say.
     brackets = outside.translate(_ONE_KIND, _NOT_BRACKETS)
+    if brackets.count(b"[") > MAX_BRACKETS:
+        raise InvalidBody(f"the body has more than {MAX_BRACKETS:,} objects and lists")
     level = 0
     while brackets and level <= MAX_DEPTH:
         shorter = brackets.replace(b"[]", b"")  # the innermost level
@@ -107,20 +139,28 @@ def depth(raw: bytes) -> int:
     return level
 
 
-def _find_model(raw: bytes) -> tuple[int, int]:
+def _check_size(raw: bytes) -> None:
+    few = raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH and raw.count(b'"') <= 2 * MAX_STRINGS
+    if not few and depth(raw) > MAX_DEPTH:
+        raise InvalidBody(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _walk_to_model(raw: bytes) -> tuple[int, int]:
     """Return where the value of the top-level `model` stands, by walking the keys.
 
     The decoder keeps the last of equal keys; if what stands at a key is not what
     was decoded for it, the key was given twice.
     """
-    members = _members.decode(raw)
+    members = _members(raw)
     if len(members) > MAX_KEYS:
-        raise InvalidBody(f"the body has more than {MAX_KEYS} keys")
+        raise InvalidBody(f"the body has more than {MAX_KEYS:,} keys")
+    if max(map(len, members)) > LARGE:
+        raise InvalidBody("a key of the body is too long")
     seen: set[str] = set()
     place = (0, 0)
     position = raw.index(b"{") + 1
     while (key := _KEY.match(raw, position)) is not None:
-        name = _text.decode(key[1])
+        name = _text(key[1])
         value = bytes(members[name])
         after = _NEXT.match(raw, key.end() + len(value))
         if name in seen or after is None or not raw.startswith(value, key.end()):
@@ -134,15 +174,18 @@ def _find_model(raw: bytes) -> tuple[int, int]:
     return place
 
 
-def _refusal(error: msgspec.ValidationError) -> InvalidBody | InvalidValue:
+def _refusal(error: msgspec.ValidationError) -> BadRequest:
     message = str(error)
     if "missing required field `model`" in message:
         return InvalidValue("'model' is missing", param="model")
     field = re.search(r"`\$\.(\w+)`", message)
     if field is None:
         return InvalidBody("the body is not a JSON object")
+    name = field[1]
+    if name in _FORBIDDEN:
+        return ForbiddenField(f"{name!r} is for the operator to set", param=name)
     what = message.split(" - at")[0]
-    return InvalidValue(f"'{field[1]}': {what[:1].lower()}{what[1:]}", param=field[1])
+    return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}", param=name)
 
 
 def _first_line(error: Exception) -> str:

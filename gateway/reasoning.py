@@ -2,48 +2,45 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
 
 HIDDEN_KEYS = frozenset({"reasoning", "reasoning_content"})
 
 
-class Usage(NamedTuple):
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the engine counted them, each 0 or more."""
 
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
 
 
 class Unreadable(ValueError):
     """A text is not JSON, not even as lenient readers have it."""
 
 
-class _UsageField(msgspec.Struct):
-    # Anything may stand there; what is not a count is not believed.
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
+class _Answer(msgspec.Struct, gc=False):
+    usage: Usage | None = None
 
 
-class _Answer(msgspec.Struct):
-    usage: _UsageField | None = None
-
-
-_answer = msgspec.json.Decoder(_Answer)
-_anything = msgspec.json.Decoder()
+_answer = msgspec.json.Decoder(_Answer).decode
+_anything = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
 def may_hide(text: bytes) -> bool:
     """Return whether `text` could hold a hidden key; an escape may spell one."""
-    return b"reasoning" in text or has_escapes(text)
+    return text.find(b"reasoning") >= 0 or has_escapes(text)
 
 
 def has_escapes(text: bytes) -> bool:
     """Return whether an escape in `text` could spell an ASCII letter."""
-    # One byte is found much faster than four, and most texts do not hold it.
-    return b"\\" in text and b"\\u00" in text
+    # One byte, as a number, is found much faster than four, and most texts do not hold it.
+    return 0x5C in text and b"\\u00" in text
 
 
 def cleaned(text: bytes, *, strip: bool) -> tuple[bytes, Usage | None]:
@@ -54,23 +51,24 @@ def cleaned(text: bytes, *, strip: bool) -> tuple[bytes, Usage | None]:
     Raises:
         Unreadable: it is not JSON.
     """
-    if not (strip and may_hide(text)):
+    hides = strip and may_hide(text)
+    if not hides:
         try:
-            return text, _usage(_answer.decode(text).usage)
-        except msgspec.ValidationError:
-            return text, None
+            usage = _answer(text).usage
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # lenient readers may still read it
+            pass  # what is told in an odd way is looked at more closely
+        else:
+            if usage is None or usage.prompt_tokens or usage.completion_tokens:
+                return text, usage
     document, encode = _read(text)
-    usage = document.get("usage") if isinstance(document, dict) else None
-    told = _UsageField(**_counts(usage)) if isinstance(usage, dict) else None
-    return (encode(document) if strip and _strip(document) else text), _usage(told)
+    usage = _usage(document.get("usage")) if isinstance(document, dict) else None
+    return (encode(document) if hides and _strip(document) else text), usage
 
 
 def _read(text: bytes) -> tuple[Any, Callable[[Any], bytes]]:
     """Return the document and what writes it again as strictly as it was read."""
     try:
-        return _anything.decode(text), _encode
+        return _anything(text), _encode
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
@@ -84,20 +82,17 @@ def _encode_leniently(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _counts(usage: dict[str, Any]) -> dict[str, Any]:
-    return {name: usage.get(name) for name in _UsageField.__struct_fields__}
-
-
-def _usage(told: _UsageField | None) -> Usage | None:
-    if told is None:
+def _usage(told: object) -> Usage | None:
+    """Return what can be believed of `told`, None when that is nothing."""
+    if not isinstance(told, dict):
         return None
-    prompt, completion = told.prompt_tokens, told.completion_tokens
+    prompt, completion = (told.get(name) for name in Usage.__struct_fields__)
     if not (_is_count(prompt) or _is_count(completion)):
         return None
     return Usage(prompt if _is_count(prompt) else 0, completion if _is_count(completion) else 0)
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < 2**53
 
 
