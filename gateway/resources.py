@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 
+import msgspec
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
@@ -34,8 +36,8 @@ class Service:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+# A target may have 10,000 of these: a dataclass takes eight times as long to make.
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A service and the asset of it that serves a target."""
 
     service_id: str
@@ -104,9 +106,10 @@ def _target(message: pb.Target) -> Target:
         raise Unusable(f"operation {message.operation} is not known to this gateway")
     candidates = []
     for one in message.candidates:
-        if not (one.service_id and one.asset_id) or one.score != one.score:
+        candidate = Candidate(one.service_id, one.asset_id, one.score)
+        if not (candidate.service_id and candidate.asset_id) or isnan(candidate.score):
             raise Unusable("a candidate needs a service, an asset and a score")
-        candidates.append(Candidate(one.service_id, one.asset_id, one.score))
+        candidates.append(candidate)
     return Target(message.operation, message.name, ranked(candidates))
 
 

@@ -37,8 +37,8 @@ MAX_COMPARED = 200  # names; to find the nearest of them takes 5 ms
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+# Made as often as `Candidate`, and as cheaply; what it holds never refers to it.
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """A candidate, ready to be called."""
 
     upstream: Upstream
