@@ -25,6 +25,7 @@ from control.interceptors import Edge
 from control.keeper import Keeper
 from control.listening import CannotListen, binder
 from control.live import Loads
+from control.measurements import Measurements
 from control.membership import Membership
 from control.principals import Doorkeeper
 from control.publisher import Publisher
@@ -36,6 +37,7 @@ from control.store.opening import Store, StoreError, open_store
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
+from control.usage import UsageServicer
 
 log = logging.getLogger("control")
 
@@ -95,12 +97,14 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     cluster.begin()
     # 4. What callers see of it.
     loads = Loads()
+    measurements = Measurements(store.writer, time.time, store.usage)
     version = metadata.version("geniehive")
     server, port = build(
         Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
         RegistryServicer(cluster),
-        DiscoveryServicer(cluster, publisher, routes, loads, now, wall_time, version),
+        DiscoveryServicer(cluster, publisher, routes, loads, measurements, now, wall_time, version),
         RoutingServicer(membership, compiler, routes, keys, loads),
+        UsageServicer(measurements),
         binder(config.listen, config.tls),
     )
 

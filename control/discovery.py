@@ -16,6 +16,8 @@ from control.api.errors import InvalidValue, NotFound
 from control.cluster import Cluster
 from control.inventory import HostState
 from control.live import Loads
+from control.measured import measured
+from control.measurements import Measurements
 from control.members import Member, Offer
 from control.publisher import Publisher
 from control.table.watch import Hub
@@ -40,6 +42,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         publisher: Publisher,
         routes: Hub,
         loads: Loads,
+        measurements: Measurements,
         now: Callable[[], float],
         wall_time: Callable[[float], float],
         version: str,
@@ -49,6 +52,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         self._publisher = publisher
         self._routes = routes
         self._loads = loads
+        self._measurements = measurements
         self._now = now
         self._wall_time = wall_time
         self._version = version
@@ -141,18 +145,37 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         return messages.host_message(member, self._wall_time(member.heard_at))
 
     def _service_message(self, member: Member, offer: Offer) -> pb.ServiceStatus:
+        message = messages.service_message(offer)
+        if left := self._membership.held_back(offer, self._now()):
+            message.observation.detail = f"flapping, held back for {math.ceil(left)} s"
         return pb.ServiceStatus(
             service=message,
             routable=self._membership.routable(member, offer),
             in_flight=self._loads.total(offer.service.service_id),
-        message = messages.service_message(offer)
-        if left := self._membership.held_back(offer, self._now()):
-            message.observation.detail = f"flapping, held back for {math.ceil(left)} s"
+            measured=self._measured_message(offer.service.service_id),
         )
 
-
-def _routable(member: Member, offer: Offer) -> bool:
-    return health.routable(member.state, offer.observation.health)
+    def _measured_message(self, service_id: str) -> pb.Measured | None:
+        counts = self._measurements.of(service_id)
+        if not counts:
+            return None
+        told = measured(counts)
+        message = pb.Measured(
+            request_count=told.requests,
+            abandoned_count=told.abandoned,
+            error_counts=told.errors,
+            prompt_tokens=told.prompt_tokens,
+            completion_tokens=told.completion_tokens,
+            tokens_per_second=told.tokens_per_second,
+        )
+        message.start_time.FromSeconds(int(self._measurements.since))
+        for field, latency in (
+            (message.first_byte_p50, told.first_byte_p50),
+            (message.first_byte_p95, told.first_byte_p95),
+        ):
+            if latency is not None:
+                field.FromMicroseconds(int(latency * 1e6))
+        return message
 
 
 def _page(ids: Sequence[str], size: int, token: str) -> tuple[Sequence[str], str]:

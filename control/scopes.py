@@ -11,7 +11,7 @@ class Scope(StrEnum):
     JOIN = "join"  # keep a host registered
     LEAVE = "leave"  # remove a host, one's own or, with ADMINISTER, any
     READ = "read"  # see hosts, services and routes
-    SERVE = "serve"  # hold the tables that requests are served from
+    SERVE = "serve"  # hold the tables that requests are served from, and tell what they used
     ADMINISTER = "administer"  # change what others rely on; guards no method alone yet
 
 
@@ -32,6 +32,7 @@ SCOPES: dict[str, Scope] = {
     f"{_V1}RoutingService/WatchRoutes": Scope.SERVE,
     f"{_V1}RoutingService/WatchKeys": Scope.SERVE,
     f"{_V1}RoutingService/ExchangeLoad": Scope.SERVE,
+    f"{_V1}UsageService/ReportUsage": Scope.SERVE,
     "/grpc.health.v1.Health/Check": Scope.PUBLIC,
     "/grpc.health.v1.Health/List": Scope.PUBLIC,
     "/grpc.health.v1.Health/Watch": Scope.PUBLIC,

@@ -9,9 +9,11 @@ from geniehive.v1 import (
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
     routing_service_pb2_grpc,
+    usage_service_pb2_grpc,
 )
 from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import routing_service_pb2 as routing_pb
+from geniehive.v1 import usage_service_pb2 as usage_pb
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # no stubs
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # no stubs
 
@@ -20,6 +22,7 @@ from control.discovery import DiscoveryServicer
 from control.interceptors import Edge
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
+from control.usage import UsageServicer
 
 # Two streams a node for 10,000 nodes, and room for everybody else.
 MAX_RPCS = 20_200
@@ -32,6 +35,7 @@ OURS = [
         (registry_pb, "RegistryService"),
         (discovery_pb, "DiscoveryService"),
         (routing_pb, "RoutingService"),
+        (usage_pb, "UsageService"),
     )
 ]
 
@@ -63,6 +67,7 @@ def build(
     registry: RegistryServicer,
     discovery: DiscoveryServicer,
     routing: RoutingServicer,
+    usage: UsageServicer,
     bind: Callable[[grpc.aio.Server], int],
 ) -> tuple[Server, int]:
     """Return a server that is not started yet, and its port. bind: adds the port."""
@@ -72,6 +77,7 @@ def build(
     registry_service_pb2_grpc.add_RegistryServiceServicer_to_server(registry, server)
     discovery_service_pb2_grpc.add_DiscoveryServiceServicer_to_server(discovery, server)
     routing_service_pb2_grpc.add_RoutingServiceServicer_to_server(routing, server)
+    usage_service_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -8,7 +8,8 @@ from typing import TextIO
 
 import msgspec
 
-from control.store import hosts, schema
+from control.measured import SHOWN_DAYS
+from control.store import hosts, schema, usage
 from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost
 from control.store.schema import MetaRow
@@ -25,6 +26,7 @@ class Store:
     store_id: str
     key_hash_secret: bytes
     hosts: list[StoredHost]
+    usage: list[usage.Total]
     writer: Writer
     _lock: TextIO
 
@@ -80,12 +82,14 @@ def _open(path: Path, busy_timeout_ms: int, lock: TextIO) -> Store:
                 schema.migrate()
                 meta = {row.key: row.value for row in MetaRow.select()}
                 stored = hosts.load()
+                totals = usage.latest(SHOWN_DAYS)
         finally:
             database.close()
         return Store(
             store_id=meta["store_id"],
             key_hash_secret=bytes.fromhex(meta["key_hash_secret"]),
             hosts=stored,
+            usage=totals,
             writer=Writer(),
             _lock=lock,
         )

@@ -49,6 +49,34 @@ class ServiceRow(peewee.Model):
         table_name = "services"
 
 
+class UsageRow(peewee.Model):
+    """How often something was measured of a service and an asset on one day."""
+
+    day = peewee.IntegerField()  # since 1970, UTC
+    service_id = peewee.CharField()  # may outlive the service
+    asset_id = peewee.CharField()
+    measure = peewee.CharField()  # see control.measured
+    count = peewee.BigIntegerField()
+
+    class Meta:
+        database = database
+        table_name = "usage"
+        primary_key = peewee.CompositeKey("day", "service_id", "asset_id", "measure")
+        without_rowid = True
+
+
+class ReporterRow(peewee.Model):
+    """A gateway process that reports usage, and how much of it is counted."""
+
+    reporter_id = peewee.CharField(primary_key=True)
+    sequence = peewee.BigIntegerField()  # of the last batch that was counted
+    day = peewee.IntegerField()  # when that was, since 1970, UTC
+
+    class Meta:
+        database = database
+        table_name = "reporters"
+
+
 class SchemaError(Exception):
     """The file holds something that this GenieHive cannot use."""
 
@@ -96,5 +124,9 @@ def _create() -> None:
     MetaRow.insert(key="key_hash_secret", value=secrets.token_hex(32)).execute()
 
 
+def _add_usage() -> None:
+    database.create_tables([UsageRow, ReporterRow])
+
+
 # The schema version is the number of steps done. Steps are never changed, only added.
-MIGRATIONS: list[Callable[[], None]] = [_create]
+MIGRATIONS: list[Callable[[], None]] = [_create, _add_usage]

@@ -9,6 +9,7 @@ from geniehive.v1 import (
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
     routing_service_pb2_grpc,
+    usage_service_pb2_grpc,
 )
 
 from control.cluster import Cluster
@@ -16,6 +17,7 @@ from control.discovery import DiscoveryServicer
 from control.interceptors import Edge
 from control.keeper import Keeper
 from control.live import Loads
+from control.measurements import Measurements
 from control.membership import Membership
 from control.pace import Rhythm
 from control.principals import Doorkeeper
@@ -27,6 +29,7 @@ from control.server import build
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
+from control.usage import UsageServicer
 from tests.unit.control.clock import Clock
 
 SECRET = b"s" * 32
@@ -42,10 +45,17 @@ class NoDisk(Keeper):
         return True
 
 
+class NoWriter:
+    """Takes every batch, at once."""
+
+    async def run(self, fn, *args):
+        return True
+
+
 class Control:
     """All parts of control, and stubs to call it by."""
 
-    def __init__(self, keys, client_keys):
+    def __init__(self, keys, client_keys, writer):
         self.clock = Clock()
         self.membership = Membership(Rhythm(interval=1.0), jitter=lambda: 0.0)
         compiler = Compiler()
@@ -56,6 +66,7 @@ class Control:
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
         self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
         self.loads = Loads()
+        self.measurements = Measurements(writer, lambda: self.clock.wall_time(self.clock()), ())
         self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS) - keys.keys(), SECRET))
         self.server, self.port = build(
             self.edge,
@@ -65,17 +76,20 @@ class Control:
                 publisher,
                 self.routes,
                 self.loads,
+                self.measurements,
                 self.clock,
                 self.clock.wall_time,
                 "1.2.3",
             ),
             RoutingServicer(self.membership, compiler, self.routes, self.keys, self.loads),
+            UsageServicer(self.measurements),
             lambda server: server.add_insecure_port("127.0.0.1:0"),
         )
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
         self.registry = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
         self.discovery = discovery_service_pb2_grpc.DiscoveryServiceStub(self.channel)
         self.routing = routing_service_pb2_grpc.RoutingServiceStub(self.channel)
+        self.usage = usage_service_pb2_grpc.UsageServiceStub(self.channel)
 
 
 async def until(fact):
@@ -86,9 +100,9 @@ async def until(fact):
 
 
 @asynccontextmanager
-async def serving(keys=None, client_keys=()) -> AsyncIterator[Control]:
-    """Run a control whose callers need `keys`, lists by kind."""
-    control = Control(keys or {}, client_keys)
+async def serving(keys=None, client_keys=(), writer=None) -> AsyncIterator[Control]:
+    """Run a control whose callers need `keys`, lists by kind. writer: of a store, if any."""
+    control = Control(keys or {}, client_keys, writer or NoWriter())
     await control.server.start()
     try:
         yield control

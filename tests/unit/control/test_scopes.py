@@ -4,6 +4,7 @@ from geniehive.v1 import (
     inventory_pb2,
     registry_service_pb2,
     routing_service_pb2,
+    usage_service_pb2,
 )
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -15,6 +16,7 @@ FILES = [
     inventory_pb2,
     registry_service_pb2,
     routing_service_pb2,
+    usage_service_pb2,
     health_pb2,
     reflection_pb2,
 ]

@@ -1,0 +1,60 @@
+"""What gateways measured of a service: counts that add up, and what they tell. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from control.api.latency import quantile
+
+# By measure, each 0 or more. Also how they are stored: names are never changed, only added.
+Counts = Counter[str]
+
+SHOWN_DAYS = 2  # today and yesterday, UTC
+
+ANSWERED = "answered"
+ABANDONED = "abandoned"
+PROMPT_TOKENS = "prompt_tokens"
+COMPLETION_TOKENS = "completion_tokens"
+DECODED_TOKENS = "decoded_tokens"
+DECODE_US = "decode_us"
+ERROR = "error/"  # before the code of an error
+FIRST_BYTE = "first_byte/"  # before a bucket of `control.api.latency`
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What counts tell; latencies in seconds, None when nothing tells them."""
+
+    requests: int  # that came to their end: answered, failed, or left by their client
+    abandoned: int
+    errors: Mapping[str, int] = field(default_factory=dict)  # by code
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_byte_p50: float | None = None
+    first_byte_p95: float | None = None
+    tokens_per_second: float | None = None
+
+
+def measured(counts: Counts) -> Measured:
+    """Return what `counts` tell."""
+    errors = {
+        measure.removeprefix(ERROR): count
+        for measure, count in counts.items()
+        if measure.startswith(ERROR)
+    }
+    first_bytes = {
+        int(measure.removeprefix(FIRST_BYTE)): count
+        for measure, count in counts.items()
+        if measure.startswith(FIRST_BYTE)
+    }
+    spent_us = counts[DECODE_US]
+    return Measured(
+        requests=counts[ANSWERED] + counts[ABANDONED] + sum(errors.values()),
+        abandoned=counts[ABANDONED],
+        errors=errors,
+        prompt_tokens=counts[PROMPT_TOKENS],
+        completion_tokens=counts[COMPLETION_TOKENS],
+        first_byte_p50=quantile(first_bytes, 0.5),
+        first_byte_p95=quantile(first_bytes, 0.95),
+        tokens_per_second=counts[DECODED_TOKENS] * 1e6 / spent_us if spent_us else None,
+    )

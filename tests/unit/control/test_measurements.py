@@ -1,0 +1,71 @@
+"""What is shown is of yesterday and today, and is what the store holds."""
+
+import asyncio
+
+import pytest
+
+from control import measurements as module
+from control.measurements import DAY_S, Measurements
+from control.store import usage
+
+pytestmark = pytest.mark.anyio
+
+REPORTER = "a" * 32
+
+
+@pytest.fixture
+def day():
+    return [20_000]
+
+
+@pytest.fixture
+def measurements(store, day):
+    return Measurements(store.writer, lambda: day[0] * DAY_S + 5.0, ())
+
+
+async def test_yesterday_is_shown_and_the_day_before_is_not(measurements, day):
+    for sequence in (1, 2, 3):
+        await measurements.add(REPORTER, sequence, [(("h/a", "m"), {"answered": sequence})])
+        day[0] += 1
+    day[0] -= 1
+
+    assert measurements.of("h/a") == {"answered": 5}
+    assert measurements.since == 20_001 * DAY_S
+
+
+async def test_what_was_stored_is_shown_after_a_restart(measurements, store, day):
+    await measurements.add(REPORTER, 1, [(("h/a", "m"), {"answered": 1})])
+    await measurements.add(REPORTER, 2, [(("h/a", "n"), {"answered": 2})])
+    stored = await store.writer.run(usage.latest, 2)
+    restarted = Measurements(store.writer, lambda: day[0] * DAY_S, stored)
+
+    assert restarted.of("h/a") == measurements.of("h/a") == {"answered": 3}
+
+
+async def test_old_days_leave_the_store(measurements, store, day):
+    await measurements.add(REPORTER, 1, [(("h/a", "m"), {"answered": 1})])
+    day[0] += 91
+    await measurements.add(REPORTER, 2, [(("h/a", "m"), {"answered": 2})])
+
+    assert await store.writer.run(usage.latest, 999) == [(20_091, "h/a", "answered", 2)]
+
+
+async def test_a_caller_that_leaves_while_the_disk_works_changes_nothing(measurements):
+    adding = asyncio.ensure_future(measurements.add(REPORTER, 1, [(("h/a", "m"), {"answered": 1})]))
+    await asyncio.sleep(0)
+    adding.cancel()
+    await asyncio.wait(measurements._adding)
+
+    assert measurements.of("h/a") == {"answered": 1}
+
+
+async def test_of_too_many_services_the_first_are_shown_and_all_are_stored(
+    measurements, store, monkeypatch
+):
+    monkeypatch.setattr(module, "MAX_SHOWN", 2)
+    batch = [((f"h/{name}", "m"), {"answered": 1}) for name in "abc"]
+    await measurements.add(REPORTER, 1, batch)
+    await measurements.add(REPORTER, 2, batch)
+
+    assert [measurements.of(f"h/{name}")["answered"] for name in "abc"] == [2, 2, 0]
+    assert len(await store.writer.run(usage.latest, 1)) == 3

@@ -1,0 +1,156 @@
+"""Reports of usage over real calls, kept in a real store, shown by discovery."""
+
+import sqlite3
+
+import pytest
+from geniehive.v1 import discovery_service_pb2 as discovery_pb
+from geniehive.v1 import usage_service_pb2 as pb
+
+from control.api.channel import control_errors
+from control.api.errors import InvalidValue, StorageUnavailable
+from control.measurements import DAY_S
+from control.store import usage
+from control.usage import MAX_CODES, MAX_INCREMENTS
+from tests.unit.control.requests import registration, service
+from tests.unit.control.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+REPORTER = "a" * 32
+
+
+def increment(asset_id="m", service_id="h1/a", **counts):
+    return pb.UsageIncrement(service_id=service_id, asset_id=asset_id, **counts)
+
+
+def report(sequence, *increments, reporter=REPORTER):
+    return pb.ReportUsageRequest(reporter_id=reporter, sequence=sequence, increments=increments)
+
+
+async def tell(control, *reports):
+    """Send reports on one stream, each after the last was acknowledged; return the answers."""
+    answers = []
+    with control_errors():
+        stream = control.usage.ReportUsage()
+        for one in reports:
+            await stream.write(one)
+            answers.append(await stream.read())
+        await stream.done_writing()
+    return answers
+
+
+async def shown(control, service_id="h1/a"):
+    request = discovery_pb.GetServiceRequest(service_id=service_id)
+    return (await control.discovery.GetService(request)).service
+
+
+@pytest.fixture
+async def control(one_loop, store):
+    async with serving(writer=store.writer) as control:
+        await control.registry.RegisterHost(registration("h1", service("h1/a")))
+        yield control
+
+
+async def test_a_report_is_acknowledged_and_shown(control):
+    one = increment(
+        answered_count=3,
+        abandoned_count=1,
+        error_counts={"upstream_error": 2},
+        prompt_tokens=30,
+        completion_tokens=60,
+        decoded_tokens=57,
+        first_byte_counts={36: 2, 44: 1},
+    )
+    one.decode_duration.FromMilliseconds(1_500)
+    other = increment("n", answered_count=1)
+    (answer,) = await tell(control, report(1, one, other))
+    told = (await shown(control)).measured
+
+    assert (answer.sequence, answer.interval.ToSeconds()) == (1, 1)
+    assert (told.request_count, told.abandoned_count) == (7, 1)
+    assert dict(told.error_counts) == {"upstream_error": 2}
+    assert (told.prompt_tokens, told.completion_tokens) == (30, 60)
+    assert told.first_byte_p50.ToMilliseconds() == pytest.approx(512, rel=0.1)
+    assert told.first_byte_p95.ToMilliseconds() == pytest.approx(2_048, rel=0.1)
+    assert told.tokens_per_second == 38.0
+    assert told.start_time.ToSeconds() == (1_700_001_000 // DAY_S - 1) * DAY_S
+
+
+async def test_a_service_that_was_never_asked_has_no_measurements(control):
+    assert not (await shown(control)).HasField("measured")
+
+
+async def test_what_is_sent_again_counts_once_on_whatever_stream(control):
+    await tell(control, report(1, increment(answered_count=1)))
+    answers = await tell(
+        control,
+        report(1, increment(answered_count=1)),
+        report(2, increment(answered_count=1)),
+    )
+
+    assert [answer.sequence for answer in answers] == [1, 2]
+    assert (await shown(control)).measured.request_count == 2
+
+
+async def test_a_list_shows_the_same(control):
+    await tell(control, report(1, increment(answered_count=1)))
+    listed = await control.discovery.ListServices(discovery_pb.ListServicesRequest())
+
+    assert listed.services[0] == await shown(control)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        increment(answered_count=-1),
+        increment(prompt_tokens=2**53 + 1),
+        increment(service_id=""),
+        increment(service_id="h1/\x1b[2J"),
+        increment("m" * 201, answered_count=1),
+        increment(error_counts={"no code": 1}),
+        increment(error_counts={f"code_{n}": 1 for n in range(MAX_CODES + 1)}),
+        increment(first_byte_counts={81: 1}),
+        increment(first_byte_counts={-1: 1}),
+    ],
+    ids=lambda one: str(one).replace("\n", " ")[:40],
+)
+async def test_an_increment_that_makes_no_sense_is_left_out_and_acknowledged(control, bad):
+    (answer,) = await tell(control, report(1, bad, increment(answered_count=1)))
+
+    assert answer.sequence == 1
+    assert (await shown(control)).measured.request_count == 1
+
+
+async def test_of_a_report_that_is_too_long_the_first_part_counts(control):
+    many = [increment(f"m{n}", answered_count=1) for n in range(MAX_INCREMENTS + 5)]
+    await tell(control, report(1, *many))
+
+    assert (await shown(control)).measured.request_count == MAX_INCREMENTS
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (report(1, reporter=""), "reporter_id is not"),
+        (report(1, reporter="r/1" * 4), "reporter_id is not"),
+        (report(0), "sequence 0 is below 1"),
+        (report(-5), "sequence -5 is below 1"),
+    ],
+)
+async def test_a_report_of_nobody_or_without_a_place_is_refused(control, one, said):
+    with pytest.raises(InvalidValue, match=said):
+        await tell(control, one)
+
+
+async def test_a_disk_that_takes_nothing_acknowledges_nothing(control, store, monkeypatch):
+    def fail(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(usage, "add", fail)
+        with pytest.raises(StorageUnavailable):
+            await tell(control, report(1, increment(answered_count=1)))
+        assert not (await shown(control)).HasField("measured")
+    await tell(control, report(1, increment(answered_count=1)))
+
+    assert (await shown(control)).measured.request_count == 1
