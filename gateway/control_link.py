@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -93,7 +93,7 @@ class ControlLink:
         table = gateway.route_table
         wrap = pb.WatchRoutesRequest
         async for _ in self._watch(
-            stream, wrap, table, lambda: gateway.routes.replace(gateway.route_table)
+            stream, wrap, table, lambda names: paced(gateway.routes.follow(table, names))
         ):
             yield
 
@@ -102,9 +102,11 @@ class ControlLink:
         stream = self._stub.WatchKeys(metadata=self._metadata)
         table = gateway.key_table
         wrap = pb.WatchKeysRequest
-        async for _ in self._watch(
-            stream, wrap, table, lambda: gateway.keys.replace(table.carried | table.current)
-        ):
+
+        async def changed(_: Collection[str]) -> None:
+            gateway.keys.replace(table.carried | table.current)
+
+        async for _ in self._watch(stream, wrap, table, changed):
             yield
 
     async def _watch(
@@ -112,7 +114,7 @@ class ControlLink:
         stream: _Stream,
         wrap: Callable[..., Any],
         table: Replica[T],
-        changed: Callable[[], None],
+        changed: Callable[[Collection[str]], Awaitable[None]],
     ) -> AsyncIterator[None]:
         """Apply what comes, answer each update; raises what ends the stream."""
         try:
@@ -129,7 +131,7 @@ class ControlLink:
                     answer = pb.Watch(gateway_id=self._id, snapshot_wanted=True)
                 else:
                     asked_for_snapshot = False
-                    changed()
+                    await changed(applied.names)
                     for name, reason in applied.unusable.items():
                         log.warning("control: %s cannot be used: %s", name, reason)
                     answer = pb.Watch(

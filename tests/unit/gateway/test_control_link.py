@@ -173,7 +173,7 @@ async def test_a_bug_in_one_life_of_a_stream_does_not_end_the_link(monkeypatch):
     async with linked() as (control, gateway):
         await control.watches.get()
         with monkeypatch.context() as broken:
-            broken.setattr(gateway.routes, "replace", lambda _: 1 / 0)
+            broken.setattr(gateway.routes, "follow", lambda *_: 1 / 0)
             await control.updates.put(snapshot(service("h/a")))
             await control.watches.get()
         await control.updates.put(snapshot(service("h/a"), version=2))
