@@ -156,6 +156,19 @@ _service("node", "the node: the agent of this machine")
 _service("gateway", "the gateway: the address of all models")
 
 
+@cli.command(
+    "bench",
+    help="Measure the speed of gateways and of control.",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: Sequence[str]) -> None:
+    from bench.__main__ import bench as run
+
+    run.main(list(arguments), prog_name="geniehive bench", standalone_mode=False)
+
+
 def main() -> None:
     """Entry point of `geniehive`."""
     _run(cli, "geniehive")

@@ -20,7 +20,9 @@ MAY_IMPORT = {
     "gateway": {"gateway", "control.api"},
     # The command starts the services as processes. It reads their settings, and finds model
     # servers as the node does; it does not reach further into them.
-    "cli": {"cli", "control.api", "control.config", "node.config", "node.engines"},
+    "cli": {"cli", "bench", "control.api", "control.config", "node.config", "node.engines"},
+    # The bench starts services as processes; what gateways hold, it holds as they do.
+    "bench": {"bench", "control.api", "cli", "gateway.table", "gateway.routes"},
 }
 
 # Folder: libraries that stop before it.

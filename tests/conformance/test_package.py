@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.project import ROOT
 
-PACKAGES = ["control", "node", "gateway", "cli", "geniehive.v1.inventory_pb2"]
+PACKAGES = ["control", "node", "gateway", "bench", "cli", "geniehive.v1.inventory_pb2"]
 
 
 def said(command: list[str | Path], cwd: Path) -> str:

@@ -1,0 +1,122 @@
+"""The `geniehive bench` commands: what to measure speed with, and the comparison itself."""
+
+import signal
+import socket
+import sys
+from urllib.parse import urlsplit
+
+import click
+
+from cli.output import UNREACHABLE, USAGE, Failure, Output, examples, shared
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CHAT_PATH = "/v1/chat/completions"
+
+
+@examples("geniehive bench load http://127.0.0.1:8800 --model NAME", "geniehive bench compare")
+@click.group(context_settings=HELP)
+def bench() -> None:
+    """Measure the speed of gateways and of control. Linux only."""
+    if sys.platform != "linux":
+        raise Failure("bench needs Linux: it lives on epoll and /proc", USAGE, "not_linux")
+
+
+@examples("geniehive bench upstream --port 9000", "geniehive bench upstream --gap-ms 20")
+@bench.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0: any free one.")
+@click.option("--models", type=click.IntRange(1, 100_000), default=1, help="How many it lists.")
+@click.option("--events", type=click.IntRange(1), default=64, help="Tokens of a stream.")
+@click.option("--gap-ms", type=click.FloatRange(0, 60_000), default=5.0, help="Between tokens.")
+@shared
+def upstream(output: Output, port: int, models: int, events: int, gap_ms: float) -> None:
+    """Run a fake engine that is fast enough not to be the bottleneck, until Ctrl-C.
+
+    It answers chats whole or as a stream, as the request says, always with the same text.
+    A stream has one event more than tokens: its usage.
+    """
+    from bench.answers import answers
+    from bench.polling import be_punctual
+    from bench.upstream import BACKLOG, Pace, Upstream
+
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopped.append(received))
+    be_punctual()
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+    except OSError as error:
+        raise Failure(f"cannot listen on port {port}: {error.strerror}", USAGE, "port") from error
+    with listener:
+        output.answer(f"listening on 127.0.0.1:{listener.getsockname()[1]}")
+        pace = Pace(events, int(gap_ms * 1_000_000))
+        Upstream(listener, answers(models), pace, lambda: bool(stopped)).serve()
+
+
+@examples(
+    "geniehive bench load http://127.0.0.1:8800 --model NAME --connections 64",
+    "geniehive bench load http://127.0.0.1:8800 --model NAME --stream --rate 50 --pid 4711",
+)
+@bench.command()
+@click.argument("url")
+@click.option("--model", default="bench-0000", help="What to ask for.")
+@click.option("--key", envvar="GENIEHIVE_API_KEY", show_envvar=True, help="Client key.")
+@click.option("--stream", is_flag=True, help="Ask for streams.")
+@click.option("--connections", type=click.IntRange(1, 10_000), default=1, show_default=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Requests a second, whatever becomes of them; latency counts from when each was to"
+    " go. Without it each connection sends when it is answered.",
+)
+@click.option("--seconds", type=click.FloatRange(0.1, 3_600), default=5.0, show_default=True)
+@click.option("--warmup", type=click.FloatRange(0, 600), default=0.5, show_default=True)
+@click.option("--body-bytes", type=click.IntRange(0, 10_000_000), default=900, show_default=True)
+@click.option("--events", type=click.IntRange(1), help="How many a stream must bring.")
+@click.option("--pid", type=int, help="Process under test: its CPU and memory are told, too.")
+@shared
+def load(
+    output: Output,
+    url: str,
+    model: str,
+    key: str | None,
+    stream: bool,
+    connections: int,
+    rate: float | None,
+    seconds: float,
+    warmup: float,
+    body_bytes: int,
+    events: int | None,
+    pid: int | None,
+) -> None:
+    """Send chats to URL and tell how long they took, from the first to the slowest."""
+    from bench import chat, processes
+    from bench.load import Plan, Unreachable, run
+    from bench.outcome import outcome
+    from bench.polling import be_punctual
+
+    address = urlsplit(url)
+    if address.scheme != "http" or not address.hostname:
+        raise Failure(f"{url!r} is not http://HOST:PORT", USAGE, "url")
+    content = chat.body(model, body_bytes, stream=stream)
+    request = chat.post(address.netloc, address.path.rstrip("/") or CHAT_PATH, content, key)
+    host, port = address.hostname, address.port or 80
+    plan = Plan(host, port, request, connections, seconds, warmup, rate, events)
+    pids = processes.family(pid) if pid else []
+    be_punctual()
+    try:
+        record = run(plan, lambda: processes.usage(pids))
+    except Unreachable as error:
+        raise Failure(f"{url} cannot be reached: {error}", UNREACHABLE, "unreachable") from error
+    result = outcome(record, measured=bool(pids))
+    if output.as_json:
+        output.document("bench_load", result.document())
+    else:
+        width = max(len(what) for what, _ in result.rows())
+        output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in result.rows()))
+
+
+if __name__ == "__main__":
+    from cli.__main__ import main
+
+    sys.argv.insert(1, "bench")
+    main()
