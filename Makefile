@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test lint gen gen-check lock clean buf demo
+.PHONY: help run install test chaos lint gen gen-check lock clean buf demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,6 +29,9 @@ install: $(BASE)  ## put the geniehive command into .venv/bin
 
 test: $(DEV) buf demo  ## run all tests
 	@$(PY) -m pytest
+
+chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHORT=1: in seconds)
+	@$(PY) -m tests.chaos $(if $(SHORT),--short) $(P)
 
 lint: $(DEV) buf  ## check form, types and protos
 	@$(PY) -m ruff format --check --quiet .

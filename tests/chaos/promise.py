@@ -41,13 +41,12 @@ class Promise:
     """How one promise is measured.
 
     run: called with an empty folder and the parameters of a form; returns figures or
-    raises `NotMeasurable`. leaves: what of the promise it does not show yet.
+    raises `NotMeasurable`.
     """
 
     run: Callable[..., list[Figure]]
     short: Mapping[str, Any] = field(default_factory=dict)  # seconds; part of the tests
     full: Mapping[str, Any] = field(default_factory=dict)  # minutes, fifteen at most
-    leaves: str = ""
 
     def measure(self, form: Form, folder: Path) -> list[Figure]:
         return self.run(folder, **(self.full if form == "full" else self.short))

@@ -15,9 +15,9 @@ import yaml
 from geniehive.v1 import discovery_service_pb2 as discovery
 
 from control.api.errors import GenieHiveError
-from tests.chaos.calls import calling
+from tests.chaos.calls import calling, service
 from tests.chaos.proxy import FaultProxy, proxying
-from tests.processes import START_SECONDS, Service, stop_all, wait_until
+from tests.processes import START_SECONDS, Service, spawning, stop_all, wait_until
 
 MODELS = tuple(f"model-{number}" for number in range(5))
 HEALTH_S = 1.0  # how long control may take to say how it is
@@ -83,9 +83,7 @@ class World:
                 return discovery.GetClusterHealthResponse()
 
     def models(self) -> set[str]:
-        """Return what the gateway offers."""
-        answer = httpx.get(f"{self.url}/v1/models", trust_env=False)
-        return {one["id"] for one in answer.json()["data"]} if answer.is_success else set()
+        return models_at(self.url)
 
     def ready(self) -> dict[str, Any]:
         """Return what the gateway says of itself."""
@@ -103,7 +101,7 @@ def world(folder: Path, *, hosts: int = 1, **registry: Any) -> Iterator[World]:
     registry: settings of control; beats come once a second unless it says otherwise.
     """
     registry = {"heartbeat_interval_s": 1, "grace_s": 4, **registry}
-    (folder / "store").mkdir()
+    (folder / "store").mkdir(exist_ok=True)  # or a disk is mounted there
     models = [word for model in MODELS for word in ("--model", model)]
     engine = Service(["tests.fakes.engine", *models, "--pace", "0.002"], folder / "engine.log")
     control = _start_control(folder, registry)
@@ -118,6 +116,37 @@ def world(folder: Path, *, hosts: int = 1, **registry: Any) -> Iterator[World]:
             yield here
         finally:
             stop_all([engine, here.control, *here.others])
+
+
+@contextmanager
+def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator[int]:
+    """Run control and a gateway whose models are at these engines, host:port; yields its port.
+
+    The host is registered once, and control waits long for its next beat.
+    """
+    with spawning(folder) as spawn:
+        storage = {"sqlite_path": str(folder / "geniehive.sqlite3")}
+        patient = {"heartbeat_interval_s": 300, "grace_s": 0}
+        control = spawn(
+            "control", {"listen": "127.0.0.1:0", "storage": storage, "registry": patient}
+        )
+        with calling(control.port()) as calls:
+            calls.register(
+                "h", [service(f"h/{model}", at, [model]) for model, at in models.items()]
+            )
+        address = f"127.0.0.1:{control.port()}"
+        gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address, **settings})
+        url = f"http://127.0.0.1:{gateway.port()}"
+        wait_until(
+            lambda: models.keys() <= models_at(url), START_SECONDS, "the gateway has its routes"
+        )
+        yield gateway.port()
+
+
+def models_at(url: str) -> set[str]:
+    """Return what the gateway at `url` offers; nothing while it is not ready."""
+    answer = httpx.get(f"{url}/v1/models", trust_env=False)
+    return {one["id"] for one in answer.json()["data"]} if answer.is_success else set()
 
 
 def _start_control(folder: Path, registry: Mapping[str, Any]) -> Service:
