@@ -7,13 +7,14 @@ from itertools import islice
 
 from control.inventory import HostState
 from control.membership import Membership
-from control.table.compile import Compiler, Entry, Presence
+from control.table.compile import Compiler, Entry
+from control.table.offered import Presence
 from control.table.watch import Hub
 
 # The first change goes out at once; those that follow within this time go together.
 COALESCE_S = 0.010
-# Resources and candidates made in one go, about 12 us each; heartbeats are answered in between.
-SLICE = 1_000
+# Resources made in one go, about 15 us each; heartbeats are answered in between.
+SLICE = 200
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from control.text import unprintable
 LOAD_INTERVAL_S = 0.25
 MAX_NAME = 200
 MAX_LOADS = 10_000
-MAX_ENCODED_HERE = 1_000  # resources; more are encoded beside the event loop
+MAX_ENCODED_HERE = 100_000  # bytes, of a delta; more is encoded beside the event loop
 
 Answer = TypeVar("Answer")
 
@@ -167,8 +167,8 @@ def _check_gateway_id(gateway_id: str) -> None:
 
 
 async def _encoded(update: Update) -> pb.TableUpdate:
-    # 4 us a resource: a snapshot of 10,000 services would hold up every heartbeat.
-    if len(update.delta.upserts) > MAX_ENCODED_HERE:
+    # 1 ms for 100 kB: a snapshot of 10,000 services would hold up every heartbeat.
+    if update.delta.size > MAX_ENCODED_HERE:
         return await asyncio.to_thread(update_message, update)
     return update_message(update)
 

@@ -18,15 +18,11 @@ class Candidate:
         return 1.0 if self.loaded else 0.0
 
 
-def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return candidates best first; ties go to the smaller service id, then asset id."""
-    return tuple(sorted(candidates, key=_order))
+def order(candidate: Candidate) -> tuple[float, str, str]:
+    """Return a key that sorts best first; ties go to the smaller service id, then asset id."""
+    return -candidate.score, candidate.service_id, candidate.asset_id
 
 
 def best(candidates: Iterable[Candidate]) -> Candidate:
-    """Return the first of `rank`; there must be one."""
-    return min(candidates, key=_order)
-
-
-def _order(candidate: Candidate) -> tuple[float, str, str]:
-    return -candidate.score, candidate.service_id, candidate.asset_id
+    """Return the first by `order`; there must be one."""
+    return min(candidates, key=order)

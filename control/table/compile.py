@@ -6,29 +6,20 @@ means its best asset for the operation.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from control.inventory import Operation, Service
-from control.ranking.scoring import Candidate, best, rank
+from control.ranking.scoring import Candidate, best
 from control.table.diff import Delta, changes
+from control.table.offered import Offered, Presence
 from control.table.resources import (
-    Choice,
     Resource,
     RouteService,
     Target,
     service_name,
     target_name,
 )
-
-
-class Presence(Enum):
-    """What may be said of a service."""
-
-    ROUTABLE = auto()
-    UNROUTABLE = auto()
-    UNDECIDED = auto()  # its host is returning, and watchers may still reach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +33,9 @@ class Entry:
 Key = tuple[Operation, str]
 Dirty = str | Key  # a service, by id, or a target
 
+# Candidates of a target that cost as much to tell as one more resource.
+CANDIDATES_A_RESOURCE = 100
+
 
 class Compiler:
     """Follows the services and says what each of their changes means for the route table."""
@@ -50,8 +44,7 @@ class Compiler:
         # Ranked candidates by operation and name; empty when nobody can serve it now.
         self.targets: dict[str, dict[str, tuple[Candidate, ...]]] = {o: {} for o in Operation}
         self._entries: dict[str, Entry] = {}
-        # What each service offers for a key, routable or not.
-        self._offered: dict[Key, dict[str, Candidate]] = defaultdict(dict)
+        self._offered: dict[Key, Offered] = {}
         # To be made again; a set that keeps its order.
         self._dirty: dict[Dirty, None] = {}
 
@@ -79,7 +72,7 @@ class Compiler:
     def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
         """Make what waits; return what that changes in `table`.
 
-        limit: resources and candidates of them, after which the rest is left waiting.
+        limit: resources, after which the rest is left waiting; a wide one counts for more.
         """
         fresh: dict[str, Resource | None] = {}
         for dirty in self._batch(limit):
@@ -88,8 +81,7 @@ class Compiler:
                 fresh[name] = _route_service(name, self._entries.get(dirty), told=name in table)
             else:
                 name = target_name(*dirty)
-                target = self._target(dirty, told=name in table)
-                fresh[name] = Resource.of(name, target) if target else None
+                fresh[name] = self._target(name, dirty, told=name in table)
         return changes(table, fresh)
 
     def _batch(self, limit: int) -> list[Dirty]:
@@ -98,7 +90,8 @@ class Compiler:
             if limit <= 0:
                 break
             batch.append(dirty)
-            limit -= 1 if isinstance(dirty, str) else 1 + len(self._offered[dirty])
+            width = 0 if isinstance(dirty, str) else len(self._offered[dirty])
+            limit -= 1 + width // CANDIDATES_A_RESOURCE
         for dirty in batch:
             del self._dirty[dirty]
         return batch
@@ -118,13 +111,15 @@ class Compiler:
             if same_presence and old.get(key) == new.get(key):
                 continue
             changed[key] = None
-            if key in new:
-                self._offered[key][service_id] = new[key]
+            if (offered := self._offered.get(key)) is None:
+                offered = self._offered[key] = Offered(key[1])
+            if after is not None and key in new:
+                offered.put(new[key], after.presence)
             else:
-                del self._offered[key][service_id]
+                offered.drop(service_id)
         return changed
 
-    def _target(self, key: Key, *, told: bool) -> Target | None:
+    def _target(self, resource: str, key: Key, *, told: bool) -> Resource | None:
         """Make the target of `key` again; None when nothing may be said of it.
 
         told: whether the table says something of it already.
@@ -135,19 +130,14 @@ class Compiler:
             del self._offered[key]
             self.targets[operation].pop(name, None)
             return None
-        presences = {one: self._entries[one].presence for one in offered}
-        ranked = rank(
-            candidate
-            for candidate in _meant(name, offered.values())
-            if presences[candidate.service_id] is Presence.ROUTABLE
-        )
-        self.targets[operation][name] = ranked
-        if not ranked and not told and Presence.UNDECIDED in presences.values():
+        meant = offered.meant
+        self.targets[operation][name] = tuple(meant.candidates)
+        if not meant.candidates and not told and offered.undecided:
             # "Nobody serves it" would take a working route from gateways that
             # outlived control's last life; they keep it until the host is back.
             return None
-        choices = tuple(Choice(c.service_id, c.asset_id, c.score) for c in ranked)
-        return Target(name, operation, choices)
+        target = Target(name, operation, tuple(meant.choices))
+        return Resource.of_target(resource, target, meant.contents)
 
 
 def _offers(entry: Entry | None) -> dict[Key, Candidate]:
@@ -164,11 +154,6 @@ def _offers(entry: Entry | None) -> dict[Key, Candidate]:
     for operation, candidates in by_operation.items():
         offers.setdefault((operation, entry.service.service_id), best(candidates))
     return offers
-
-
-def _meant(name: str, offered: Collection[Candidate]) -> Collection[Candidate]:
-    """Return who is meant by `name`: those with such an asset, or else the service itself."""
-    return [candidate for candidate in offered if candidate.asset_id == name] or offered
 
 
 def _route_service(name: str, entry: Entry | None, *, told: bool) -> Resource | None:

@@ -26,6 +26,24 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """The hash and the size of a set of choices, which follow each change of it."""
+
+    hash: int = 0
+    size: int = 0
+
+    def with_choice(self, choice: Choice) -> "Contents":
+        """Return the same with one choice more."""
+        hashed, size = _hashed(choice)
+        return Contents(self.hash ^ hashed, self.size + size)
+
+    def without_choice(self, choice: Choice) -> "Contents":
+        """Return the same with one choice less."""
+        hashed, size = _hashed(choice)
+        return Contents(self.hash ^ hashed, self.size - size)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What one name means for one operation; no choices when nobody can serve it now."""
 
@@ -65,12 +83,29 @@ class Resource:
     @classmethod
     def of(cls, name: str, body: Body) -> "Resource":
         """Return a resource with the hash and the size of its name and content."""
-        # `repr` of frozen dataclasses of plain values is the same in every process,
-        # and watchers only combine hashes, so no other encoding has to agree.
-        text = f"{name}\0{body!r}".encode()
-        digest = blake2b(text, digest_size=8).digest()
-        # Field names and quotes in the text take more than tags and lengths in a message.
-        return cls(name, body, int.from_bytes(digest), len(text))
+        if isinstance(body, Target):
+            contents = Contents()
+            for choice in body.choices:
+                contents = contents.with_choice(choice)
+            return cls.of_target(name, body, contents)
+        hashed, size = _hashed((name, body))
+        return cls(name, body, hashed, size)
+
+    @classmethod
+    def of_target(cls, name: str, body: Target, contents: Contents) -> "Resource":
+        """Return the same for a target of whose choices the `contents` are known already."""
+        # Hashed once more: two targets that swap their choices are not the same table.
+        hashed, size = _hashed((name, body.name, body.operation, contents))
+        return cls(name, body, hashed, size + contents.size)
+
+
+def _hashed(value: object) -> tuple[int, int]:
+    """Return a hash of 64 bits, and at least the bytes that the value takes in a message."""
+    # `repr` of frozen dataclasses of plain values is the same in every process,
+    # and watchers only combine hashes, so no other encoding has to agree.
+    text = repr(value).encode()
+    # Field names and quotes in the text take more than tags and lengths in a message.
+    return int.from_bytes(blake2b(text, digest_size=8).digest()), len(text)
 
 
 def service_name(service_id: str) -> str:

@@ -2,6 +2,7 @@ from control.inventory import Endpoint, Operation
 from control.table.resources import (
     Choice,
     ClientKey,
+    Contents,
     KeySettings,
     Resource,
     RouteService,
@@ -34,6 +35,25 @@ def test_equal_contents_have_equal_hashes_and_others_do_not():
 def test_the_name_is_part_of_the_hash():
     """Otherwise two resources that swap their contents would not change the table's hash."""
     assert Resource.of("a", BODIES[0]).hash != Resource.of("b", BODIES[0]).hash
+
+
+def test_targets_that_swap_their_choices_are_another_table():
+    hashes = {
+        Resource.of(name, Target(name, Operation.CHAT, (Choice(service, "m", 1.0),))).hash
+        for name in "ab"
+        for service in "ab"
+    }
+
+    assert len(hashes) == 4
+
+
+def test_contents_that_follow_changes_are_those_of_the_choices():
+    one, other = Choice("a", "m", 1.0), Choice("b", "m", 0.0)
+    contents = Contents().with_choice(one).with_choice(other).without_choice(one)
+    target = Target("m", Operation.CHAT, (other,))
+
+    assert Resource.of_target("name", target, contents) == Resource.of("name", target)
+    assert contents.without_choice(other) == Contents()
 
 
 def test_a_hash_fits_in_64_bits():
