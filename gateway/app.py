@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
+from geniehive.v1 import inventory_pb2 as inventory
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +12,7 @@ from control.api.errors import GenieHiveError, MethodNotAllowed, NotFound, NotRe
 from gateway import errors, keys
 from gateway.gateway import Gateway
 from gateway.paths import INFERENCE
-from gateway.routes import shown
+from gateway.routes import Operation, shown
 
 
 def build(gateway: Gateway) -> FastAPI:
@@ -54,25 +55,40 @@ def build(gateway: Gateway) -> FastAPI:
         """List what can be asked for now."""
         if not gateway.routes.ready:
             raise NotReady("the gateway has not received routes from control yet")
-        data = [
-            {
-                "id": name,
-                "object": "model",
-                "created": 0,
-                "owned_by": services[0].partition("/")[0],
-                "geniehive": {"route_type": "asset", "services": services},
-            }
-            for name, services in sorted(gateway.routes.models().items())
-        ]
+        found = sorted(gateway.routes.models().items())
+        data = [_model(name, services, "asset") for name, services in found]
         return {"object": "list", "data": data}
 
+    @app.get("/v1/models/{model_id:path}")
+    async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> dict[str, Any]:
+        """Tell who serves one model, or what one service is called; ids may hold slashes."""
+        services = gateway.routes.services(model_id)
+        kind = "service" if model_id in gateway.routes.upstreams else "asset"
+        return _model(model_id, services, kind)
+
     app.add_middleware(_Named, gateway=gateway)
-    for path in INFERENCE:
-        app.post(path.decode(), openapi_extra=_INFERENCE_SCHEMA)(_behind_the_door)
+    for path, operation in INFERENCE.items():
+        app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
     return app
 
 
-SERVED = [*(f"POST {path.decode()}" for path in INFERENCE), "GET /v1/models", "GET /health"]
+SERVED = [
+    *(f"POST {path.decode()}" for path in INFERENCE),
+    "GET /v1/models",
+    "GET /v1/models/{id}",
+    "GET /health",
+]
+
+
+def _model(name: str, services: list[str], kind: str) -> dict[str, Any]:
+    """Return a model as OpenAI shapes it. services: sorted, at least one."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": services[0].partition("/")[0],
+        "geniehive": {"route_type": kind, "services": services},
+    }
 
 
 class _Named:
@@ -120,21 +136,23 @@ def _from_framework(request: Request, error: HTTPException) -> GenieHiveError:
     return NotFound(f"nothing is at {path}; there are {', '.join(SERVED)}")
 
 
-_INFERENCE_SCHEMA = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["model", "messages"],
-                    "properties": {
-                        "model": {"type": "string"},
-                        "messages": {"type": "array", "items": {"type": "object"}},
-                        "stream": {"type": "boolean"},
-                    },
-                }
-            }
-        },
-    }
+def _described(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a body; its first two properties are required."""
+    schema = {"type": "object", "required": list(properties)[:2], "properties": properties}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+# What else stands in a body passes as it is.
+_BODIES: dict[Operation, dict[str, Any]] = {
+    inventory.OPERATION_CHAT: {
+        "model": {"type": "string"},
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "stream": {"type": "boolean"},
+    },
+    inventory.OPERATION_EMBEDDINGS: {
+        "model": {"type": "string"},
+        "input": {"description": "One text, or a list of texts or of lists of tokens."},
+        "dimensions": {"type": "integer"},
+        "encoding_format": {"type": "string", "enum": ["float", "base64"]},
+    },
 }

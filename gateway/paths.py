@@ -4,4 +4,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from gateway.routes import Operation
 
-INFERENCE: dict[bytes, Operation] = {b"/v1/chat/completions": inventory.OPERATION_CHAT}
+INFERENCE: dict[bytes, Operation] = {
+    b"/v1/chat/completions": inventory.OPERATION_CHAT,
+    b"/v1/embeddings": inventory.OPERATION_EMBEDDINGS,
+}

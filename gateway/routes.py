@@ -8,6 +8,7 @@ from itertools import islice
 from urllib.parse import quote
 
 import msgspec
+from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import (
     GenieHiveError,
@@ -112,6 +113,20 @@ class Routes:
                 if services and name not in self.upstreams:
                     found[name] = sorted({*found.get(name, ()), *services})
         return found
+
+    def services(self, name: str) -> list[str]:
+        """Return the services that `name` can be asked of now, whatever for.
+
+        Raises:
+            NotReady, ModelNotFound, NoHealthyRoute: as `resolve`.
+        """
+        known = [routes[name] for routes in self._routes.values() if name in routes]
+        if not known:
+            raise self._unknown(inventory.OPERATION_CHAT, name)
+        found = {choice.upstream.service_id for route in known for choice in route.choices}
+        if not found:
+            raise NoHealthyRoute(f"no healthy service has {name!r} now", retry_after=2)
+        return sorted(found)
 
     def set_elsewhere(self, loads: Mapping[str, int]) -> None:
         """Take `loads` as what other gateways and the engines' own queues hold, by service."""

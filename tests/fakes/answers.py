@@ -1,6 +1,8 @@
 """What a model server can answer, as plain data: the script that `engine` plays."""
 
+import base64
 import json
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -155,6 +157,28 @@ def completion_events(words: Sequence[str], model: str, *, with_usage: bool = Fa
     if with_usage:
         parts.append({**parts[0], "choices": [], "usage": usage("".join(words))})
     return [*(data(part) for part in parts), data("[DONE]")]
+
+
+def embeddings(
+    values: Sequence[float], model: str, dimensions: int, *, encoded: bool = False
+) -> dict[str, Any]:
+    """Return a vector for each of `values`, all of its numbers being that value.
+
+    encoded: as base64 of 32-bit floats, which the client of OpenAI asks for.
+    """
+    vectors: list[Any] = [[value] * dimensions for value in values]
+    if encoded:
+        packed = (struct.pack(f"<{dimensions}f", *vector) for vector in vectors)
+        vectors = [base64.b64encode(one).decode() for one in packed]
+    return {
+        "object": "list",
+        "model": model,
+        "data": [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(vectors)
+        ],
+        "usage": {"prompt_tokens": len(values), "total_tokens": len(values)},
+    }
 
 
 def usage(text: str) -> dict[str, int]:

@@ -323,6 +323,8 @@ def openai(models: Sequence[str], *, words: int = 8, pace: float = 0.0) -> Scrip
                 return answers.document({"object": "list", "data": entries})
             case "POST", "/v1/chat/completions":
                 return chat(request.json())
+            case "POST", "/v1/embeddings":
+                return embeddings(request.json())
         return answers.failure(404, "File Not Found", "not_found_error")
 
     def chat(asked: dict[str, Any]) -> Answer:
@@ -333,6 +335,19 @@ def openai(models: Sequence[str], *, words: int = 8, pace: float = 0.0) -> Scrip
         with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
         parts = answers.completion_events(text, asked["model"], with_usage=with_usage)
         return answers.events(parts, pace)
+
+    def embeddings(asked: dict[str, Any]) -> Answer:
+        if asked["model"] not in models:
+            return answers.failure(404, f"model {asked['model']!r} not found")
+        texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+        return answers.document(
+            answers.embeddings(
+                [float(len(text)) for text in texts],
+                asked["model"],
+                asked.get("dimensions", 4),
+                encoded=asked.get("encoding_format") == "base64",
+            )
+        )
 
     return script
 

@@ -151,3 +151,33 @@ def test_headers_hold_names_of_any_alphabet():
 
     head = found.resolve(CHAT, "modèle\r\n").choices[0].head
     assert head.startswith(b"x-geniehive-route: mod%C3%A8le%0D%0A\r\n")
+
+
+class TestServices:
+    """Who can be asked for a name, whatever for."""
+
+    TABLE = (
+        service("h/a"),
+        service("h/b"),
+        target("m", ("h/b", 1)),
+        target("m", ("h/a", 1), ("h/b", 0), operation=EMBEDDINGS),
+        target("h/a", ("h/a", 1), operation=EMBEDDINGS),
+        target("gone"),
+        target("half"),
+        target("half", ("h/a", 1), operation=EMBEDDINGS),
+    )
+
+    @pytest.mark.parametrize(
+        ("name", "expected"), [("m", ["h/a", "h/b"]), ("h/a", ["h/a"]), ("half", ["h/a"])]
+    )
+    def test_are_those_of_all_operations(self, name, expected):
+        assert routes(*self.TABLE).services(name) == expected
+
+    @pytest.mark.parametrize(("name", "error"), [("x", ModelNotFound), ("gone", NoHealthyRoute)])
+    def test_an_unknown_name_is_told_from_one_that_nobody_serves_now(self, name, error):
+        with pytest.raises(error):
+            routes(*self.TABLE).services(name)
+
+    def test_nothing_is_known_before_a_table_has_come(self):
+        with pytest.raises(NotReady):
+            Routes(StubUpstream).services("m")
