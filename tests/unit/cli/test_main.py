@@ -30,6 +30,7 @@ def test_help_opens_with_examples_and_lists_every_command():
     commands = ended.stdout.split("Commands:\n")[1].split("\n")
     assert [line.split()[0] for line in commands if line] == [
         "admin",
+        "bench",
         "control",
         "gateway",
         "node",
