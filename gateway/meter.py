@@ -54,8 +54,8 @@ class Tally:
             counts.first_bytes[bucket(first_s)] += 1
         if usage is None:
             return
-        prompt_tokens, completion_tokens = usage
-        counts.prompt_tokens += prompt_tokens
+        completion_tokens = usage.completion_tokens
+        counts.prompt_tokens += usage.prompt_tokens
         counts.completion_tokens += completion_tokens
         if streamed and completion_tokens > 1 and whole_s > first_s:
             counts.decoded_tokens += completion_tokens - 1
