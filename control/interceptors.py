@@ -6,6 +6,7 @@ message that is none is the caller's fault, where gRPC would say INTERNAL.
 """
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
@@ -17,7 +18,14 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from control.api.channel import MAX_RECEIVE_BYTES
-from control.api.errors import REASON_KEY, BadRequest, Forbidden, GenieHiveError, Unavailable
+from control.api.errors import (
+    REASON_KEY,
+    BadRequest,
+    Forbidden,
+    GenieHiveError,
+    PeerTooSlow,
+    Unavailable,
+)
 from control.principals import Doorkeeper, caller
 from control.scopes import SCOPES
 
@@ -29,15 +37,23 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 STOPPING = "control is stopping; connect again"
 MAX_MESSAGE = 1_024  # bytes, of an error
+# A peer that takes nothing for so long is not served any more: a message waits for it in memory.
+READ_S = 20.0
+# Its status waits behind that message; a call does not wait for it.
+ABORT_S = 1.0
 # Nodes and probes call these all the time: logged only for who looks closely.
 QUIET = ("Heartbeat", ".Health/", "ServerReflection")
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Admits callers, turns errors into statuses, and ends streams when control stops."""
+    """Admits callers, turns errors into statuses, and ends streams when control stops.
 
-    def __init__(self, doorkeeper: Doorkeeper) -> None:
+    read_s: seconds that a peer may take to read one message.
+    """
+
+    def __init__(self, doorkeeper: Doorkeeper, read_s: float = READ_S) -> None:
         self._doorkeeper = doorkeeper
+        self._read_s = read_s
         self._streams: set[asyncio.Task[Any]] = set()
         self._writing: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -137,7 +153,12 @@ class Edge(grpc.aio.ServerInterceptor):
                 # gRPC takes none before the message is sent.
                 self._writing.add(task)
                 try:
-                    await context.write(message)
+                    async with asyncio.timeout(self._read_s):
+                        await context.write(message)
+                except TimeoutError as error:
+                    raise PeerTooSlow(
+                        f"a message was not read within {self._read_s:.0f} s"
+                    ) from error
                 finally:
                     self._writing.discard(task)
                 if self._stopping:
@@ -185,4 +206,6 @@ def _encoder(method: str, serialize: Callable[[Any], bytes]) -> Callable[[Any], 
 async def _abort(context: Context, error: GenieHiveError) -> None:
     # Trailers that are too large would arrive as another error. On the wire a byte takes up to 3.
     message = str(error).encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
-    await context.abort(error.grpc, message, ((REASON_KEY, error.code),))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ABORT_S):
+            await context.abort(error.grpc, message, ((REASON_KEY, error.code),))

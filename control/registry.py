@@ -1,5 +1,6 @@
 """RegistryService: translates between nodes' messages and the cluster; decides nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
@@ -8,12 +9,16 @@ from geniehive.v1 import registry_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from control import messages
-from control.api.errors import InvalidValue, OperationNotAllowed
+from control.api.errors import InvalidValue, OperationNotAllowed, PeerTooSlow
 from control.cluster import Cluster
 from control.members import Answer, Beat, Lease, Offer
 from control.pace import Pace
 from control.principals import caller
 from control.scopes import Scope
+
+FIRST_BEAT_S = 10.0
+# A node that is silent for so many leases has left its stream without a word.
+LEASES = 2
 
 
 class RegistryServicer(pb_grpc.RegistryServiceServicer):
@@ -42,8 +47,9 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
     ) -> AsyncIterator[pb.StreamHeartbeatsResponse]:
         membership = self._cluster.membership
         lease: Lease | None = None
+        patience = FIRST_BEAT_S
         try:
-            async for request in request_iterator:
+            while (request := await _next(request_iterator, patience)) is not None:
                 beat = _beat(request.heartbeat)
                 if lease is None:
                     membership.open_stream(beat.lease)
@@ -51,6 +57,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
                 elif lease != beat.lease:
                     raise InvalidValue("a stream carries the beats of one lease; open another one")
                 answer = self._cluster.beat(beat)
+                patience = max(FIRST_BEAT_S, LEASES * answer.pace.lease)
                 yield pb.StreamHeartbeatsResponse(
                     sequence=beat.sequence,
                     pace=_pace_message(answer.pace),
@@ -83,6 +90,21 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
             raise OperationNotAllowed("a node removes its host with its lease, others with admin")
         await self._cluster.deregister(request.host_id, lease)
         return pb.DeregisterHostResponse()
+
+
+async def _next(
+    requests: AsyncIterator[pb.StreamHeartbeatsRequest], patience: float
+) -> pb.StreamHeartbeatsRequest | None:
+    """Return the next request, None at the end of the stream.
+
+    Raises:
+        PeerTooSlow: none came within `patience` seconds.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            return await anext(requests, None)
+    except TimeoutError as error:
+        raise PeerTooSlow(f"no heartbeat within {patience:.0f} s") from error
 
 
 def _beat(message: pb.Heartbeat) -> Beat:

@@ -13,7 +13,13 @@ from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from control import messages
-from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
+from control.api.errors import (
+    InvalidValue,
+    ModelNotFound,
+    NoHealthyRoute,
+    OperationMismatch,
+    PeerTooSlow,
+)
 from control.inventory import Operation
 from control.live import Loads
 from control.membership import Membership
@@ -32,6 +38,9 @@ from control.table.watch import Hub, Identity, Update
 from control.text import unprintable
 
 LOAD_INTERVAL_S = 0.25
+# A gateway that does not answer an update within this time is not served any more;
+# how often that is looked at.
+ACKNOWLEDGE_S, LOOK_S = 20.0, 5.0
 MAX_NAME = 200
 MAX_LOADS = 10_000
 MAX_ENCODED_HERE = 100_000  # bytes, of a delta; more is encoded beside the event loop
@@ -149,14 +158,19 @@ async def _watch(
     _check_gateway_id(hello.gateway_id)
     wants_all = hello.snapshot_wanted or not hello.HasField("held")
     watcher = hub.join(hello.gateway_id, None if wants_all else _identity(hello.held))
+    now = asyncio.get_running_loop().time
+    sent_at = now()
     try:
-        async with aclosing(interleaved(watches, watcher.wake)) as events:
+        async with aclosing(interleaved(watches, watcher.wake, LOOK_S)) as events:
             watcher.wake.set()
             async for watch in events:
                 if watch is not None:
                     watcher.acknowledge(dict(watch.unusable), snapshot_wanted=watch.snapshot_wanted)
+                elif watcher.sent is not None and now() - sent_at > ACKNOWLEDGE_S:
+                    raise PeerTooSlow(f"an update was not answered within {ACKNOWLEDGE_S:.0f} s")
                 if (update := hub.due(watcher)) is not None:
                     yield answer(await _encoded(update))
+                    sent_at = now()
     finally:
         hub.leave(watcher)
 

@@ -15,6 +15,7 @@ from control.api.errors import (
     Forbidden,
     GenieHiveError,
     ModelNotFound,
+    PeerTooSlow,
     Unauthenticated,
     Unavailable,
     family,
@@ -392,3 +393,38 @@ async def test_an_answer_that_is_too_large_to_be_sent_is_an_error_in_the_log(cal
     (record,) = [one for one in caplog.records if one.name == "control.interceptors"]
     assert record.levelno == logging.ERROR
     assert record.getMessage().startswith(f"/test/{kind}: an answer of 16777")
+
+
+class Endless(Handlers):
+    """Streams without end, and tells when it was stopped."""
+
+    def __init__(self):
+        super().__init__(act=None)
+        self.sent = 0
+        self.stopped = asyncio.Event()
+
+    async def unary_stream(self, request, context):
+        try:
+            while True:
+                yield Response(host={"display_name": "x" * 100_000})
+                self.sent += 1
+        finally:
+            self.stopped.set()
+
+
+async def test_a_peer_that_never_reads_is_left_alone_and_told_so_if_it_ever_does(one_loop):
+    handlers = Endless()
+    server = grpc.aio.server(
+        interceptors=[Edge(Doorkeeper({}, frozenset({"operator"}), b"s"), read_s=0.2)],
+        options=SERVER_OPTIONS,
+    )
+    server.add_generic_rpc_handlers((handlers,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_stream("/test/unary_stream")(b"")
+        await asyncio.wait_for(handlers.stopped.wait(), 10)
+        assert handlers.sent < 100  # as much as sockets and windows hold
+        with pytest.raises(PeerTooSlow, match="not read within"), control_errors():
+            _ = [message async for message in call]
+    await server.stop(None)

@@ -5,6 +5,7 @@ import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2 as pb
 
+from control import registry
 from control.api.channel import control_errors
 from control.api.errors import (
     BadRequest,
@@ -13,6 +14,8 @@ from control.api.errors import (
     LeaseLost,
     NotFound,
     OperationNotAllowed,
+    PeerTooSlow,
+    RateLimited,
 )
 from tests.unit.control.requests import HEALTHY, heartbeat, registration, service
 from tests.unit.control.serving import serving, until
@@ -227,3 +230,48 @@ async def test_a_beat_is_the_same_in_a_stream_and_alone(control):
     await Stream(control).beat(heartbeat(lease, 2, "h1/s"))
 
     assert control.membership.members["h1"].sequence == 2
+
+
+async def test_a_stream_that_never_says_whose_it_is_ends(control, monkeypatch):
+    monkeypatch.setattr(registry, "FIRST_BEAT_S", 0.05)
+    call = control.registry.StreamHeartbeats()
+    with pytest.raises(PeerTooSlow, match="no heartbeat within"), control_errors():
+        await call.read()
+
+
+async def test_a_stream_ends_when_its_node_is_silent_for_longer_than_its_lease(
+    control, monkeypatch
+):
+    monkeypatch.setattr(registry, "FIRST_BEAT_S", 0.5)
+    monkeypatch.setattr(registry, "LEASES", 0.01)
+    stream = Stream(control)
+    await stream.beat(heartbeat((await register(control)).lease, 1, "h1/s"))
+    with pytest.raises(PeerTooSlow), control_errors():
+        await stream.call.read()
+
+    assert control.membership.members["h1"].detached
+
+
+async def test_one_node_that_beats_without_end_is_refused_and_others_are_not(control):
+    lease, other = [(await register(control, host_id)).lease for host_id in ("h1", "h2")]
+    stream, quiet = Stream(control), Stream(control)
+
+    async def flood():
+        for sequence in range(1, 1_001):
+            await stream.beat(heartbeat(lease, sequence, "h1/s"))
+
+    with pytest.raises(RateLimited) as raised:
+        await flood()
+    assert raised.value.__cause__.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    await quiet.beat(heartbeat(other, 1, "h2/s"))
+
+
+async def test_one_lease_has_few_streams(control):
+    lease = (await register(control)).lease
+    streams = [Stream(control) for _ in range(5)]
+    for sequence, stream in enumerate(streams[:4], start=1):
+        await stream.beat(heartbeat(lease, sequence, "h1/s"))
+    with pytest.raises(RateLimited, match="4 streams"):
+        await streams[4].beat(heartbeat(lease, 5, "h1/s"))
+
+    await streams[0].beat(heartbeat(lease, 6, "h1/s"))

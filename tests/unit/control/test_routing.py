@@ -7,8 +7,15 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2
 from geniehive.v1 import routing_service_pb2 as pb
 
+from control import routing
 from control.api.channel import MAX_RECEIVE_BYTES, control_errors
-from control.api.errors import InvalidValue, ModelNotFound, NoHealthyRoute, OperationMismatch
+from control.api.errors import (
+    InvalidValue,
+    ModelNotFound,
+    NoHealthyRoute,
+    OperationMismatch,
+    PeerTooSlow,
+)
 from control.key_hashes import key_hash
 from control.publisher import COALESCE_S
 from control.routing import update_message
@@ -235,6 +242,29 @@ async def test_keys_are_a_table_of_their_own_and_always_settled(one_loop):
 async def test_a_watcher_without_a_plain_name_is_refused(control, gateway_id):
     with pytest.raises(InvalidValue, match="gateway_id"):
         await Gateway(control, gateway_id=gateway_id).open()
+
+
+async def test_a_watcher_that_answers_nothing_is_not_served_any_more(control, monkeypatch):
+    monkeypatch.setattr(routing, "ACKNOWLEDGE_S", 0.05)
+    monkeypatch.setattr(routing, "LOOK_S", 0.02)
+    gateway = Gateway(control)
+    await gateway.open()
+    with pytest.raises(PeerTooSlow, match="an update was not answered"), control_errors():
+        await gateway.call.read()
+
+    assert not control.routes.watchers
+
+
+async def test_a_watcher_that_has_nothing_to_answer_is_waited_for(control, monkeypatch):
+    monkeypatch.setattr(routing, "ACKNOWLEDGE_S", 0.01)
+    monkeypatch.setattr(routing, "LOOK_S", 0.005)
+    gateway = Gateway(control)
+    await gateway.open()
+    await gateway.say()
+    await asyncio.sleep(0.1)
+    await register(control, "h1", service("h1/s", "m"))
+
+    assert (await asyncio.wait_for(gateway.call.read(), 10)).update.upserts
 
 
 async def test_a_gateway_counts_while_it_watches(control):
