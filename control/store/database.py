@@ -35,7 +35,7 @@ PRAGMAS: dict[str, object] = {
     "busy_timeout": 5_000,
     "foreign_keys": 1,
     "wal_autocheckpoint": 1_000,
-    "journal_size_limit": 64 << 20,
+    "journal_size_limit": 4 << 20,  # what a long reader made grow is given back
     "cache_size": -16_000,
     "temp_store": "memory",
     "trusted_schema": 0,

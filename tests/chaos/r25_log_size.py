@@ -12,18 +12,22 @@ from tests.processes import spawning
 LARGEST_MB = 64.0
 AFTER_MB = 4.0
 LOOK_S = 0.05
-PAUSE_S = 0.1  # eight writers change the store about 150 times a second
 
 
-def run(folder: Path, *, rounds: int, writing: float, reading: float, after: float) -> list[Figure]:
-    """Write all the time; in each round read for `reading` seconds, then look after `after`."""
+def run(
+    folder: Path, *, rounds: int, writing: float, reading: float, after: float, pause: float
+) -> list[Figure]:
+    """Write all the time; in each round read for `reading` seconds, then look after `after`.
+
+    pause: of each writer between two pairs of changes, in seconds.
+    """
     store = folder / "geniehive.sqlite3"
     log = Path(f"{store}-wal")
     settings = {"listen": "127.0.0.1:0", "storage": {"sqlite_path": str(store)}}
     sizes: list[int] = []
     left: list[int] = []
     with spawning(folder) as spawn:
-        writers = Writers(spawn("control", settings).port(), pause=PAUSE_S)
+        writers = Writers(spawn("control", settings).port(), pause=pause)
         with writers.running():
             for _ in range(rounds):
                 _look(log, writing, sizes)
@@ -60,6 +64,6 @@ def _look(log: Path, duration: float, sizes: list[int]) -> None:
 
 PROMISE = Promise(
     run,
-    short={"rounds": 1, "writing": 0.5, "reading": 0.5, "after": 1.0},
-    full={"rounds": 5, "writing": 60.0, "reading": 60.0, "after": 10.0},
+    short={"rounds": 1, "writing": 0.5, "reading": 1.5, "after": 1.0, "pause": 0.0},
+    full={"rounds": 5, "writing": 60.0, "reading": 60.0, "after": 10.0, "pause": 0.2},
 )

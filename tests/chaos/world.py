@@ -112,7 +112,8 @@ def world(folder: Path, *, hosts: int = 1, **registry: Any) -> Iterator[World]:
             for number in range(hosts):
                 here.start_node(f"h{number}")
             here.gateway = here.start_gateway()
-            here.wait_for_models()
+            if hosts:
+                here.wait_for_models()
             yield here
         finally:
             stop_all([engine, here.control, *here.others])
