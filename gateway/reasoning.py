@@ -1,13 +1,15 @@
 """Removing hidden reasoning from what models say, and reading what it cost."""
 
-import json
-from collections.abc import Callable
+import re
 from typing import Annotated, Any, TypeGuard
 
 import msgspec
 
-HIDDEN_KEYS = frozenset({"reasoning", "reasoning_content"})
+HIDDEN_KEYS = ("reasoning", "reasoning_content")
 
+# What is cut out within 50 ms; a text with more of it is not an answer of a model.
+MAX_HIDDEN = 10_000  # members
+MAX_NESTED = 100_000  # strings and brackets inside of them
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
@@ -20,16 +22,47 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unreadable(ValueError):
-    """A text is not JSON, not even as lenient readers have it."""
+    """A text is not JSON, not even as lenient readers have it, or it hides too much."""
 
 
 class _Answer(msgspec.Struct, gc=False):
     usage: Usage | None = None
 
 
+class _OddAnswer(msgspec.Struct):
+    # Anything may stand there; what is not a count is not believed.
+    usage: Any = None
+
+
 _answer = msgspec.json.Decoder(_Answer).decode
-_anything = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+_odd_answer = msgspec.json.Decoder(_OddAnswer).decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+_WS = r"[ \t\r\n]*+"
+
+
+def _keys(letters: dict[str, str]) -> re.Pattern[bytes]:
+    """Return what finds a hidden key and its colon, its letters as in `letters`.
+
+    In JSON a colon follows keys alone, and a quote inside of a string follows a
+    backslash: in a text that was checked, a match is a key.
+    """
+    names = ("".join(letters.get(letter, letter) for letter in name) for name in HIDDEN_KEYS)
+    pattern = rf'"(?<!\\")(?:{"|".join(names)})"{_WS}:{_WS}'
+    return re.compile(pattern.encode())
+
+
+_SPELLINGS = {
+    letter: rf"(?:{letter}|(?i:\\u{ord(letter):04x}))" for letter in set("".join(HIDDEN_KEYS))
+}
+_KEY = _keys({})
+_SPELLED_KEY = _keys(_SPELLINGS)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SCALAR = re.compile(rb"[^\s\[\]{},]++")
+_STRING_OR_BRACKET = re.compile(rb"[\[\]{}]|" + _STRING.pattern, re.DOTALL)
+_BRACKETS = dict(zip(b"[{]}", (1, 1, -1, -1), strict=True))
+_COMMA = re.compile(rb"\s*+,")
 
 
 def may_hide(text: bytes) -> bool:
@@ -46,44 +79,40 @@ def has_escapes(text: bytes) -> bool:
 def cleaned(text: bytes, *, strip: bool) -> tuple[bytes, Usage | None]:
     """Return the JSON document `text`, and what it says it cost.
 
-    strip: without hidden keys; a text that has none is returned as it is.
+    Nothing is decoded that need not be: 1 MB takes 1 to 7 ms, whatever it holds.
+
+    strip: without hidden keys, at any depth. No other byte changes but the comma and the
+    spaces beside them; a text that has none of them is returned as it is.
 
     Raises:
-        Unreadable: it is not JSON.
+        Unreadable: it is not JSON, or has more to hide than can be removed at once.
     """
-    hides = strip and may_hide(text)
-    if not hides:
-        try:
-            usage = _answer(text).usage
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # what is told in an odd way is looked at more closely
-        else:
-            if usage is None or usage.prompt_tokens or usage.completion_tokens:
-                return text, usage
-    document, encode = _read(text)
-    usage = _usage(document.get("usage")) if isinstance(document, dict) else None
-    return (encode(document) if hides and _strip(document) else text), usage
-
-
-def _read(text: bytes) -> tuple[Any, Callable[[Any], bytes]]:
-    """Return the document and what writes it again as strictly as it was read."""
     try:
-        return _anything(text), _encode
+        usage = _answer(text).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+        usage = _odd_usage(text)
+    else:
+        if usage is not None and not (usage.prompt_tokens or usage.completion_tokens):
+            usage = _odd_usage(text)  # absent is not zero
+    return (_without_hidden(text) if strip and may_hide(text) else text), usage
+
+
+def _odd_usage(text: bytes) -> Usage | None:
+    """Return what can be believed of an answer that strict readers refuse or find no sense in."""
     try:
-        # Engines in Python write NaN, and clients in Python read it.
-        return json.loads(text), _encode_leniently
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
-
-
-def _encode_leniently(document: Any) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _usage(told: object) -> Usage | None:
-    """Return what can be believed of `told`, None when that is nothing."""
+        _check(text)
+    except (msgspec.DecodeError, RecursionError):
+        # Engines in Python write these, and clients in Python read them.
+        text = text.replace(b"NaN", b"0").replace(b"Infinity", b"0")
+        text = text.replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")  # lone surrogates
+        try:
+            _check(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Unreadable(str(error)) from error
+    try:
+        told = _odd_answer(text).usage
+    except msgspec.ValidationError:  # not an object, or a number that is out of range
+        return None
     if not isinstance(told, dict):
         return None
     prompt, completion = (told.get(name) for name in Usage.__struct_fields__)
@@ -96,20 +125,49 @@ def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < 2**53
 
 
-def _strip(root: Any) -> bool:
-    """Remove hidden keys below `root`, in place; return whether there were any.
+def _without_hidden(text: bytes) -> bytes:
+    """Return `text`, which was checked, without hidden members."""
+    next_key = _SPELLED_KEY.search if has_escapes(text) else _next_plain_key
+    kept = []
+    end = nested = 0  # what stands before `end` is kept or gone
+    while (found := next_key(text, end)) is not None:
+        before = text[end : found.start()].rstrip()
+        after, steps = _end_of_value(text, found.end(), MAX_NESTED - nested)
+        nested += steps
+        if before.endswith(b","):
+            before = before[:-1]
+        elif (comma := _COMMA.match(text, after)) is not None:
+            after = comma.end()
+        kept.append(before)
+        end = after
+        if len(kept) > MAX_HIDDEN:
+            raise Unreadable(f"more than {MAX_HIDDEN} hidden members")
+    if not kept:
+        return text
+    kept.append(text[end:])
+    return b"".join(kept)
 
-    A stack instead of recursion: an engine decides how deep the document is.
+
+def _next_plain_key(text: bytes, start: int) -> re.Match[bytes] | None:
+    # The first place where one could be is found much faster by itself.
+    place = text.find(b'"reasoning', start)
+    return _KEY.search(text, place) if place >= 0 else None
+
+
+def _end_of_value(text: bytes, start: int, limit: int) -> tuple[int, int]:
+    """Return where the value at `start` ends, and how many steps inside of it that took.
+
+    Raises:
+        Unreadable: that took more than `limit` steps.
     """
-    found = False
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, dict):
-            for key in HIDDEN_KEYS & node.keys():
-                del node[key]
-                found = True
-            stack.extend(node.values())
-        elif isinstance(node, list):
-            stack.extend(node)
-    return found
+    found = _STRING.match(text, start) or _SCALAR.match(text, start)
+    if found is not None:
+        return found.end(), 0
+    depth = 0
+    for step, token in enumerate(_STRING_OR_BRACKET.finditer(text, start)):
+        depth += _BRACKETS.get(text[token.start()], 0)
+        if depth == 0:
+            return token.end(), step
+        if step > limit:
+            break
+    raise Unreadable(f"more than {MAX_NESTED} strings and brackets inside of hidden members")

@@ -94,18 +94,25 @@ class Scanner:
         hidden = self._strip and may_hide(event)
         if not hidden and b"usage" not in event:
             return event
-        text = data_of(event)
+        plain = _is_plain(event)
+        text = event[6:-2] if plain else data_of(event)
         try:
             changed, usage = cleaned(text, strip=self._strip)
         except Unreadable:
             # What cannot be read cannot be cleaned: not shown when it could hide something.
             return b"" if hidden else event
         self.usage = usage or self.usage
-        return event if changed is text else with_data(event, changed)
+        if changed is text:
+            return event
+        return b"data: %b\n\n" % changed if plain else with_data(event, changed)
 
 
 def split(events: bytes) -> list[bytes]:
     """Return the events in `events`, boundaries included; joined they are `events` again."""
+    if 0x0D not in events:
+        *ended, last = events.split(b"\n\n")
+        parts = [event + b"\n\n" for event in ended]
+        return [*parts, last] if last else parts
     parts = []
     start = 0
     for boundary in _BOUNDARY.finditer(events):
@@ -123,7 +130,8 @@ def data_of(event: bytes) -> bytes:
 
 
 def with_data(event: bytes, data: bytes) -> bytes:
-    """Return `event` with `data`, one line, in place of its own; other lines stay as they are."""
+    """Return `event` with `data`, a JSON document, in place of its own; other lines stay."""
+    data = data.replace(b"\n", b" ")  # between its tokens: on one line it means the same
     out = []
     written = False
     for line in _LINE.finditer(event):
@@ -133,6 +141,13 @@ def with_data(event: bytes, data: bytes) -> bytes:
             out.append(b"data: " + data + line[2])
             written = True
     return b"".join(out)
+
+
+def _is_plain(event: bytes) -> bool:
+    """Return whether `event` is one line of data, written as nearly all engines do."""
+    if not (event.startswith(b"data: ") and event.endswith(b"\n\n")):
+        return False
+    return event.find(b"\n") == len(event) - 2 and 0x0D not in event
 
 
 def _is_data(line: bytes) -> bool:

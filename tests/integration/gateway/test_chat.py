@@ -154,7 +154,7 @@ async def test_a_stream_is_cleaned_however_it_is_sliced(front: Front, engine: En
 
     response = await front.post({**ASK, "stream": True})
 
-    clean = b'data: {"choices":[{"delta":{}}]}\n\n'
+    clean = answers.data({"choices": [{"delta": {}}]})
     assert SECRET not in response.text
     assert response.content == (clean + shown) * 3
 

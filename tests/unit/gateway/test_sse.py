@@ -47,7 +47,7 @@ def documents_in(stream):
 
 def hidden_in(document):
     if isinstance(document, dict):
-        return bool(HIDDEN_KEYS & document.keys()) or any(map(hidden_in, document.values()))
+        return bool(not document.keys().isdisjoint(HIDDEN_KEYS)) or any(map(hidden_in, document.values()))
     return isinstance(document, list) and any(map(hidden_in, document))
 
 
