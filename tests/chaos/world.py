@@ -30,6 +30,7 @@ class World:
     folder: Path
     network: FaultProxy  # between control and everybody else
     registry: Mapping[str, Any]
+    clocks: Sequence[str]  # of control
     engine: Service
     control: Service
     others: list[Service] = field(default_factory=list)
@@ -45,28 +46,26 @@ class World:
 
     def start_control(self) -> None:
         """Start control, and let the network lead to it once it listens."""
-        self.control = _start_control(self.folder, self.registry)
+        self.control = _start_control(self.folder, self.registry, self.clocks)
         self.network.target = self.control.port()
 
-    def start_node(self, host_id: str) -> Service:
-        """Start a node whose only service is the engine."""
+    def start_node(self, host_id: str, *clocks: str) -> Service:
+        """Start a node whose only service is the engine; `clocks` as of `skewed`."""
         engine = f"http://127.0.0.1:{self.engine.port()}"
         settings = {
             "control": self.network.address,
             "node": {"host_id": host_id},
             "services": [{"service_id": "fake", "endpoint": engine}],
         }
-        return self.start("node", host_id, settings)
+        return self.start("node", host_id, settings, *clocks)
 
     def start_gateway(self, **settings: Any) -> Service:
         """Start a gateway; the first one is *the* gateway."""
         here = {"listen": "127.0.0.1:0", "control": self.network.address, **settings}
         return self.start("gateway", f"gateway-{len(self.others)}", here)
 
-    def start(self, module: str, name: str, settings: Mapping[str, Any]) -> Service:
-        path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(dict(settings)))
-        service = Service([module, "--config", str(path)], self.folder / f"{name}.log")
+    def start(self, module: str, name: str, settings: Mapping[str, Any], *clocks: str) -> Service:
+        service = _start(self.folder, module, name, settings, clocks)
         self.others.append(service)
         return service
 
@@ -95,18 +94,21 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, hosts: int = 1, **registry: Any) -> Iterator[World]:
+def world(
+    folder: Path, *, hosts: int = 1, clocks: Sequence[str] = (), **registry: Any
+) -> Iterator[World]:
     """Run a cluster with `hosts` nodes on one engine until the block ends.
 
+    clocks: how those of control are wrong, as options of `skewed`.
     registry: settings of control; beats come once a second unless it says otherwise.
     """
     registry = {"heartbeat_interval_s": 1, "grace_s": 4, **registry}
     (folder / "store").mkdir(exist_ok=True)  # or a disk is mounted there
     models = [word for model in MODELS for word in ("--model", model)]
     engine = Service(["tests.fakes.engine", *models, "--pace", "0.002"], folder / "engine.log")
-    control = _start_control(folder, registry)
+    control = _start_control(folder, registry, clocks)
     with proxying(0) as network:
-        here = World(folder, network, registry, engine, control)
+        here = World(folder, network, registry, clocks, engine, control)
         try:
             network.target = control.port()
             for number in range(hosts):
@@ -150,12 +152,19 @@ def models_at(url: str) -> set[str]:
     return {one["id"] for one in answer.json()["data"]} if answer.is_success else set()
 
 
-def _start_control(folder: Path, registry: Mapping[str, Any]) -> Service:
+def _start_control(folder: Path, registry: Mapping[str, Any], clocks: Sequence[str]) -> Service:
     settings = {
         "listen": "127.0.0.1:0",
         "storage": {"sqlite_path": str(folder / "store" / "geniehive.sqlite3")},
         "registry": dict(registry),
     }
-    path = folder / "control.yaml"
-    path.write_text(yaml.safe_dump(settings))
-    return Service(["control", "--config", str(path)], folder / "control.log")
+    return _start(folder, "control", "control", settings, clocks)
+
+
+def _start(
+    folder: Path, module: str, name: str, settings: Mapping[str, Any], clocks: Sequence[str]
+) -> Service:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(dict(settings)))
+    before = ["tests.chaos.skewed", *clocks] if clocks else []
+    return Service([*before, module, "--config", str(path)], folder / f"{name}.log")
