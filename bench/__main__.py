@@ -1,5 +1,6 @@
 """The `geniehive bench` commands: what to measure speed with, and the comparison itself."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -7,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli.output import UNREACHABLE, USAGE, Failure, Output, examples, shared
+from cli.output import BAD, UNREACHABLE, USAGE, Failure, Output, examples, shared
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 CHAT_PATH = "/v1/chat/completions"
@@ -113,6 +114,45 @@ def load(
     else:
         width = max(len(what) for what, _ in result.rows())
         output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in result.rows()))
+
+
+@examples("geniehive bench fleet --nodes 1000", "geniehive bench fleet --nodes 5000 --json")
+@bench.command()
+@click.option("--nodes", type=click.IntRange(1, 50_000), default=1_000, show_default=True)
+@click.option("--services", type=click.IntRange(1, 1_000), default=1, help="Of each node.")
+@click.option("--seconds", type=click.FloatRange(0.1, 3_600), default=15.0, show_default=True)
+@click.option("--changes", type=click.IntRange(1), default=300, show_default=True)
+@click.option("--interval", type=click.FloatRange(0.1, 300), default=5.0, help="Between beats.")
+@click.option("--beats", type=click.IntRange(1), default=500, help="A second, of all, at most.")
+@click.option("--per-channel", type=click.IntRange(1), default=1, help="Nodes a connection.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, help="That nodes live in.")
+@shared
+def fleet(
+    output: Output,
+    nodes: int,
+    services: int,
+    seconds: float,
+    changes: int,
+    interval: float,
+    beats: int,
+    per_channel: int,
+    processes: int,
+) -> None:
+    """Measure a control with a fleet of simulated nodes: beats, changes, and its SIGKILL."""
+    from bench.fleet import measure
+    from bench.fleet_control import FleetFailed
+    from bench.fleet_figures import Plan
+
+    plan = Plan(nodes, services, seconds, changes, interval, beats, per_channel, processes)
+    try:
+        figures = asyncio.run(measure(plan))
+    except FleetFailed as error:
+        raise Failure(str(error), BAD, "fleet") from error
+    if output.as_json:
+        output.document("bench_fleet", figures.document())
+    else:
+        width = max(len(what) for what, _ in figures.rows())
+        output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in figures.rows()))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,13 @@ MAY_IMPORT = {
     # The command starts the services as processes. It reads their settings, and finds model
     # servers as the node does; it does not reach further into them.
     "cli": {"cli", "bench", "control.api", "control.config", "node.config", "node.engines"},
-    # The bench starts services as processes; what gateways hold, it holds as they do.
-    "bench": {"bench", "control.api", "cli", "gateway.table", "gateway.routes"},
+    # The bench starts services as processes. Its fleet has the nodes' own session and messages,
+    # and what gateways hold, it holds as they do.
+    "bench": {
+        *("bench", "cli", "control.api"),
+        *("gateway.resources", "gateway.routes", "gateway.steps", "gateway.table"),
+        *("gateway.upstream", "node.remote", "node.session", "node.state"),
+    },
 }
 
 # Folder: libraries that stop before it.

@@ -1,0 +1,157 @@
+"""Simulated nodes: the session and the messages of real ones, without engines to look at.
+
+`python -P -m bench.nodes ADDRESS BOARD NODES FIRST LAST SERVICES NODES_PER_CHANNEL` is the
+nodes FIRST to LAST of a fleet, until it is terminated.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc
+
+from bench.board import Board
+from control.api.channel import CLIENT_OPTIONS
+from control.api.process import loop_factory
+from node.remote import GrpcRemote
+from node.session import Grant, Session
+from node.state import Asset, Host, Metrics, Observation, Report, Service, Watched
+
+MODELS = 100  # of different names in the fleet: a model is on one node in a hundred
+STARTS_PER_SECOND = 250.0  # at first; afterwards control says how they come back
+
+HEALTHY, UNHEALTHY = Observation("healthy", in_flight=1), Observation("unhealthy", "gone")
+METRICS = Metrics(cpu_utilization=0.5, memory_available_bytes=8 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The nodes `first` to `last` of a fleet of `nodes`, and how they reach control."""
+
+    address: str
+    board: Path
+    nodes: int
+    first: int
+    last: int
+    services: int  # of each node
+    per_channel: int  # nodes that share a connection; real ones have their own
+
+
+class _Remote(GrpcRemote):
+    """Control as a node reaches it; notes on the board when the node registered."""
+
+    def __init__(self, channel: grpc.aio.Channel, number: int, board: Board) -> None:
+        super().__init__(channel, instance_id=f"bench-{number}", node_key=None)
+        self._number = number
+        self._board = board
+
+    async def register(self, report: Report) -> Grant:
+        grant = await super().register(report)
+        self._board.registrations[self._number] += 1
+        self._board.registered_at[self._number] = time.monotonic()
+        return grant
+
+
+class Node:
+    """One node of a fleet; all its services are healthy until it is told otherwise."""
+
+    def __init__(self, number: int, services: int, channel: grpc.aio.Channel, board: Board) -> None:
+        self.service_id = f"host-{number:05}/s0"
+        self._number = number
+        self._board = board
+        self._report = report(number, services)
+        self._changed = asyncio.Event()
+        self._session = Session(_Remote(channel, number, board), self._told, self._changed)
+
+    def break_down(self) -> None:
+        """Find the first service unhealthy; control hears of it at once."""
+        first, *others = self._report.services
+        broken = replace(first, observation=UNHEALTHY)
+        self._report = replace(self._report, services=(broken, *others))
+        self._changed.set()
+
+    async def live(self, delay: float) -> None:
+        """Stay registered until cancelled, after `delay` seconds."""
+        await asyncio.sleep(delay)
+        await self._session.run()
+
+    def _told(self) -> Report:
+        self._board.beats[self._number] += 1
+        return self._report
+
+
+def report(number: int, services: int) -> Report:
+    """Return what the node of this number tells."""
+    host_id = f"host-{number:05}"
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    watched = tuple(
+        Watched(
+            Service(
+                service_id=f"{host_id}/s{index}",
+                endpoint=f"http://{address}:{8080 + index}",
+                kind="chat",
+                engine="llamacpp",
+                assets=(Asset(f"model-{(number + index) % MODELS:03}", True, 8_192),),
+                concurrency=4,
+            ),
+            HEALTHY,
+        )
+        for index in range(services)
+    )
+    return Report(Host(host_id, cpu_threads=8, memory_bytes=16 << 30), METRICS, watched)
+
+
+@contextlib.asynccontextmanager
+async def living(crew: Crew) -> AsyncIterator[Sequence[Node]]:
+    """Keep the nodes of `crew` registered, for as long as the context lasts."""
+    # A thousand nodes that lose control would say so a thousand times.
+    logging.getLogger("node").setLevel(logging.CRITICAL)
+    board = Board(crew.board, crew.nodes)
+    numbers = range(crew.first, crew.last + 1)
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = []
+        for start in range(0, len(numbers), crew.per_channel):
+            channel = await stack.enter_async_context(_own_connection(crew.address))
+            nodes += [
+                Node(number, crew.services, channel, board)
+                for number in numbers[start : start + crew.per_channel]
+            ]
+        tasks = [
+            asyncio.create_task(node.live(number / STARTS_PER_SECOND))
+            for number, node in zip(numbers, nodes, strict=True)
+        ]
+        try:
+            yield nodes
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _own_connection(address: str) -> grpc.aio.Channel:
+    # Without its own pool, all channels of a process would share one connection.
+    own = ("grpc.use_local_subchannel_pool", 1)
+    return grpc.aio.insecure_channel(address, options=[*CLIENT_OPTIONS, own])
+
+
+async def _live(crew: Crew) -> None:
+    async with living(crew):
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Entry point of `python -m bench.nodes`."""
+    address, board, *numbers = sys.argv[1:]
+    nodes, first, last, services, per_channel = map(int, numbers)
+    crew = Crew(address, Path(board), nodes, first, last, services, per_channel)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_live(crew))
+
+
+if __name__ == "__main__":
+    main()
