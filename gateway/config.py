@@ -9,6 +9,8 @@ from control.api.settings import Address, ClientTls, Profiled, Section
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
 
+MAX_WORKERS = 64
+
 
 class Timeouts(Section):
     """How long an engine may take; `idle` bounds the gap between two chunks, not the answer."""
@@ -17,12 +19,16 @@ class Timeouts(Section):
     first_byte: Seconds = 300.0
     idle: Seconds = 120.0
     keep_alive: Seconds = 75.0
+    total: Seconds = 3_600.0
+    request_head: Seconds = 10.0
+    request_body: Seconds = 60.0
 
 
 class Limits(Section):
     """What one request or answer may weigh, in bytes."""
 
     request_body: Bytes = 10 << 20
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
     json_answer: Bytes = 64 << 20
 
 
@@ -39,3 +45,5 @@ class Config(Profiled):
     reasoning: Literal["strip", "pass"] = "strip"
     door: Literal["protocol", "asgi"] = "protocol"
     drain: Seconds = 10.0
+    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
+    reuse_port: bool = False

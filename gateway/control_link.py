@@ -162,4 +162,4 @@ class ControlLink:
                 await asyncio.sleep(response.interval.ToTimedelta().total_seconds())
         finally:
             stream.cancel()
-            gateway.routes.set_elsewhere({})  # nobody tells any more
+            gateway.unheard()

@@ -14,7 +14,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.__main__ import listen
+from gateway.listening import listen
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.config import Config

@@ -1,0 +1,160 @@
+"""How busy services are, as the workers of one gateway count it: memory that they share.
+
+A table with a row for each service and a column for each worker. Only the worker itself
+writes into its column, so that no count is ever lost between two writers; when it dies,
+the parent clears the column.
+"""
+
+import fcntl
+import hashlib
+import logging
+import mmap
+import os
+import tempfile
+import time
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+from weakref import WeakValueDictionary
+
+log = logging.getLogger(__name__)
+
+ROWS = 1 << 15  # services; memory is used only for rows that are
+WINDOW = 64  # rows after its first that a service may get
+NAME_BYTES = 16  # of the digest that stands for a service id
+PATIENCE_SECONDS = 0.05  # for a sibling that is looking for a row; it takes microseconds
+
+# What a worker adds to its count in a row for as long as it uses the row.
+HELD = 1 << 32
+COUNT = HELD - 1
+_WORD = 8
+_UNUSED = bytes(NAME_BYTES)
+
+
+class Cell:
+    """One row, as one worker uses it. The row is given back with the last reference."""
+
+    __slots__ = ("__weakref__", "_told", "mine", "row")
+
+    def __init__(self, row: memoryview, told: memoryview, mine: int) -> None:
+        self.row = row  # `sum(row) & COUNT` is what all workers have in flight
+        self.mine = mine  # where in it this worker writes `HELD` + what it has in flight
+        self._told = told
+        row[mine] = HELD
+
+    def __del__(self) -> None:
+        self.row[self.mine] = self._told[self.mine] = 0
+
+    def tell(self, in_flight: int) -> None:
+        """Note what this worker told control that it has in flight."""
+        self._told[self.mine] = in_flight
+
+    @property
+    def told_by_siblings(self) -> int:
+        """What the other workers told control."""
+        told: int = sum(self._told) - self._told[self.mine]
+        return told
+
+
+class Cells:
+    """The table. `number`: of the column that is ours; a parent of workers has none."""
+
+    def __init__(self, fd: int, workers: int, number: int = 0) -> None:
+        self.fd = fd
+        self._workers = workers
+        self._number = number
+        self._held: WeakValueDictionary[str, Cell] = WeakValueDictionary()
+        self._told: set[str] = set()
+        names, words = ROWS * NAME_BYTES, ROWS * workers
+        memory = memoryview(mmap.mmap(fd, names + 2 * words * _WORD))
+        self._names = memory[:names]
+        self._counts = memory[names : names + words * _WORD].cast("q")
+        self._told_counts = memory[names + words * _WORD :].cast("q")
+
+    @classmethod
+    def create(cls, workers: int) -> Self:
+        """Return a table of zeros, in a file that ends with its last user."""
+        fd, path = tempfile.mkstemp(prefix="geniehive-")
+        os.unlink(path)
+        os.truncate(fd, ROWS * (NAME_BYTES + 2 * workers * _WORD))
+        return cls(fd, workers)
+
+    def close(self) -> None:
+        """Let no more workers inherit the table. It stays in use where it is."""
+        os.close(self.fd)
+
+    def clear(self, number: int) -> None:
+        """Forget what the worker with this number counted: it is dead."""
+        for index in range(number, ROWS * self._workers, self._workers):
+            self._counts[index] = self._told_counts[index] = 0
+
+    def cell(self, service_id: str) -> Cell:
+        """Return the cell of a service; all workers that ask for it share the row.
+
+        When there is none left, the cell is one's own: siblings' requests are not seen in it.
+        """
+        cell = self._held.get(service_id)
+        if cell is None:
+            cell = self._held[service_id] = self._new(service_id)
+        return cell
+
+    def tell(self, loads: Mapping[str, int]) -> None:
+        """Note what control is told now: requests in flight by service, all that has some."""
+        for service_id in self._told | loads.keys():
+            cell = self._held.get(service_id)
+            if cell is not None:
+                cell.tell(loads.get(service_id, 0))
+        self._told = set(loads)
+
+    def _new(self, service_id: str) -> Cell:
+        name = hashlib.blake2b(service_id.encode(), digest_size=NAME_BYTES).digest()
+        try:
+            with self._alone():
+                number = self._row_for(name)
+                if number is not None:
+                    self._names[number * NAME_BYTES : (number + 1) * NAME_BYTES] = name
+                    first = number * self._workers
+                    rows = slice(first, first + self._workers)
+                    return Cell(self._counts[rows], self._told_counts[rows], self._number)
+            problem = "too many services"
+        except TimeoutError:
+            problem = "another worker holds the table"
+        log.warning("%s: %s; other workers' requests there are not seen", service_id, problem)
+        return Cell(memoryview(array("q", [0])), memoryview(array("q", [0])), 0)
+
+    def _row_for(self, name: bytes) -> int | None:
+        """Return the row of `name`, or one that it can have; None: all are taken."""
+        free = None
+        first = int.from_bytes(name[:4])
+        for number in range(first, first + WINDOW):
+            row = number % ROWS
+            found = self._names[row * NAME_BYTES : (row + 1) * NAME_BYTES]
+            used = any(self._counts[row * self._workers : (row + 1) * self._workers])
+            if used and found == name:
+                return row
+            if not used and free is None:
+                free = row
+            if found == _UNUSED:
+                break  # never used: whatever came later would have been put here
+        return free
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other workers from looking for a row. A lock of the system: it dies with us.
+
+        Raises:
+            TimeoutError: another worker has been frozen while it did.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from error
+        try:
+            yield
+        finally:
+            fcntl.lockf(self.fd, fcntl.LOCK_UN)

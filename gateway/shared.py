@@ -1,0 +1,42 @@
+"""An upstream whose load all workers of a gateway see."""
+
+from collections.abc import Callable
+
+from gateway.cells import COUNT, HELD, Cell
+from gateway.upstream import Origin, Upstream
+
+
+class SharedUpstream(Upstream):
+    """Counts in a cell, so that `elsewhere` holds what the other workers have in flight now."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        service_id: str,
+        origin: Origin,
+        connect_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._cell = cell
+        # The cell's, at hand: both are needed twice a request.
+        self._row, self._mine = cell.row, cell.mine
+        self._beyond = 0  # in flight of other gateways, and waiting inside the engine
+        super().__init__(service_id, origin, connect_timeout, clock)
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    @in_flight.setter
+    def in_flight(self, value: int) -> None:
+        self._in_flight = value
+        self._row[self._mine] = HELD + value
+
+    @property
+    def elsewhere(self) -> int:
+        return self._beyond + (sum(self._row) & COUNT) - self._in_flight
+
+    @elsewhere.setter
+    def elsewhere(self, told: int) -> None:
+        # To control each worker is a gateway: what it tells holds our siblings' requests too.
+        self._beyond = max(0, told - self._cell.told_by_siblings)

@@ -1,0 +1,261 @@
+"""The process that takes requests: the only one of a gateway, or one of several workers."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from typing import Any
+
+import grpc
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from control.api.auth import key_from
+from control.api.channel import aio_channel
+from control.api.process import give_up, loop_factory
+from control.api.settings import SettingsError
+from control.api.tls import channel_credentials
+from gateway.app import build
+from gateway.asgi import AsgiDoor
+from gateway.cells import Cells
+from gateway.config import Config
+from gateway.control_link import ControlLink
+from gateway.door import Door
+from gateway.gateway import Gateway
+from gateway.listening import BACKLOG, address_of
+from gateway.place import place_in
+
+log = logging.getLogger("gateway")
+
+# After the time to drain: for the last words to clients, then for the last report to control.
+LAST_WORDS_SECONDS = 0.3
+LAST_REPORT_SECONDS = 0.4
+MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
+READY = b"ready\n"  # what a worker says to its parent
+
+Begin = Callable[["Server"], Awaitable[None]]
+
+
+class Server(uvicorn.Server):
+    """Accepts clients on some of `listeners`, and drains when it is told to stop.
+
+    begin: called when it is ready to accept, to say on which of them.
+    stopping: set by a signal that came before uvicorn listens to them.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        listeners: Sequence[socket.socket],
+        begin: Begin,
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(config)
+        self.listeners = listeners
+        self.following: asyncio.Task[None] | None = None  # what says where to accept
+        self._gateway = gateway
+        self._begin = begin
+        self._stopping = stopping
+        self._taken: dict[int, asyncio.Server] = {}
+
+    async def accept(self, numbers: Collection[int]) -> None:
+        """Accept clients on the listeners with these numbers from now on, and on no others."""
+        if self.should_exit:
+            return
+        for number in self._taken.keys() - set(numbers):
+            self._taken.pop(number).close()
+        for number in set(numbers) - self._taken.keys():
+            # A duplicate: it is closed with the server, and the listener may be taken again.
+            self._taken[number] = await asyncio.get_running_loop().create_server(
+                self._connection, sock=self.listeners[number].dup(), backlog=BACKLOG
+            )
+        self.servers = list(self._taken.values())
+
+    def _connection(self, _loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state={}, _loop=_loop
+        )
+        return made
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        self.should_exit = self.should_exit or self._stopping.is_set()
+        await self._begin(self)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        gateway = self._gateway
+        gateway.draining = True
+        log.info("stopping, %d requests in flight", len(gateway.active))
+        loop = asyncio.get_running_loop()
+        timers = [
+            loop.call_later(gateway.drain, gateway.stop),
+            loop.call_later(gateway.drain + LAST_WORDS_SECONDS, self._cut),
+        ]
+        await self._accept_waiting()
+        for listener in self.listeners:
+            listener.close()
+        try:
+            await super().shutdown(sockets=[])
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    async def _accept_waiting(self) -> None:
+        """Take the connections that wait: they are reset when the listener closes."""
+        waiting = select.poll()
+        for number in self._taken:
+            waiting.register(self.listeners[number], select.POLLIN)
+        for _ in range(MAX_WAITING):
+            if not waiting.poll(0):
+                return
+            await asyncio.sleep(0)
+
+    def _cut(self) -> None:
+        """End connections of clients that do not read their last word, or never asked."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+async def serve(
+    settings: Config,
+    listeners: Sequence[socket.socket],
+    gateway_id: str,
+    begin: Begin,
+    credentials: grpc.ChannelCredentials | None,
+    key: str | None,
+    stopping: threading.Event,
+    *,
+    insecure: bool,
+    cells: Cells | None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then drain.
+
+    insecure: to anybody, if there are no keys. cells: shared with other workers.
+    """
+    gateway = Gateway(settings, insecure=insecure, cells=cells)
+    app: Any = build(gateway)
+    protocol: Any = partial(Door, gateway)
+    if settings.door == "asgi":
+        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(settings.timeouts.keep_alive),
+        timeout_graceful_shutdown=int(settings.drain) + 1,
+    )
+    server = Server(config, gateway, listeners, begin, stopping)
+    async with aio_channel(settings.control, credentials) as channel:
+        link = ControlLink(gateway, channel, gateway_id, key)
+        background = [
+            asyncio.create_task(link.run()),
+            asyncio.create_task(gateway.keep_sweeping()),
+        ]
+        try:
+            await server.serve()
+            await link.flush(LAST_REPORT_SECONDS)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+    log.info("stopped")
+
+
+async def accept_alone(server: Server) -> None:
+    """Begin as the only process of a gateway."""
+    await server.accept([0])
+    log.info("listening on %s", address_of(server.listeners[0]))
+
+
+async def accept_as_told(parent: socket.socket, server: Server) -> None:
+    """Begin as one of several workers: say so, and accept on the listeners that the parent names.
+
+    When the parent is gone, stop: nobody would restart or stop us any more.
+    """
+    reader, writer = await asyncio.open_connection(sock=parent)
+    writer.write(READY)
+
+    async def follow() -> None:
+        with contextlib.closing(writer):
+            while line := await reader.readline():
+                await server.accept([int(word) for word in line.split()])
+        server.should_exit = True
+
+    server.following = asyncio.create_task(follow())
+
+
+def run(
+    settings: Config,
+    listeners: Sequence[socket.socket],
+    gateway_id: str,
+    begin: Begin,
+    *,
+    insecure: bool,
+    cells: Cells | None = None,
+) -> None:
+    """Serve until a signal; exit with 2 when the settings name what cannot be used."""
+    tls = settings.tls
+    try:
+        credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
+        key = key_from(settings.gateway_key_env)
+    except SettingsError as error:
+        give_up(error.problems)
+    except OSError as error:
+        give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
+    # uvicorn sends itself the signal that stopped it once more; it must not end us then.
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    # What exists now lives as long as the process; the collector need not look again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(
+            serve(
+                settings,
+                listeners,
+                gateway_id,
+                begin,
+                credentials,
+                key,
+                stopping,
+                insecure=insecure,
+                cells=cells,
+            )
+        )
+
+
+def main() -> None:
+    """Entry point of a worker, `python -m gateway.worker`; the environment tells the rest."""
+    place = place_in(os.environ)
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s %(levelname)s {place.name} %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    run(
+        Config.model_validate_json(place.settings),
+        [socket.socket(fileno=number) for number in place.listeners],
+        f"{place.gateway_id}.{place.number + 1}",
+        partial(accept_as_told, socket.socket(fileno=place.tether)),
+        insecure=place.insecure,
+        cells=Cells(place.cells, place.workers, place.number),
+    )
+
+
+if __name__ == "__main__":
+    main()
