@@ -33,13 +33,18 @@ async def run(
 ) -> None:
     """Stay registered until SIGINT or SIGTERM, then give the lease back."""
     stop = _stop_event()
-    async with http.new_client() as client, aio_channel(settings.control, credentials) as channel:
+    async with http.new_client() as client, contextlib.AsyncExitStack() as stack:
         watch = Watch(
             settings,
             look=lambda url, engine: detect.look(client, url, engine),
             detect=lambda ports: detect.detect(client, ports),
         )
-        remote = GrpcRemote(channel, instance_id=secrets.token_hex(16), node_key=node_key)
+
+        def connect() -> grpc.aio.Channel:
+            return aio_channel(settings.control, credentials)
+
+        remote = GrpcRemote(connect(), secrets.token_hex(16), node_key, renew=connect)
+        stack.push_async_callback(remote.close)
         session = Session(remote, watch.report, watch.changed)
         async with asyncio.TaskGroup() as group:
             lives = [

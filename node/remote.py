@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 from geniehive.v1 import registry_service_pb2 as pb
@@ -21,9 +21,21 @@ Call = grpc.aio.StreamStreamCall[pb.StreamHeartbeatsRequest, pb.StreamHeartbeats
 
 
 class GrpcRemote:
-    """Control behind a channel. `instance_id` is random, made at the start of the process."""
+    """Control behind a channel. `instance_id` is random, made at the start of the process.
 
-    def __init__(self, channel: grpc.aio.Channel, instance_id: str, node_key: str | None) -> None:
+    renew: returns another channel to the same control; without it the channel is
+    somebody else's, too, and is never closed.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        instance_id: str,
+        node_key: str | None,
+        renew: Callable[[], grpc.aio.Channel] | None = None,
+    ) -> None:
+        self._channel = channel
+        self._renew = renew
         self._stub = pb_grpc.RegistryServiceStub(channel)
         self._instance_id = instance_id
         self._metadata = auth.metadata("node", node_key)
@@ -53,6 +65,22 @@ class GrpcRemote:
             yield GrpcStream(call, self._instance_id)
         finally:
             call.cancel()
+
+    async def hang_up(self) -> None:
+        """Drop the connection; nothing reaches for control until the next call.
+
+        A channel that could not connect tries again every two seconds by itself:
+        a fleet would knock all at once as soon as control is back, whatever pace
+        control told.
+        """
+        if self._renew is not None:
+            await self._channel.close()
+            self._channel = self._renew()
+            self._stub = pb_grpc.RegistryServiceStub(self._channel)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
 
     async def deregister(self, host_id: str, generation: int) -> None:
         """Give the lease back.

@@ -4,15 +4,19 @@ Control owns the pace. What each outcome leads to:
 
 * an answer              wait as told, or until something changed, then beat again
 * the lease is lost      register again, spread over the window that control told
-* the stream ended       open it again at once; control ends streams for their age
-* control is silent      the same call again, 0.5 to 2 s later
+* the stream ended       open it again, spread alike but well before the lease is over
+* control is silent      the same call again, spread alike, over 0.5 to 2 s at least
 * the definition is bad  register again when something changed, or much later
 * refused otherwise      register again later, slowly: host id in use, key not known
+
+Spread is a wait of any length up to that window. A node takes it once between two
+answers: then its call comes alone, whatever else happened to all nodes together.
 """
 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -23,8 +27,13 @@ from node.state import Report
 
 log = logging.getLogger(__name__)
 
+# How long a control that does not answer is left alone: up to this, doubled each
+# time as far as that, or up to the window that control told if that is longer.
 RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 2.0
+MIN_WAIT_SECONDS = 0.1  # between two calls, and between two beats whatever changes
+# Of what is left of a lease when its stream ends, as control knew it one interval ago.
+LEASE_SHARE = 0.8
 REFUSAL_SECONDS = 5.0  # another instance lives, or the key is not known
 REFUSED_SECONDS = 60.0  # the definition is not accepted; only a change helps
 
@@ -91,6 +100,9 @@ class Remote(Protocol):
     def stream(self) -> AbstractAsyncContextManager[Stream]:
         """Open a stream of beats."""
 
+    async def hang_up(self) -> None:
+        """Drop the connection; nothing reaches for control until the next call."""
+
     async def deregister(self, host_id: str, generation: int) -> None:
         """Give the lease back."""
 
@@ -106,6 +118,7 @@ class Session:
         *,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.generation: int | None = None
         self._remote = remote
@@ -113,9 +126,12 @@ class Session:
         self._changed = changed
         self._sleep = sleep
         self._jitter = jitter
+        self._now = now
         self._pace: Pace  # as last told; set by the first registration
         self._sequence = 0  # of the last beat of the present lease
-        self._window = MAX_RETRY_SECONDS  # control may tell a wider one for a larger fleet
+        self._window = RETRY_SECONDS  # as last told; the own default until then
+        self._spread = False  # whether this node waited its share of a window since an answer
+        self._beat_at = float("-inf")  # when the last beat was sent
         self._failures = 0  # calls in a row that control did not answer
         self._complaint = ""  # the last trouble logged, so that it is logged once
         self._sent: dict[str, int] = {}  # revision of each definition that control holds
@@ -131,7 +147,8 @@ class Session:
             except NotFound:
                 self.generation = None
                 log.warning("lease lost, registering again")
-                await self._sleep(self._window * self._jitter())
+                if not self._spread:
+                    await self._wait_within(self._window)
             except BadRequest as error:
                 self._refuse(error)
                 await self._until_changed(self._about(REFUSED_SECONDS))
@@ -176,6 +193,8 @@ class Session:
                         await self._until_changed(self._pace.interval)
         except StreamEnded as error:
             log.debug("stream ended, opening it again: %s", error)
+            left = LEASE_SHARE * (self._pace.lease - self._pace.interval)
+            await self._wait_within(min(self._window, left))
         except Unavailable as error:
             await self._silent(error)
 
@@ -189,6 +208,7 @@ class Session:
         grown = {key for key, value in revisions.items() if self._sent.get(key, 0) < value}
         defined = frozenset(grown) | (wanted & revisions.keys())
         beat = Beat(self.generation, self._sequence, report, defined)
+        self._beat_at = self._now()
         answer = await stream.beat(beat, self._pace.lease)
         self._sent = revisions
         self._pace = answer.pace
@@ -203,7 +223,7 @@ class Session:
         return (answer.wanted & revisions.keys()) - defined - refused
 
     async def _until_changed(self, seconds: float) -> None:
-        """Return after `seconds`, or as soon as something changed."""
+        """Return after `seconds`, or as soon as something changed and may be told."""
         timer = asyncio.ensure_future(self._sleep(seconds))
         change = asyncio.ensure_future(self._changed.wait())
         try:
@@ -211,20 +231,28 @@ class Session:
         finally:
             timer.cancel()
             change.cancel()
+        # Whatever toggles here is control's business ten times a second at most.
+        if (early := self._beat_at + MIN_WAIT_SECONDS - self._now()) > 0:
+            await self._sleep(early)
 
     def _answered(self, pace: Pace) -> None:
         if self._complaint:
             log.info("control answers again")
-        self._failures, self._complaint = 0, ""
+        self._failures, self._complaint, self._spread = 0, "", False
         self._window = pace.reconnect_window
 
     async def _silent(self, error: Unavailable) -> None:
         """Wait before the next call to a control that does not answer."""
         self._complain(logging.WARNING, f"control is silent: {error}")
-        ceiling = max(MAX_RETRY_SECONDS, self._window)
-        wait = min(RETRY_SECONDS * 2 ** min(self._failures, 16), ceiling)
+        patience = min(RETRY_SECONDS * 2 ** min(self._failures, 16), MAX_RETRY_SECONDS)
         self._failures += 1
-        await self._sleep(wait * (0.5 + 0.5 * self._jitter()))
+        await self._remote.hang_up()
+        await self._wait_within(max(patience, self._window))
+
+    async def _wait_within(self, seconds: float) -> None:
+        """Wait anything up to `seconds`, so that nodes cut off together return one by one."""
+        self._spread = True
+        await self._sleep(max(seconds * self._jitter(), MIN_WAIT_SECONDS))
 
     def _refuse(self, error: GenieHiveError) -> None:
         self.generation = None

@@ -213,3 +213,24 @@ async def test_nobody_listening_is_silence(server):
         async with remote.stream() as stream:
             with pytest.raises(ControlUnavailable):
                 await stream.beat(beat(), PATIENCE)
+
+
+@pytest.mark.anyio
+async def test_after_hanging_up_the_next_call_connects_anew(server, registry):
+    address = f"127.0.0.1:{server.port}"
+    first = aio_channel(address)
+    remote = GrpcRemote(first, "one", None, renew=lambda: aio_channel(address))
+    await remote.register(REPORT)
+    await remote.hang_up()
+    assert first.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+    await remote.register(REPORT)
+    await remote.close()
+
+    assert len(registry.requests) == 2
+
+
+@pytest.mark.anyio
+async def test_a_channel_of_others_is_not_hung_up(remote):
+    await remote.hang_up()
+
+    assert (await remote.register(REPORT)).generation == 7

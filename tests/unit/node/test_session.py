@@ -22,6 +22,7 @@ from node.session import Answer, Grant, Pace, Session, StreamEnded
 from node.state import Host, Metrics, Observation, Report, Service, Watched
 
 PACE = Pace(interval=5.0, lease=15.0, reconnect_window=3.0)
+LARGE = Pace(interval=22.0, lease=66.0, reconnect_window=45.0)  # of a fleet of 10,000
 OK = Answer(PACE)
 
 
@@ -40,7 +41,7 @@ class Script:
         self.calls = []
         self.beats = []
         self.registered = []
-        self.streams = 0
+        self.streams = self.hang_ups = 0
 
     async def _next(self, call):
         self.calls.append(call)
@@ -60,13 +61,16 @@ class Script:
     async def deregister(self, host_id, generation):
         self.calls.append(("deregister", host_id, generation))
 
+    async def hang_up(self):
+        self.hang_ups += 1
+
     @contextlib.asynccontextmanager
     async def stream(self):
         self.streams += 1
         yield self
 
     async def beat(self, beat, patience):
-        assert patience == PACE.lease
+        assert patience in (PACE.lease, LARGE.lease)
         self.beats.append(beat)
         return await self._next("beat")
 
@@ -78,10 +82,16 @@ class Node:
         self.revisions = {"h/x": 1}
         self.changed = asyncio.Event()
         self.waits = []
+        self.now = 0.0
         self.endless = set()  # sleeps that only a change ends
         self.script = Script(*lines)
         self.session = Session(
-            self.script, self.report, self.changed, sleep=self.sleep, jitter=lambda: jitter
+            self.script,
+            self.report,
+            self.changed,
+            sleep=self.sleep,
+            jitter=lambda: jitter,
+            now=lambda: self.now,
         )
 
     def report(self):
@@ -95,6 +105,7 @@ class Node:
         self.waits.append(seconds)
         if seconds in self.endless:
             await asyncio.Event().wait()
+        self.now += seconds
 
     async def live(self):
         with pytest.raises(Done):
@@ -134,7 +145,7 @@ async def test_a_stream_that_ended_is_opened_again_silently(caplog):
 
     assert node.script.calls == ["register", "beat", "beat", "beat", "beat"]
     assert node.script.streams == 2
-    assert node.waits == [5.0, 5.0]
+    assert node.waits == [5.0, 3.0, 5.0]
     assert [record.message for record in caplog.records] == ["registered as h (1 services)"]
 
 
@@ -144,24 +155,64 @@ async def test_silent_control_is_asked_again_with_growing_waits_and_one_line(cap
     node = await Node(*silence, Grant(1, PACE)).live()
 
     assert node.waits == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert node.script.hang_ups == 5
     assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == [
         "control is silent: refused"
     ]
 
 
 @pytest.mark.anyio
-async def test_waits_are_jittered_by_half():
-    node = await Node(ControlUnavailable("x"), Grant(1, PACE), jitter=0.0).live()
+@pytest.mark.parametrize(("jitter", "wait"), [(0.0, 0.1), (0.5, 0.25), (1.0, 0.5)])
+async def test_waits_are_anything_up_to_the_window(jitter, wait):
+    node = await Node(ControlUnavailable("x"), Grant(1, PACE), jitter=jitter).live()
 
-    assert node.waits == [0.25]
+    assert node.waits == [wait]
 
 
 @pytest.mark.anyio
-async def test_a_large_fleet_is_told_to_spread_wider():
-    wide = Pace(interval=5.0, lease=15.0, reconnect_window=60.0)
-    node = await Node(Grant(1, wide), *[StorageUnavailable("x")] * 9).live()
+async def test_a_large_fleet_is_told_to_spread_wider_from_the_first_failure_on():
+    node = await Node(Grant(1, LARGE), *[StorageUnavailable("x")] * 3).live()
 
-    assert node.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert node.waits == [45.0, 45.0, 45.0]
+
+
+@pytest.mark.anyio
+async def test_the_window_of_the_last_answer_is_the_one_that_counts():
+    node = await Node(Grant(1, LARGE), OK, ControlUnavailable("x"), ControlUnavailable("x")).live()
+
+    assert node.waits == [5.0, 3.0, 3.0]
+
+
+@pytest.mark.anyio
+async def test_a_stream_is_opened_again_well_before_the_lease_is_over():
+    node = await Node(Grant(1, LARGE), Answer(LARGE), StreamEnded("age"), OK).live()
+
+    assert node.waits[:2] == [22.0, pytest.approx(0.8 * 44.0)]
+
+
+@pytest.mark.anyio
+async def test_a_node_spreads_once_between_two_answers():
+    """Its share of the window over, it comes alone: no second wait when its lease is unknown."""
+    ended, gone = StreamEnded("control died"), LeaseLost("new control")
+    node = await Node(Grant(1, PACE), OK, ended, gone, Grant(2, PACE), gone).live()
+
+    assert node.script.calls[:5] == ["register", "beat", "beat", "beat", "register"]
+    assert node.waits == [5.0, 3.0, 3.0]  # the interval, the stream, the second lease
+
+
+@pytest.mark.anyio
+async def test_what_toggles_is_told_ten_times_a_second_at_most():
+    node = Node(Grant(1, PACE))
+    node.endless = {PACE.interval}
+
+    def toggle():
+        node.changed.set()
+        return OK
+
+    node.script.lines += [toggle] * 3
+    await node.live()
+
+    assert node.waits == [5.0, pytest.approx(0.1)] * 3
 
 
 @pytest.mark.anyio
