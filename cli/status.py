@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 
+from cli import measured
 from cli.cluster import Cluster
 from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, gigabytes, plural
 
-NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT"})
+NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
 UNUSABLE_SHOWN = 5
 LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
 COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
@@ -171,6 +172,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "in_flight": status.in_flight,
         "queue_depth": _told(seen, "queue_depth"),
         "concurrency": service.concurrency or None,
+        "measured": measured.document(status),
         "assets": [
             {
                 "asset_id": asset.asset_id,
@@ -194,10 +196,15 @@ def _services(cluster: Cluster, now: datetime, color: bool, width: int | None) -
     rows = []
     hosts = {host.host_id: host for host in cluster.hosts}
     served = {status.service.host_id for status in cluster.services}
+    # Where nothing was asked yet, two columns of nothing would only wrap the others.
+    titles = ["HOST", "SERVICE", "STATE", "LOADED", "FREE MEM", "BUSY", "WAIT"]
+    wide = any(status.HasField("measured") for status in cluster.services)
+    titles += measured.TITLES if wide else ()
     for host in cluster.hosts:
         if host.host_id not in served:
             rank = LOST if host.state == inventory.HOST_STATE_LOST else UP
             cells = [host.host_id, "-", _host_state(host, now), "-", _free(host), "-", "-"]
+            cells += measured.NOTHING if wide else ()
             rows.append(Row((rank, host.host_id, ""), cells, COLORS.get(rank, "")))
     for status in cluster.services:
         service = status.service
@@ -208,8 +215,8 @@ def _services(cluster: Cluster, now: datetime, color: bool, width: int | None) -
         name = service.service_id.removeprefix(f"{service.host_id}/")
         cells = [found.host_id, name, _state(status, found, rank, now)]
         cells += [_loaded(service, rank), _free(found), *_load(status, rank)]
+        cells += measured.cells(status) if wide else ()
         rows.append(Row((rank, found.host_id, name), cells, COLORS.get(rank, "")))
-    titles = ["HOST", "SERVICE", "STATE", "LOADED", "FREE MEM", "BUSY", "WAIT"]
     colored = "STATE" if color else ""
     return table(titles, rows, numbers=NUMBERS, colored=colored, width=width)
 
