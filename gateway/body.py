@@ -15,6 +15,7 @@ MAX_KEYS = 1_000
 MAX_BRACKETS = 100_000
 MAX_STRINGS = 100_000
 LARGE = 64 << 10  # bytes
+MAX_DIGITS = 4_300  # of an integer; Python, and so many an engine, reads no longer one
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
@@ -38,10 +39,18 @@ class InferenceRequest(msgspec.Struct, gc=False):
     max_completion_tokens: Positive | None = None
     temperature: float | None = None
     top_p: float | None = None
-    # Read for their range alone: what is skipped may be as large as 1e999.
+
+
+class _Checked(InferenceRequest, gc=False):
+    # For their range alone, which is not looked at where the decoder skips: 1e999 is infinite.
     frequency_penalty: float | None = None
+    min_p: float | None = None
     presence_penalty: float | None = None
+    repeat_penalty: float | None = None
+    repetition_penalty: float | None = None
     seed: int | None = None
+    top_k: float | None = None
+    top_logprobs: float | None = None
     # Where a request goes, and with which key, is not for its body to say; an engine that
     # is itself a gateway may obey these (CVE-2024-6587).
     api_base: None = None
@@ -67,13 +76,12 @@ class Body(msgspec.Struct, frozen=True, gc=False):
         return self.raw[: self.start] + encoded + self.raw[self.end :]
 
 
-_FORBIDDEN = frozenset(
-    name for name, kind in get_type_hints(InferenceRequest).items() if kind is NoneType
-)
-_READ = (name for name in InferenceRequest.__struct_fields__ if name not in _FORBIDDEN)
-_keys_read = re.compile(b'"(?:%b)"(?=%b:)' % ("|".join(_READ).encode(), _WS)).findall
+_FORBIDDEN = frozenset(name for name, kind in get_type_hints(_Checked).items() if kind is NoneType)
+_READ = "|".join(InferenceRequest.__struct_fields__).encode()
+_keys_read = re.compile(b'"(?:%b)"(?=%b:)' % (_READ, _WS)).findall
 _find_model = _MODEL.search
-_request = msgspec.json.Decoder(InferenceRequest).decode
+_request = msgspec.json.Decoder(_Checked).decode
+_anything = msgspec.json.Decoder().decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
@@ -83,7 +91,7 @@ def parse(raw: bytes) -> Body:
 
     Raises:
         InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`, beyond
-            the other limits of this module, or a key that is read given twice.
+            another limit of this module, or a key that is read given twice.
         InvalidValue: `model` is missing, or a value is of the wrong type.
         ForbiddenField: it says where the request should go.
     """
@@ -97,6 +105,8 @@ def parse(raw: bytes) -> Body:
         if not raw.isascii():
             raw.decode()
         request = _request(raw)
+        if len(raw) > MAX_DIGITS and _may_have_long_number(raw):
+            _anything(raw)
     except msgspec.ValidationError as error:
         raise _refusal(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -145,6 +155,12 @@ def _check_size(raw: bytes) -> None:
         raise InvalidBody(f"the body is nested deeper than {MAX_DEPTH} levels")
 
 
+def _may_have_long_number(raw: bytes) -> bool:
+    """Return whether one of more than `MAX_DIGITS` could stand there; or it is in a text."""
+    step = MAX_DIGITS // 2  # so long a number fills at least one of these wholly
+    return any(raw[at : at + step].isdigit() for at in range(0, len(raw), step))
+
+
 def _walk_to_model(raw: bytes) -> tuple[int, int]:
     """Return where the value of the top-level `model` stands, by walking the keys.
 
@@ -179,6 +195,8 @@ def _refusal(error: msgspec.ValidationError) -> BadRequest:
     if "missing required field `model`" in message:
         return InvalidValue("'model' is missing", param="model")
     field = re.search(r"`\$\.(\w+)`", message)
+    if field is None and "out of range" in message:
+        return InvalidBody("the body has a number that is out of range")
     if field is None:
         return InvalidBody("the body is not a JSON object")
     name = field[1]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.api.errors import BadRequest, InvalidBody, InvalidValue
-from gateway.body import MAX_DEPTH, MAX_KEYS, depth, parse
+from control.api.errors import BadRequest, ForbiddenField, InvalidBody, InvalidValue
+from gateway.body import MAX_DEPTH, MAX_DIGITS, MAX_KEYS, depth, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -85,6 +85,46 @@ def test_a_body_with_too_many_keys_is_refused():
 
     with pytest.raises(InvalidBody, match="keys"):
         parse(many.encode())
+
+
+@given(st.integers(0, 3 * MAX_DIGITS), st.integers(MAX_DIGITS + 1, 3 * MAX_DIGITS))
+def test_a_number_with_too_many_digits_is_refused_wherever_it_stands(place, digits):
+    raw = b'{"model":"a","x":"%b","y":[%b]}' % (b"x" * place, b"9" * digits)
+
+    with pytest.raises(InvalidBody, match="out of range"):
+        parse(raw)
+
+
+def test_as_many_digits_in_a_text_or_in_a_fraction_are_none_of_our_business():
+    digits = b"9" * 3 * MAX_DIGITS
+
+    assert parse(b'{"model":"a","x":"%b","y":0.%b,"z":%b}' % (digits, digits, digits[:MAX_DIGITS]))
+
+
+@pytest.mark.parametrize("key", [b"api_base", b"headers", b"extr\\u0061_headers"])
+def test_a_request_does_not_say_where_it_goes(key):
+    with pytest.raises(ForbiddenField):
+        parse(b'{"model":"a","%b":"x"}' % key)
+    assert parse(b'{"model":"a","%b":null,"tools":[{"%b":"x"}]}' % (key, key))
+
+
+@pytest.mark.parametrize(
+    "part", [b'"",', b"[],", b"{},", b"1,", b'"\\\\",', b'{"":1},', b"[" * 62 + b"]" * 62 + b","]
+)
+def test_a_body_has_a_bounded_number_of_parts(part):
+    """Numbers are read as fast as text, all else is counted."""
+    raw = b'{"model":"a","x":[%b1]}' % (part * (5_000_000 // len(part)))
+
+    if part == b"1,":
+        assert parse(raw)
+    else:
+        with pytest.raises(InvalidBody, match="100,000"):
+            parse(raw)
+
+
+def test_a_key_may_not_be_a_book():
+    with pytest.raises(InvalidBody, match="too long"):
+        parse(b'{"model":"a","%b":1}' % (b'\\"' * 100_000))
 
 
 @given(st.text(min_size=1), st.dictionaries(st.text(), JSON, max_size=5), st.booleans(), st.data())
