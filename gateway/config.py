@@ -9,8 +9,6 @@ from control.api.settings import Address, ClientTls, Profiled, Section
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
 
-MAX_WORKERS = 64
-
 
 class Timeouts(Section):
     """How long an engine may take; `idle` bounds the gap between two chunks, not the answer."""
@@ -45,5 +43,3 @@ class Config(Profiled):
     reasoning: Literal["strip", "pass"] = "strip"
     door: Literal["protocol", "asgi"] = "protocol"
     drain: Seconds = 10.0
-    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
-    reuse_port: bool = False

@@ -6,6 +6,7 @@ pinned in pyproject.toml, and all tests run through `gateway.asgi` as well.
 """
 
 import asyncio
+import logging
 from typing import Any, ClassVar
 
 import httptools
@@ -17,13 +18,15 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from control.api.errors import InvalidValue
-from gateway import errors
+from control.api.errors import GenieHiveError, InvalidValue, NotReady
+from gateway import errors, intake
 from gateway.gateway import Gateway
 from gateway.memo import Memo
 from gateway.paths import INFERENCE
 from gateway.request_head import RequestHead, body_length, request_memo
 from gateway.turn import Turn
+
+log = logging.getLogger(__name__)
 
 MAX_PIPELINED_BYTES = 64 << 10
 # After this a connection is cut although the client has not read, or not sent, everything.
@@ -52,6 +55,7 @@ class Door(HttpToolsProtocol):
         self._between = True  # the parser has seen no part of the next request
         self._missing = 0  # bytes of the body of a request that no parser knows
         self._waiting_bytes = 0  # that came behind its whole request
+        self._refused = False  # nothing that comes counts any more
         self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
         self._end: asyncio.TimerHandle | None = None  # of the connection, whatever is left to do
@@ -59,6 +63,8 @@ class Door(HttpToolsProtocol):
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._missing:
             data = self._take_body(data)
         elif self._between and self._idle:
@@ -81,6 +87,8 @@ class Door(HttpToolsProtocol):
         if end + length == len(data) and not self.flow.write_paused:
             turn.serve(data[end:])
             return b""
+        self._expect()
+        self._intake.headed(self.gateway.clock())
         turn.begin()
         self._missing = length
         return self._take_body(data[end:])
@@ -90,8 +98,10 @@ class Door(HttpToolsProtocol):
         turn: Turn = self.cycle  # type: ignore[assignment]
         missing = self._missing
         self._missing = max(missing - len(data), 0)
+        self._intake.body(len(data))
         turn.collect(data[:missing])
         if not self._missing:
+            self.gateway.incoming.discard(self)
             turn.completed()
         return data[missing:]
 
@@ -110,11 +120,33 @@ class Door(HttpToolsProtocol):
             # protocol's; parsed on, it could hold a second request that nobody sent.
             self._unparsed = True
             self._take_unparsed(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("")
+        except httptools.HttpParserError as error:
+            self._refuse(self._explained(error, data))
         self._regulate()
 
+    def _explained(self, error: Exception, data: bytes) -> GenieHiveError:
+        """Return what the parser stumbled over, or one of its callbacks."""
+        cause = error.__context__
+        if isinstance(cause, GenieHiveError):
+            return cause
+        if cause is not None:
+            log.error("a request could not be taken: bug", exc_info=cause)
+            return GenieHiveError("the gateway has a bug; the log has more")
+        if isinstance(error, httptools.HttpParserInvalidMethodError):
+            return intake.not_a_method(data)
+        return InvalidValue("the request is not valid HTTP")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) <= self.gateway.limits.connections:
+            self._expect()
+            return
+        self._refused = True
+        self._say(NotReady("the gateway has as many connections as it may"))
+        self.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self.gateway.incoming.discard(self)
         if self._front is not None:
             self._front.abandon()
             self._front = None
@@ -139,6 +171,7 @@ class Door(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._between = False
+        self._expect()
         # The scope is made only for requests that fall through.
         self.url = b""
         self.expect_100_continue = False
@@ -147,7 +180,11 @@ class Door(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         # Trailers would be added to the same list later: they are no headers.
         headers, self.headers = self.headers, []
+        self._intake.headed(self.gateway.clock())
+        intake.check_host(headers, self.parser.get_http_version())
         path = _path(self.url)
+        if not path or self.parser.get_method() == b"CONNECT":
+            raise InvalidValue("the request asks for no path")
         operation = INFERENCE.get(path)
         if operation is None or self.parser.get_method() != b"POST":
             self._fall_through(headers)
@@ -181,7 +218,16 @@ class Door(HttpToolsProtocol):
         if upgrade:
             self.cycle.keep_alive = False
 
+    def on_url(self, url: bytes) -> None:
+        self._intake.url(len(url))
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._intake.line(len(name) + len(value))
+        super().on_header(name, value)
+
     def on_body(self, body: bytes) -> None:
+        self._intake.body(len(body))
         if isinstance(self.cycle, Turn):
             self.cycle.collect(body)
         else:
@@ -189,6 +235,7 @@ class Door(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._between = True
+        self.gateway.incoming.discard(self)
         if not isinstance(self.cycle, Turn):
             super().on_message_complete()
         elif not self.cycle.upgrade:
@@ -223,16 +270,52 @@ class Door(HttpToolsProtocol):
         else:
             super()._start_asgi_task(cycle, app)
 
-    def send_400_response(self, msg: str) -> None:
-        if self._front is not None:
-            # An answer is on its way: a second one in its middle would be read as part of it.
-            self._front.abandon()
-            self._front = None
+    # What the gateway calls.
+
+    def check(self, now: float) -> None:
+        """Give up on a request that takes too long to come. now: seconds of the clock."""
+        front = self._front
+        if front is not None and front.complete:
+            self._expect()  # it waits for us, not we for it
+            return
+        overdue = self._intake.overdue(now, self.gateway.timeouts)
+        if overdue is None:
+            return
+        if front is not None:
+            front.give_up(overdue)
+        elif self._between:
+            self.transport.close()  # it never said anything
         else:
-            error = InvalidValue("the request is not valid HTTP")
-            head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
-            self.write_answer(400, head, errors.body(error), keep_alive=False)
-        self.close()
+            self._refuse(overdue)
+
+    def _expect(self) -> None:
+        """Begin to wait for a request."""
+        self._intake = intake.Intake(self.gateway.clock())
+        self.gateway.incoming.add(self)
+
+    def _refuse(self, error: GenieHiveError) -> None:
+        """Refuse what came, and whatever follows it."""
+        self._refused = True
+        self.gateway.incoming.discard(self)
+        front = self._front
+        if front is not None and not front.complete:
+            front.give_up(error)
+            return
+        if front is not None:
+            # An answer is on its way: a second one in its middle would be read as part of it.
+            front.abandon()
+            self._front = None
+            self.close()
+            return
+        self._say(error)
+        # Closed wholly, what the client still sends would meet a reset, and the client
+        # would see that instead of its answer.
+        self.transport.write_eof()
+        self._linger()
+
+    def _say(self, error: GenieHiveError) -> None:
+        head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
+        self.write_answer(error.http, head, errors.body(error), keep_alive=False)
 
     # What a turn calls.
 
@@ -271,9 +354,7 @@ class Door(HttpToolsProtocol):
             if turn.complete:
                 self.close()
             else:
-                # Closed now, the rest of the body would meet a reset, and the client
-                # would see that instead of its answer.
-                self._linger()
+                self._linger()  # see `_refuse`
         elif self.pipeline or self.timeout_keep_alive_task is None:
             self.on_response_complete()
             self._regulate()

@@ -77,6 +77,7 @@ class Exchange:
         "_downstream",
         "_gateway",
         "_head",
+        "_last",
         "_over",
         "_paused",
         "_request_id",
@@ -128,6 +129,7 @@ class Exchange:
         gateway = self._gateway
         gateway.active.add(self)
         self._began = self._sent = gateway.clock()
+        self._last = self._began + gateway.timeouts.total
         try:
             self._body = body.parse(content)
             self._route = gateway.routes.resolve(self._head.operation, self._body.model)
@@ -175,14 +177,17 @@ class Exchange:
             self._finish().cut()
             return
         timeouts = self._gateway.timeouts
+        name = self._choice.upstream.service_id if self._choice is not None else "no service"
+        if self.deadline == self._last:
+            self.refuse(UpstreamTimeout(f"{name} was not done after {timeouts.total:g} s (total)"))
+            return
         waited, what = (
             (timeouts.idle, "idle") if self._status else (timeouts.first_byte, "first_byte")
         )
-        name = self._choice.upstream.service_id if self._choice is not None else "no service"
         self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
 
     def _wait(self, seconds: float) -> None:
-        self.deadline = self._gateway.clock() + seconds
+        self.deadline = min(self._gateway.clock() + seconds, self._last)
 
     def _went_wrong(self, error: Exception) -> None:
         """Tell the client, who would wait otherwise; a bug of ours is not the client's fault."""
@@ -201,7 +206,7 @@ class Exchange:
         self._status = 0
         upstream.in_flight += 1
         self._sent = gateway.clock()
-        self.deadline = self._sent + gateway.timeouts.first_byte
+        self.deadline = min(self._sent + gateway.timeouts.first_byte, self._last)
         self._call = upstream.call(
             self,
             self._head.path,

@@ -7,20 +7,18 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
-from gateway.cells import Cells
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.meter import Meter
 from gateway.resources import Service, Target
 from gateway.resources import read_resource as read_route
 from gateway.routes import Routes
-from gateway.shared import SharedUpstream
 from gateway.table import Replica
-from gateway.upstream import Origin, Upstream
+from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from gateway.exchange import Exchange
@@ -28,6 +26,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
+
+
+class Incoming(Protocol):
+    """A connection on which a request is on its way in."""
+
+    def check(self, now: float) -> None:
+        """Give up on it if it takes too long. now: seconds of the clock."""
 
 
 class Gateway:
@@ -40,7 +45,6 @@ class Gateway:
         random: Callable[[], float] = random.random,
         *,
         insecure: bool = False,
-        cells: Cells | None = None,  # shared with other workers
     ) -> None:
         self.timeouts = config.timeouts
         self.limits = config.limits
@@ -51,12 +55,14 @@ class Gateway:
         self.draining = False
         self.control_connected = False
         self.active: set[Exchange] = set()
+        self.incoming: set[Incoming] = set()
         self.meter = Meter()
         self.route_table: Replica[Service | Target] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
-        self._cells = cells
-        self.routes = Routes(self._open)
+        self.routes = Routes(
+            lambda service_id, origin: Upstream(service_id, origin, config.timeouts.connect, clock)
+        )
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
         self._id_numbers = itertools.count()
@@ -75,23 +81,8 @@ class Gateway:
             exchange.refuse(NotReady("the gateway is stopping"))
 
     def loads(self) -> dict[str, int]:
-        """Return the requests in flight of each service that has some, to tell control."""
-        loads = {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
-        if self._cells is not None:
-            self._cells.tell(loads)
-        return loads
-
-    def unheard(self) -> None:
-        """Take note that control neither knows our loads any more, nor tells those of others."""
-        self.routes.set_elsewhere({})
-        if self._cells is not None:
-            self._cells.tell({})
-
-    def _open(self, service_id: str, origin: Origin) -> Upstream:
-        wait = self.timeouts.connect
-        if self._cells is None:
-            return Upstream(service_id, origin, wait, self.clock)
-        return SharedUpstream(self._cells.cell(service_id), service_id, origin, wait, self.clock)
+        """Return the requests in flight of each service that has some."""
+        return {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
 
     def sweep(self, now: float) -> None:
         """End exchanges whose time is over, and connections that idle.
@@ -102,6 +93,8 @@ class Gateway:
             exchange.expire()
         for upstream in self.routes.upstreams.values():
             upstream.close_idle(now)
+        for door in tuple(self.incoming):
+            door.check(now)
 
     async def keep_sweeping(self) -> None:
         """Sweep until cancelled. One timer for all is cheaper than one a request."""

@@ -143,6 +143,11 @@ class Turn:
         else:
             self._invite()
 
+    def give_up(self, error: GenieHiveError) -> None:
+        """Refuse a request that does not come as a whole."""
+        self._refuse(error)
+        self._door.close()
+
     def abandon(self) -> None:
         self.disconnected = True
         self.exchange.cancel()

@@ -72,8 +72,22 @@ class MethodNotAllowed(BadRequest):
     code, http, grpc = "method_not_allowed", 405, S.UNIMPLEMENTED
 
 
+class RequestTimeout(BadRequest):
+    """The request did not come as a whole in time."""
+
+    code, http, grpc = "request_timeout", 408, S.DEADLINE_EXCEEDED
+
+
+class UriTooLong(BadRequest):
+    code, http = "uri_too_long", 414
+
+
 class UnsupportedMediaType(BadRequest):
     code, http = "unsupported_media_type", 415
+
+
+class HeadersTooLarge(BadRequest):
+    code, http = "headers_too_large", 431
 
 
 class Unauthenticated(GenieHiveError):
