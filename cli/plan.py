@@ -76,7 +76,12 @@ class Plan:
 
     def gateway_file(self, control: str, listen: str) -> dict[str, object]:
         """Return the settings of the gateway."""
-        return {"listen": listen, "control": control, "drain": GATEWAY_DRAIN_SECONDS}
+        return {
+            "listen": listen,
+            "control": control,
+            "drain": GATEWAY_DRAIN_SECONDS,
+            "state_dir": str(self.state),
+        }
 
 
 def plan(

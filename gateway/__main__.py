@@ -43,13 +43,13 @@ def main() -> None:
     gateway_id = settings.gateway_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     # Only what serves imports gRPC and FastAPI: a parent of workers stays small.
     if settings.workers == 1:
-        from gateway import worker
+        from gateway.worker import accept_alone, run
 
-        worker.run(settings, listeners, gateway_id, worker.accept_alone, insecure=insecure)
+        run(settings, listeners, gateway_id, accept_alone, insecure=insecure)
     else:
-        from gateway import workers
+        from gateway.workers import supervise
 
-        sys.exit(asyncio.run(workers.supervise(settings, listeners, gateway_id, insecure=insecure)))
+        sys.exit(asyncio.run(supervise(settings, listeners, gateway_id, insecure=insecure)))
 
 
 def _arguments() -> argparse.Namespace:

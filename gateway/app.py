@@ -32,9 +32,9 @@ def build(gateway: Gateway) -> FastAPI:
         return gateway.keys.principal(keys.presented(request.headers.raw))
 
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        """Tell that the process lives."""
-        return {"status": "ok"}
+    async def health() -> dict[str, Any]:
+        """Tell that the process lives, and how old its routes are while control is away."""
+        return {"status": "ok", **gateway.age()}
 
     @app.get("/ready")
     async def ready() -> dict[str, Any]:
@@ -48,6 +48,7 @@ def build(gateway: Gateway) -> FastAPI:
             "routes": held.version if held is not None else 0,
             "settled": gateway.route_table.settled,
             "control": "connected" if gateway.control_connected else "unreachable",
+            **gateway.age(),
         }
 
     @app.get("/v1/models")

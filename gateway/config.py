@@ -1,5 +1,7 @@
 """What an operator may set about a gateway."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,6 +10,8 @@ from control.api.settings import Address, ClientTls, Profiled, Section
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
+
+MAX_WORKERS = 64
 
 
 class Timeouts(Section):
@@ -43,3 +47,11 @@ class Config(Profiled):
     reasoning: Literal["strip", "pass"] = "strip"
     door: Literal["protocol", "asgi"] = "protocol"
     drain: Seconds = 10.0
+    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
+    reuse_port: bool = False
+    state_dir: Path | None = None
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the gateway keeps what it needs to start without control."""
+        return self.state_dir or Path(os.environ.get("GENIEHIVE_STATE_DIR") or "state")

@@ -7,18 +7,22 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
+from gateway.cells import Cells
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
+from gateway.last_good import LastGood
 from gateway.meter import Meter
 from gateway.resources import Service, Target
 from gateway.resources import read_resource as read_route
 from gateway.routes import Routes
+from gateway.shared import SharedUpstream
+from gateway.steps import finished
 from gateway.table import Replica
-from gateway.upstream import Upstream
+from gateway.upstream import Origin, Upstream
 
 if TYPE_CHECKING:
     from gateway.exchange import Exchange
@@ -26,13 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
-
-
-class Incoming(Protocol):
-    """A connection on which a request is on its way in."""
-
-    def check(self, now: float) -> None:
-        """Give up on it if it takes too long. now: seconds of the clock."""
 
 
 class Gateway:
@@ -45,6 +42,8 @@ class Gateway:
         random: Callable[[], float] = random.random,
         *,
         insecure: bool = False,
+        cells: Cells | None = None,  # shared with other workers
+        wall_time: Callable[[], float] = time.time,
     ) -> None:
         self.timeouts = config.timeouts
         self.limits = config.limits
@@ -53,16 +52,17 @@ class Gateway:
         self.random = random
         self.strip = config.reasoning == "strip"
         self.draining = False
-        self.control_connected = False
+        self._wall_time = wall_time
+        self._connected = False
+        # While control is away: when what is held was last known to be true, if it was.
+        self._true_at: float | None = None
         self.active: set[Exchange] = set()
-        self.incoming: set[Incoming] = set()
         self.meter = Meter()
         self.route_table: Replica[Service | Target] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
-        self.routes = Routes(
-            lambda service_id, origin: Upstream(service_id, origin, config.timeouts.connect, clock)
-        )
+        self._cells = cells
+        self.routes = Routes(self._open)
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
         self._id_numbers = itertools.count()
@@ -75,14 +75,62 @@ class Gateway:
         """Whether requests can be judged and routed."""
         return self.routes.ready and self.keys.settings is not None and not self.draining
 
+    @property
+    def control_connected(self) -> bool:
+        """Whether control tells now where requests go."""
+        return self._connected
+
+    @control_connected.setter
+    def control_connected(self, connected: bool) -> None:
+        if self._connected and not connected:
+            self._true_at = self._wall_time()
+        self._connected = connected
+
+    @property
+    def true_at(self) -> float | None:
+        """When the routes were last known to be true, seconds since the epoch; None: never."""
+        return self._wall_time() if self._connected else self._true_at
+
+    def age(self) -> dict[str, float | str]:
+        """Return how old the routes are and where they are from; nothing while control tells."""
+        if self._connected or self._true_at is None:
+            return {}
+        stale = max(0.0, self._wall_time() - self._true_at)
+        source = "control" if self.route_table.identity is not None else "file"
+        return {"source": source, "stale_seconds": round(stale, 1)}
+
+    def recall(self, known: LastGood) -> None:
+        """Serve by what an earlier life knew, where control has not told anything yet."""
+        if self.route_table.identity is None:
+            self._true_at = known.at
+        routes = self.route_table.carry(known.routes)
+        finished(self.routes.follow(self.route_table, routes.names))
+        self.key_table.carry(known.keys)
+        self.keys.replace(self.key_table.carried | self.key_table.current)
+
     def stop(self) -> None:
         """End what is still under way: the process is about to."""
         for exchange in list(self.active):
             exchange.refuse(NotReady("the gateway is stopping"))
 
     def loads(self) -> dict[str, int]:
-        """Return the requests in flight of each service that has some."""
-        return {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
+        """Return the requests in flight of each service that has some, to tell control."""
+        loads = {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
+        if self._cells is not None:
+            self._cells.tell(loads)
+        return loads
+
+    def unheard(self) -> None:
+        """Take note that control neither knows our loads any more, nor tells those of others."""
+        self.routes.set_elsewhere({})
+        if self._cells is not None:
+            self._cells.tell({})
+
+    def _open(self, service_id: str, origin: Origin) -> Upstream:
+        wait = self.timeouts.connect
+        if self._cells is None:
+            return Upstream(service_id, origin, wait, self.clock)
+        return SharedUpstream(self._cells.cell(service_id), service_id, origin, wait, self.clock)
 
     def sweep(self, now: float) -> None:
         """End exchanges whose time is over, and connections that idle.
@@ -93,8 +141,6 @@ class Gateway:
             exchange.expire()
         for upstream in self.routes.upstreams.values():
             upstream.close_idle(now)
-        for door in tuple(self.incoming):
-            door.check(now)
 
     async def keep_sweeping(self) -> None:
         """Sweep until cancelled. One timer for all is cheaper than one a request."""

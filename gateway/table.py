@@ -41,8 +41,17 @@ class Replica(Generic[T]):
     settled: bool = False
     current: dict[str, T] = field(default_factory=dict)
     carried: dict[str, T] = field(default_factory=dict)
+    # What control sent for each of `current`, for a file that outlives us.
+    pushed: dict[str, bytes] = field(default_factory=dict)
     _hashes: dict[str, int] = field(default_factory=dict)
     _table_hash: int = 0
+
+    def carry(self, update: pb.TableUpdate) -> Applied:
+        """Hold what an earlier life of this gateway held, until control tells; then nothing."""
+        if self.identity is not None:
+            return Applied((), {})
+        self.carried, _, unusable = finished(self._values(update))
+        return Applied(self.carried.keys(), unusable)
 
     def apply(self, update: pb.TableUpdate) -> Applied:
         """Apply `update`.
@@ -67,7 +76,7 @@ class Replica(Generic[T]):
             table_hash ^= hashes.get(name, 0) ^ changed
         if table_hash != update.table_hash:
             raise SnapshotWanted("the table hash is wrong")
-        values, unusable = yield from self._values(update)
+        values, pushed, unusable = yield from self._values(update)
 
         # From here on nothing can fail.
         names = set(changes)
@@ -78,9 +87,12 @@ class Replica(Generic[T]):
         if update.snapshot:
             self.carried |= self.current
             self.current = {}
+            self.pushed = {}
         self.current |= values
+        self.pushed |= pushed
         for name in set(update.tombstones):
             self.current.pop(name, None)
+            self.pushed.pop(name, None)
             self.carried.pop(name, None)
             hashes.pop(name, None)
             del changes[name]
@@ -103,22 +115,28 @@ class Replica(Generic[T]):
         if not set(update.tombstones).isdisjoint(one.name for one in update.upserts):
             raise SnapshotWanted("a resource is both there and gone")
 
-    def _values(self, update: pb.TableUpdate) -> Steps[tuple[dict[str, T], dict[str, str]]]:
+    def _values(
+        self, update: pb.TableUpdate
+    ) -> Steps[tuple[dict[str, T], dict[str, bytes], dict[str, str]]]:
         """Read the resources of `update`; the last good version of one that cannot be used."""
         values = {}
+        pushed = {}
         unusable = {}
         for resource in update.upserts:
             name = resource.name
             try:
                 values[name] = self.read(resource)
+                pushed[name] = resource.SerializeToString()
             except Unusable as error:
                 unusable[name] = str(error)
                 if name in self.current:
                     values[name] = self.current[name]
                 elif name in self.carried:
                     values[name] = self.carried[name]
+                if name in self.pushed:
+                    pushed[name] = self.pushed[name]
             yield
-        return values, unusable
+        return values, pushed, unusable
 
 
 def _life(identity: pb.TableIdentity) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """The process that takes requests: the only one of a gateway, or one of several workers."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -30,6 +29,7 @@ from gateway.control_link import ControlLink
 from gateway.door import Door
 from gateway.gateway import Gateway
 from gateway.listening import BACKLOG, address_of
+from gateway.memory import Memory
 from gateway.place import place_in
 
 log = logging.getLogger("gateway")
@@ -164,6 +164,9 @@ async def serve(
         background = [
             asyncio.create_task(link.run()),
             asyncio.create_task(gateway.keep_sweeping()),
+            asyncio.create_task(
+                Memory(gateway, settings.state_folder, key, settings.control).run()
+            ),
         ]
         try:
             await server.serve()
@@ -190,10 +193,12 @@ async def accept_as_told(parent: socket.socket, server: Server) -> None:
     writer.write(READY)
 
     async def follow() -> None:
-        with contextlib.closing(writer):
+        try:
             while line := await reader.readline():
                 await server.accept([int(word) for word in line.split()])
-        server.should_exit = True
+        finally:
+            writer.close()
+            server.should_exit = True
 
     server.following = asyncio.create_task(follow())
 

@@ -131,6 +131,8 @@ def spawning(folder: Path) -> Iterator[Spawn]:
         path = folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(dict(settings)))
         arguments = [module, "--config", str(path), *flags]
+        # What a gateway remembers must not reach the next test.
+        environment.setdefault("GENIEHIVE_STATE_DIR", str(folder / f"{name}-state"))
         running.append(Service(arguments, folder / f"{name}.log", environment))
         return running[-1]
 

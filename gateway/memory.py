@@ -1,0 +1,112 @@
+"""Keeps what the gateway knows in a file, and recalls it when control is away at the start."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from gateway import last_good
+from gateway.gateway import Gateway
+from gateway.last_good import LastGood, Refused
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 1.0  # for control, which knows better than any file
+LOOK_SECONDS = 2.0  # between two looks at whether something changed
+CONFIRM_SECONDS = 600.0  # what did not change is written anew, or its age would be wrong
+
+
+class Memory:
+    """The last-known-good file of one gateway. One of all that share the folder writes it.
+
+    folder: made when it is not there. key: the gateway's own, for control.
+    """
+
+    def __init__(self, gateway: Gateway, folder: Path, key: str | None, control: str) -> None:
+        self._gateway = gateway
+        self._folder = folder
+        self._key = key
+        self._control = control
+        self._lock: int | None = None
+        self._written: tuple[bytes, bytes] | None = None
+        self._written_at = 0.0
+        self._complained = False
+
+    async def run(self) -> None:
+        """Recall once, then keep, until cancelled."""
+        await asyncio.sleep(PATIENCE_SECONDS)
+        if not self._told():
+            await self.recall()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.keep()
+
+    async def recall(self) -> None:
+        """Serve from the file, if it is there and can be trusted."""
+        path = self._folder / last_good.NAME
+        try:
+            known = await asyncio.to_thread(last_good.read, self._folder, self._key, self._control)
+        except Refused as error:
+            log.warning("%s refused: %s; waiting for control", path, error)
+            return
+        if known is not None and not self._told():
+            self._gateway.recall(known)
+            log.warning("control is away: serving from %s", path)
+
+    async def keep(self) -> None:
+        """Write the file, if control told something since and it is our turn to write."""
+        if (mark := self._mark()) is None:
+            return
+        try:
+            if self._lock is None:
+                self._lock = await asyncio.to_thread(last_good.elected, self._folder)
+            if self._lock is not None:
+                await self._write()
+                self._written, self._written_at = mark, self._gateway.clock()
+            self._complained = False
+        except OSError as error:
+            if not self._complained:
+                why = (error.strerror or str(error)).lower()
+                log.warning("%s: %s; a restart will need control", self._folder, why)
+            self._complained = True
+
+    async def _write(self) -> None:
+        gateway = self._gateway
+        routes, keys = gateway.route_table, gateway.key_table
+        at = gateway.true_at
+        assert at is not None  # or nothing would be held
+        assert routes.identity is not None
+        assert keys.identity is not None
+        held = (
+            (routes.identity, list(routes.pushed.values())),
+            (keys.identity, list(keys.pushed.values())),
+        )
+
+        def write() -> None:
+            tables = (last_good.snapshot(*table) for table in held)
+            known = LastGood(at, self._control, *tables)
+            last_good.write(self._folder, last_good.encode(known, self._key))
+
+        await asyncio.to_thread(write)
+
+    def _mark(self) -> tuple[bytes, bytes] | None:
+        """Return what tells one state of the tables from another; None: nothing is to write.
+
+        A control that is not settled may have forgotten much: the file remembers.
+        """
+        routes, keys = self._gateway.route_table, self._gateway.key_table
+        if not self._told() or not (routes.settled and keys.settled):
+            return None
+        if self._gateway.true_at is None:
+            return None  # it is being connected right now
+        assert routes.identity is not None
+        assert keys.identity is not None
+        mark = routes.identity.SerializeToString(), keys.identity.SerializeToString()
+        confirmed = (
+            self._gateway.control_connected
+            and self._gateway.clock() - self._written_at >= CONFIRM_SECONDS
+        )
+        return mark if mark != self._written or confirmed else None
+
+    def _told(self) -> bool:
+        gateway = self._gateway
+        return gateway.route_table.identity is not None and gateway.key_table.identity is not None
