@@ -1,5 +1,7 @@
 """Resources as control pushes them, and upstreams that call nobody."""
 
+from hashlib import blake2b
+
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
@@ -24,7 +26,7 @@ class StubUpstream:
 
 def service(service_id, address="127.0.0.1:80", host_id="h", **endpoint):
     fields = {"scheme": "http", "address": address, "kind": inventory.ENDPOINT_KIND_DIRECT}
-    return pb.Resource(
+    return hashed(
         name=f"service/{service_id}",
         service=pb.RouteService(
             service_id=service_id,
@@ -35,7 +37,7 @@ def service(service_id, address="127.0.0.1:80", host_id="h", **endpoint):
 
 
 def target(name, *candidates, operation=CHAT):
-    return pb.Resource(
+    return hashed(
         name=f"target/{WORDS.get(operation)}/{name}",
         target=pb.Target(
             name=name,
@@ -45,3 +47,9 @@ def target(name, *candidates, operation=CHAT):
             ],
         ),
     )
+
+
+def hashed(**fields):
+    resource = pb.Resource(**fields)
+    resource.hash = int.from_bytes(blake2b(resource.SerializeToString(), digest_size=8).digest())
+    return resource
