@@ -7,7 +7,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.25
+
+
+class Incoming(Protocol):
+    """A connection on which a request is on its way in."""
+
+    def check(self, now: float) -> None:
+        """Give up on it if it takes too long. now: seconds of the clock."""
 
 
 class Gateway:
@@ -57,6 +64,7 @@ class Gateway:
         # While control is away: when what is held was last known to be true, if it was.
         self._true_at: float | None = None
         self.active: set[Exchange] = set()
+        self.incoming: set[Incoming] = set()
         self.meter = Meter()
         self.route_table: Replica[Service | Target] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
@@ -141,6 +149,8 @@ class Gateway:
             exchange.expire()
         for upstream in self.routes.upstreams.values():
             upstream.close_idle(now)
+        for door in tuple(self.incoming):
+            door.check(now)
 
     async def keep_sweeping(self) -> None:
         """Sweep until cancelled. One timer for all is cheaper than one a request."""
