@@ -78,7 +78,7 @@ class Network(RuleBasedStateMachine):
         self.hub = Hub("store", "life-0", settled=True)
         self.backup = dict(self.hub.table)
         self.gateway = Gateway()
-        self.on_the_way: list[pb.TableUpdate] = []
+        self.late: list[pb.TableUpdate] = []
         self.highest: dict[tuple[str, str], int] = {}
         self.lives_seen: list[tuple[str, str]] = []
         self.watcher = self.join()
@@ -86,45 +86,46 @@ class Network(RuleBasedStateMachine):
     def join(self) -> Watcher:
         return self.hub.join("g", self.gateway.held)
 
-    @rule(fresh=st.lists(RESOURCES, max_size=3), gone=st.sets(st.sampled_from(HOSTS), max_size=1))
-    def change(self, fresh: list[Resource], gone: set[str]) -> None:
+    @rule(
+        fresh=st.lists(RESOURCES, max_size=3),
+        gone=st.sets(st.sampled_from(HOSTS), max_size=1),
+        fate=st.sampled_from(["arrives", "arrives", "is lost", "comes late", "comes twice"]),
+    )
+    def change(self, fresh: list[Resource], gone: set[str], fate: str) -> None:
         upserts = {one.name: one for one in fresh}
         names = [service_name(f"{host}/s") for host in gone]
         tombstones = tuple(one for one in names if one in self.hub.table and one not in upserts)
         delta = Delta(tuple(upserts.values()), tombstones)
         self.hub.publish(delta, settled=self.hub.settled)
+        self.exchange(fate)
 
     @rule()
     def settle(self) -> None:
         self.hub.publish(Delta(), settled=True)
+        self.exchange("arrives")
 
-    @rule()
-    def send(self) -> None:
-        if (update := self.hub.due(self.watcher)) is not None:
-            self.on_the_way.append(update_message(update))
-
-    @rule(which=st.integers(0, 5), again=st.booleans())
-    def arrive(self, which: int, again: bool) -> None:
-        """One of those on the way arrives, not always the first; it may come once more."""
-        if not self.on_the_way:
+    def exchange(self, fate: str) -> None:
+        """Send what is due, if nothing is under way, and let the network do its worst."""
+        if (due := self.hub.due(self.watcher)) is None:
             return
-        which %= len(self.on_the_way)
-        update = self.on_the_way[which] if again else self.on_the_way.pop(which)
-        applied = self.gateway.take(update)
-        sent = self.watcher.sent
-        if not applied or (sent is not None and sent.identity.version == update.identity.version):
+        update = update_message(due)
+        if fate in ("comes late", "comes twice"):
+            self.late.append(update)
+        if fate in ("arrives", "comes twice"):
+            applied = self.gateway.take(update)
             self.watcher.acknowledge({}, snapshot_wanted=not applied)
 
-    @rule(which=st.integers(0, 5))
-    def lose(self, which: int) -> None:
-        if self.on_the_way:
-            del self.on_the_way[which % len(self.on_the_way)]
+    @rule(which=st.integers(0, 3))
+    def come_late(self, which: int) -> None:
+        """Something that was sent before arrives, over a stream that may be gone."""
+        if self.late and not self.gateway.take(self.late.pop(which % len(self.late))):
+            self.watcher.acknowledge({}, snapshot_wanted=True)
 
     @rule()
     def reconnect(self) -> None:
-        """What the old stream carried may still come late."""
         self.hub.leave(self.watcher)
         self.watcher = self.join()
+        self.exchange("arrives")
 
     @rule()
     def back_up(self) -> None:
@@ -138,22 +139,19 @@ class Network(RuleBasedStateMachine):
         store = "store" if how == "as it was" else f"store-{self.lives}"
         self.hub = Hub(store, f"life-{self.lives}", settled=False)
         self.hub.publish(Delta(tuple(table.values())), settled=False)
-        self.on_the_way.clear()  # went with its connections
+        self.late.clear()  # went with its connections
         self.watcher = self.join()
+        self.exchange("arrives")
 
     @rule()
     def be_quiet(self) -> None:
         """Nothing changes any more, and nothing is lost: soon both hold the same."""
         self.settle()
-        self.on_the_way.clear()
         self.reconnect()
         for _ in range(QUIET_UPDATES):
-            self.send()
-            if not self.on_the_way:
-                break
-            self.arrive(0, again=False)
+            self.exchange("arrives")
             self.versions_never_go_backwards()
-        assert not self.on_the_way
+        assert self.hub.due(self.watcher) is None
         replica, table = self.gateway.replica, self.hub.table
         assert replica.carried == {}
         assert replica.current.keys() == table.keys()
