@@ -167,4 +167,8 @@ def _start(
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(dict(settings)))
     before = ["tests.chaos.skewed", *clocks] if clocks else []
-    return Service([*before, module, "--config", str(path)], folder / f"{name}.log")
+    return Service(
+        [*before, module, "--config", str(path)],
+        folder / f"{name}.log",
+        {"GENIEHIVE_STATE_DIR": str(folder / f"{name}-state")},
+    )
