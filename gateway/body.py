@@ -91,7 +91,7 @@ def parse(raw: bytes) -> Body:
 
     Raises:
         InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`, beyond
-            another limit of this module, or a key that is read given twice.
+            another limit of this module, or with `model` given twice.
         InvalidValue: `model` is missing, or a value is of the wrong type.
         ForbiddenField: it says where the request should go.
     """
@@ -111,13 +111,11 @@ def parse(raw: bytes) -> Body:
         raise _refusal(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"the body is not valid JSON: {_first_line(error)}") from error
-    # Each key that is read stands there literally once, and no escape could spell another:
-    # these are the ones decoded. Of a large body to walk its keys takes less time.
+    # The key stands there literally once, and no escape could spell it again: it is the
+    # one decoded. Of a large body to walk its keys takes less time.
     found = None if large or has_escapes(raw) else _find_model(raw)
-    if found is not None:
-        keys = _keys_read(raw)
-        if len(set(keys)) == len(keys):
-            return Body(raw, request.model, *found.span(1))
+    if found is not None and raw.rfind(b'"model"') == found.start():
+        return Body(raw, request.model, *found.span(1))
     return Body(raw, request.model, *_walk_to_model(raw))
 
 
