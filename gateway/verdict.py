@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
+
+import msgspec
 
 from control.api.errors import (
     AllBusy,
@@ -67,6 +70,24 @@ def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
     if status < 400:
         return _failed(UpstreamBadResponse(f"{service} redirects ({status}); not followed"))
     return _failed(UpstreamError(f"{service} failed ({status})"))
+
+
+class _Told(msgspec.Struct):
+    error: Any = None
+
+
+_told = msgspec.json.Decoder(_Told).decode
+
+
+def error_in(document: bytes, service: str) -> UpstreamError | None:
+    """Return the failure that `document` tells although its status was 200, as some engines do."""
+    if document.find(b'"error"') < 0:  # nearly always
+        return None
+    try:
+        told = _told(document)
+    except msgspec.DecodeError:  # whether it is a document at all is judged elsewhere
+        return None
+    return UpstreamError(f"{service} answered 200 with an error") if told.error else None
 
 
 def _failed(error: GenieHiveError) -> Verdict:

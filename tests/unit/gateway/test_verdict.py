@@ -3,7 +3,7 @@
 import pytest
 
 from control.api.errors import AllBusy, UpstreamAuthFailed, UpstreamBadResponse, UpstreamError
-from gateway.verdict import Course, judge
+from gateway.verdict import Course, error_in, judge
 
 JSON = {b"content-type": b"application/json"}
 EVENTS = {b"content-type": b"text/event-stream; charset=utf-8"}
@@ -43,3 +43,21 @@ def test_an_answer_is_judged_by_its_head(status, headers, course, error):
 @pytest.mark.parametrize(("told", "passed"), [(b"7", 7), (b"-1", 1), (b"soon", 1), (b"9" * 9, 1)])
 def test_a_busy_engine_may_say_for_how_long(told, passed):
     assert judge(429, JSON | {b"retry-after": told}, "h/a").error.retry_after == passed
+
+
+@pytest.mark.parametrize(
+    ("document", "failed"),
+    [
+        (b'{"error":{"message":"out of memory"}}', True),
+        (b'{"error":"out of memory","choices":[]}', True),
+        (b'{ "error" : 500 }', True),
+        (b'{"error":null,"choices":[]}', False),
+        (b'{"choices":[{"error":"x"}]}', False),
+        (b'{"choices":["error"]}', False),
+        (b'{"choices":[]}', False),
+        (b'["error"]', False),
+        (b'{"error":', False),
+    ],
+)
+def test_a_200_may_tell_a_failure(document, failed):
+    assert (error_in(document, "h/a") is not None) == failed
