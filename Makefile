@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test chaos lint gen gen-check lock clean buf demo
+.PHONY: help run install test chaos lint gen gen-check lock bench clean buf demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +55,10 @@ lock:  ## remake the lock files after a change of dependencies (UPGRADE=-U: newe
 	@$(COMPILE) pyproject.toml requirements/build.in --extra dev -c requirements/base.lock \
 	  -c requirements/build.lock -o requirements/dev.lock
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
+	@for peer in requirements/bench-*.in; do $(COMPILE) $$peer -o $${peer%.in}.lock || exit; done
+
+bench: $(DEV)  ## measure speed against others, 15 minutes; writes docs/performance.*
+	@$(VENV)/bin/geniehive bench compare --publish --fleet 1000 --fleet 5000
 
 clean:  ## remove everything that make made; state/ stays
 	@rm -rf $(VENV) $(NODE) build

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -114,6 +115,86 @@ def load(
     else:
         width = max(len(what) for what, _ in result.rows())
         output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in result.rows()))
+
+
+@examples("geniehive bench compare --quick", "geniehive bench compare --only nginx --rounds 3")
+@bench.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Of the targets; may be repeated.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
+@click.option("--limit", type=click.FloatRange(10), default=840.0, help="Seconds for all rounds.")
+@click.option("--quick", is_flag=True, help="One short round of the nearest; less than a minute.")
+@click.option(
+    "--fleet",
+    "fleets",
+    type=click.IntRange(1, 50_000),
+    multiple=True,
+    metavar="NODES",
+    help="Measure control, too, with so many nodes; may be repeated.",
+)
+@click.option("--publish", is_flag=True, help="Write docs/performance.* too.")
+@shared
+def compare(
+    output: Output,
+    only: tuple[str, ...],
+    rounds: int,
+    limit: float,
+    quick: bool,
+    fleets: tuple[int, ...],
+    publish: bool,
+) -> None:
+    """Compare gateways in front of the same fake engine, each alone on its core.
+
+    What is not installed is fetched from your package index into build/bench, by hash.
+    """
+    from dataclasses import replace
+
+    from bench import page as pages
+    from bench import tables, targets
+    from bench.compare import compare as run
+    from bench.fleet import measure
+    from bench.fleet_control import FleetFailed
+    from bench.fleet_figures import Plan
+
+    chosen = only or (targets.QUICK if quick else [one.name for one in targets.TARGETS])
+    unknown = set(chosen) - {one.name for one in targets.TARGETS}
+    if unknown:
+        names = ", ".join(one.name for one in targets.TARGETS)
+        raise Failure(f"no target {sorted(unknown)[0]!r}; there are: {names}", USAGE, "target")
+    picked = [one for one in targets.TARGETS if one.name in chosen]
+    results = run(picked, 1 if quick else rounds, limit, output.say, quick=quick)
+    for nodes in fleets:
+        output.say(f"control with {nodes:,} nodes")
+        # Five seconds between beats whatever the size, which is what control is to bear.
+        plan = Plan(nodes, beats_per_second=max(500.0, nodes / 5), processes=1 + nodes // 2_500)
+        try:
+            figures = asyncio.run(measure(plan))
+        except FleetFailed as error:
+            output.say(f"skipped: {error}")
+            skipped = {**results.skipped, f"control with {nodes:,} nodes": str(error)}
+            results = replace(results, skipped=skipped)
+        else:
+            results = replace(results, fleets=(*results.fleets, figures))
+    kept = pages.keep(results)
+    output.say(f"figures: {kept}")
+    if publish:
+        pages.publish(results)
+    if output.as_json:
+        output.document("bench_compare", results.document())
+    else:
+        output.answer(tables.render(results))
+
+
+@examples("geniehive bench page", "geniehive bench page build/bench/compare-2026-11-20-1902.json")
+@bench.command()
+@click.argument("figures", type=click.Path(path_type=Path, exists=True), required=False)
+@shared
+def page(output: Output, figures: Path | None) -> None:
+    """Write docs/performance.* again, from other figures or from its own."""
+    from bench import page as pages
+    from bench import results
+
+    pages.publish(results.read(figures or pages.DOCS / pages.FIGURES))
+    output.say(f"written: {pages.DOCS / pages.PAGE}")
 
 
 @examples("geniehive bench fleet --nodes 1000", "geniehive bench fleet --nodes 5000 --json")

@@ -36,9 +36,10 @@ def ratios(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float
     """Return our figure over theirs, round by round.
 
     Both by the number of their round. The machine is not the same from one round to the
-    next; within one it nearly is. A round that lacks either, or has zero of theirs, has none.
+    next; within one it nearly is. A round that lacks either has none, nor has one in which
+    theirs is lost in noise: zero, or less as a difference may be.
     """
-    return [ours[number] / theirs[number] for number in sorted(ours) if theirs.get(number)]
+    return [ours[one] / theirs[one] for one in sorted(ours) if theirs.get(one, 0.0) > 0]
 
 
 def differences(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[int, float]:

@@ -1,0 +1,39 @@
+"""Where the figures of a comparison go: a file of results, and the page of the documentation."""
+
+from pathlib import Path
+
+from bench import plot, tables
+from bench.peers import ROOT
+from bench.results import Results
+
+BEGIN, END = "<!-- made by `make bench`: begin -->", "<!-- end -->"
+DOCS = ROOT / "docs"
+FIGURES, PICTURE, PAGE = "performance.json", "performance.svg", "performance.md"
+KEPT = ROOT / "build" / "bench"
+
+
+def keep(results: Results, folder: Path = KEPT) -> Path:
+    """Write the figures to a file of their own and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"compare-{results.when.replace(' ', '-').replace(':', '')}.json"
+    results.write(path)
+    return path
+
+
+def publish(results: Results, docs: Path = DOCS) -> None:
+    """Write figures, plot and tables into the documentation."""
+    results.write(docs / FIGURES)
+    (docs / PICTURE).write_text(plot.draw(results))
+    page = docs / PAGE
+    page.write_text(filled(page.read_text(), tables.render(results)))
+
+
+def filled(page: str, text: str) -> str:
+    """Return `page` with `text` between its marks.
+
+    Raises:
+        ValueError: it has no marks.
+    """
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"

@@ -1,0 +1,220 @@
+"""The figures of a comparison as a picture: SVG, written directly.
+
+Two rows of dots, one for each target, and the curve of latencies. All axes are
+logarithmic: the slowest costs a thousand times what the fastest does.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from bench.cases import JSON_1, JSON_64
+from bench.figures import Spread, spread
+from bench.outcome import CURVE
+from bench.results import Results
+from bench.targets import DIRECT, LITELLM, NGINX, OURS, PLAIN, SGLANG, VLLM
+
+WIDTH = 960
+ROW = 26  # pixels a target
+LEFT = 150  # for the names of targets
+PANEL = 370  # width of one of the two upper panels
+GAP = 50
+TOP = 56
+CURVES = 300  # height of the lower panel
+
+INK, FAINT, GRID = "#24292f", "#57606a", "#d8dee4"
+# Readable beside each other also for those who see few colours.
+COLORS = {
+    DIRECT: "#8c959f",
+    NGINX: INK,
+    OURS: "#d9480f",
+    VLLM: "#0969da",
+    SGLANG: "#1b7c83",
+    LITELLM: "#8250df",
+    PLAIN: "#9a6700",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A logarithmic axis: values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """Return the pixel of a value; what lies outside stands at the edge."""
+        inside = min(max(value, self.low), self.high)
+        share = math.log(inside / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Return the powers of ten on it."""
+        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        return [10.0**power for power in range(first, last + 1)]
+
+
+def decades(values: Iterable[float], start: float, end: float) -> Axis:
+    """Return an axis of whole powers of ten that holds `values`."""
+    found = list(values) or [1.0]
+    low = 10.0 ** math.floor(math.log10(min(found)))
+    high = 10.0 ** math.ceil(math.log10(max(found)))
+    return Axis(low, max(high, low * 10), start, end)
+
+
+def draw(results: Results) -> str:
+    """Return the picture."""
+    cost = _spreads(results, "cpu_per_request")
+    rate = _spreads(results, "requests_per_second")
+    names = sorted(cost, key=lambda name: cost[name].median)
+    base = TOP + ROW * len(names)
+    left, right = LEFT, LEFT + PANEL + GAP
+    parts = [
+        *(
+            _text(LEFT - 12, _row(number) + 4, name, anchor="end", bold=name == OURS)
+            for number, name in enumerate(names)
+        ),
+        *_dots("CPU of the target, µs/request", cost, names, (left, left + PANEL), base),
+        *_dots("requests/s, target on one core", rate, names, (right, right + PANEL), base),
+        *_curves(results, base + 76),
+    ]
+    height = base + 76 + CURVES + 56
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+            f'width="{WIDTH}" height="{height}" font-family="system-ui, sans-serif" '
+            f'font-size="12" role="img">',
+            "<title>CPU, requests a second and latency of gateways</title>",
+            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+            *parts,
+            "</svg>\n",
+        ]
+    )
+
+
+def _spreads(results: Results, figure: str) -> dict[str, Spread]:
+    found = {}
+    for name in COLORS:
+        if over := spread(list(results.figures(name, JSON_64.name, figure).values())):
+            found[name] = over
+    return found
+
+
+def _row(number: int) -> float:
+    return TOP + ROW * (number + 0.5)
+
+
+def _dots(
+    title: str,
+    values: dict[str, Spread],
+    names: Sequence[str],
+    span: tuple[float, float],
+    base: float,
+) -> list[str]:
+    """Return a panel: a dot at the median, a line from the least to the greatest."""
+    start, end = span
+    # Room for the figure beside the last dot.
+    axis = decades((v for one in values.values() for v in (one.low, one.high)), start, end - 50)
+    parts = [_text(start, TOP - 22, f"{title}, {JSON_64.title}", bold=True)]
+    for tick in axis.ticks():
+        parts.append(_line(axis.at(tick), TOP, axis.at(tick), base, GRID))
+        parts.append(_text(axis.at(tick), base + 16, _round(tick), anchor="middle", color=FAINT))
+    for number, name in enumerate(names):
+        one, y, color = values[name], _row(number), COLORS[name]
+        parts.append(_line(axis.at(one.low), y, axis.at(one.high), y, color, width=3))
+        parts.append(f'<circle cx="{axis.at(one.median):.1f}" cy="{y:.1f}" r="5" fill="{color}"/>')
+        label = _text(
+            axis.at(one.high) + 10, y + 4, _round(one.median), bold=name == OURS, halo=True
+        )
+        parts.append(label)
+    return parts
+
+
+def _curves(results: Results, top: float) -> list[str]:
+    """Return the latencies of one connection, each share of the requests at its own place.
+
+    The axis gives every nine of 99.9 % the same room, as the histograms of HdrHistogram do.
+    """
+    found = {name: curve for name in COLORS if (curve := _curve(results, name))}
+    bottom, start, end = top + CURVES, float(LEFT), float(LEFT + PANEL + GAP + PANEL - 110)
+    axis = decades((v for curve in found.values() for v in curve), bottom, top + 12)
+    nines = math.log10(1 / (1 - CURVE[-1]))
+
+    def across(share: float) -> float:
+        return start + (end - start) * math.log10(1 / (1 - share)) / nines
+
+    parts = [_text(start, top - 10, f"Latency in µs, {JSON_1.title}", bold=True)]
+    for tick in axis.ticks():
+        parts.append(_line(start, axis.at(tick), end, axis.at(tick), GRID))
+        label = _text(start - 12, axis.at(tick) + 4, _round(tick), anchor="end", color=FAINT)
+        parts.append(label)
+    for share in (0.5, 0.9, 0.99, 0.999):
+        parts.append(_line(across(share), top + 12, across(share), bottom, GRID))
+        label = _text(
+            across(share), bottom + 18, f"{share * 100:g} %", anchor="middle", color=FAINT
+        )
+        parts.append(label)
+    parts.append(_text(start, bottom + 36, "of the requests are answered within", color=FAINT))
+    for name, curve in found.items():
+        points = " ".join(
+            f"{across(share):.1f},{axis.at(value):.1f}"
+            for share, value in zip(CURVE, curve, strict=True)
+        )
+        width = 3 if name == OURS else 1.6
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{COLORS[name]}" '
+            f'stroke-width="{width}" stroke-linejoin="round"/>'
+        )
+    ends = {name: axis.at(curve[-1]) for name, curve in found.items()}
+    for name, y in _apart(ends, 15).items():
+        parts.append(_text(end + 10, y + 4, name, color=COLORS[name], bold=name == OURS))
+    return parts
+
+
+def _curve(results: Results, name: str) -> tuple[float, ...]:
+    """Return the median over the rounds of each point of the curve."""
+    curves = [one for one in results.figures(name, JSON_1.name, "curve").values() if one]
+    return tuple(sorted(points)[len(points) // 2] for points in zip(*curves, strict=True))
+
+
+def _apart(wanted: dict[str, float], room: float) -> dict[str, float]:
+    """Return places near the wanted ones, from the top down, at least `room` apart."""
+    placed: dict[str, float] = {}
+    last = -math.inf
+    for name, y in sorted(wanted.items(), key=lambda item: item[1]):
+        last = max(y, last + room)
+        placed[name] = last
+    return placed
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1) -> str:
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        f'stroke="{color}" stroke-width="{width}"/>'
+    )
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    color: str = INK,
+    bold: bool = False,
+    halo: bool = False,
+) -> str:
+    """Return text. halo: readable on top of lines."""
+    weight = ' font-weight="600"' if bold else ""
+    around = ' paint-order="stroke" stroke="#ffffff" stroke-width="4"' if halo else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}"{weight}{around}>'
+        f"{escape(text)}</text>"
+    )
+
+
+def _round(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
