@@ -47,7 +47,9 @@ def documents_in(stream):
 
 def hidden_in(document):
     if isinstance(document, dict):
-        return bool(not document.keys().isdisjoint(HIDDEN_KEYS)) or any(map(hidden_in, document.values()))
+        return bool(not document.keys().isdisjoint(HIDDEN_KEYS)) or any(
+            map(hidden_in, document.values())
+        )
     return isinstance(document, list) and any(map(hidden_in, document))
 
 
@@ -118,6 +120,65 @@ def test_events_with_nothing_to_hide_are_untouched(made, places):
         if not hidden_in(document):
             assert event in passed
     assert scan(cut_into(stream, places), strip=False)[0] == stream
+
+
+@given(st.lists(events(), max_size=4), st.booleans())
+def test_a_byte_at_a_time_is_the_same_stream(made, strip):
+    """Line ends, characters of four bytes and needles are all cut where they can be."""
+    stream = b"".join(event for event, _ in made)
+    single = [stream[at : at + 1] for at in range(len(stream))]
+
+    assert scan(single, strip=strip) == scan([stream], strip=strip)
+    assert strip or scan(single, strip=strip)[0] == stream
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\n\n",
+            b"\r\n\r\n",
+            b"data: ",
+            b"data:",
+            b"data",
+            b": ping",
+            b"id: 1",
+        ),
+        *(b'{"a":1}', b'{"reasoning":"s"}', b'{"reasoning":', b'"r\\u0065asoning":1', b"[DONE]"),
+        *(
+            b'{"usage":null}',
+            b'{"usage":{"prompt_tokens":1}}',
+            b"\xe2\x80\xa8",
+            b"\xc2\x85",
+            b"\xf0\x9f",
+        ),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=40), st.lists(st.integers(0, 600), max_size=12))
+def test_however_it_is_cut_a_client_reads_the_same(pieces, places):
+    """Of any soup of what streams are made of."""
+    stream = b"".join(pieces)
+    whole, usage = scan([stream])
+    passed, told = scan(cut_into(stream, places))
+
+    assert documents_in(passed) == documents_in(whole)
+    assert told == usage
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
+@pytest.mark.parametrize("size", [1 << 10, 1 << 16])
+def test_a_large_event_passes(end, size):
+    """1 MB with its end, in segments; cut within characters of four bytes."""
+    text = "😀".encode() * ((MAX_EVENT_BYTES - 100) // 4)
+    hidden = b'data: {"reasoning":"%b","a":"%b"}' % (text[: len(text) // 2], text[: len(text) // 4])
+    for event in (b"data: " + text + end, hidden + end):
+        segments = [event[at : at + size] for at in range(0, len(event), size)]
+
+        assert scan(segments)[0] == re.sub(rb'"reasoning":"[^"]*",', b"", event)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
