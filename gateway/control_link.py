@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from geniehive.v1 import routing_service_pb2 as pb
@@ -13,6 +13,7 @@ from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import GenieHiveError
 from gateway.gateway import Gateway
+from gateway.inbox import Inbox, Stream
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
 from gateway.usage_link import UsageLink
@@ -21,18 +22,9 @@ log = logging.getLogger(__name__)
 
 # Full jitter between these, so that gateways cut off together do not return together.
 RETRY_SECONDS = (0.5, 2.0)
+LOAD_SECONDS = 0.25  # between two messages about load, until control has told its own
 
 T = TypeVar("T")
-
-
-class _Stream(Protocol):
-    """A bidirectional stream: what of grpc.aio's is used here."""
-
-    async def write(self, request: Any) -> None: ...
-
-    async def read(self) -> Any: ...
-
-    def cancel(self) -> bool: ...
 
 
 class ControlLink:
@@ -111,7 +103,7 @@ class ControlLink:
 
     async def _watch(
         self,
-        stream: _Stream,
+        stream: Stream,
         wrap: Callable[..., Any],
         table: Replica[T],
         changed: Callable[[Collection[str]], Awaitable[None]],
@@ -144,7 +136,10 @@ class ControlLink:
 
     async def _exchange_load(self) -> AsyncIterator[None]:
         gateway = self._gateway
-        stream: _Stream = self._stub.ExchangeLoad(metadata=self._metadata)
+        stream: Stream = self._stub.ExchangeLoad(metadata=self._metadata)
+        inbox = Inbox(stream)
+        loop = asyncio.get_running_loop()
+        interval = LOAD_SECONDS
         try:
             while True:
                 loads = [
@@ -152,14 +147,22 @@ class ControlLink:
                     for service_id, count in gateway.loads().items()
                 ]
                 await stream.write(pb.ExchangeLoadRequest(gateway_id=self._id, loads=loads))
-                response = await stream.read()
-                if response is grpc.aio.EOF:
-                    return
-                gateway.routes.set_elsewhere(
-                    {one.service_id: one.in_flight + one.queue_depth for one in response.loads}
-                )
-                yield
-                await asyncio.sleep(response.interval.ToTimedelta().total_seconds())
+                # Control also tells what changed without being told anything: one answer
+                # read for each message written would fall behind for ever.
+                next_at = loop.time() + interval
+                while (left := next_at - loop.time()) > 0:
+                    response = await inbox.receive(left)
+                    if response is grpc.aio.EOF:
+                        return
+                    if response is not None:
+                        gateway.routes.set_elsewhere(
+                            {
+                                one.service_id: one.in_flight + one.queue_depth
+                                for one in response.loads
+                            }
+                        )
+                        interval = response.interval.ToTimedelta().total_seconds() or interval
+                        yield
         finally:
-            stream.cancel()
+            await inbox.close()
             gateway.unheard()

@@ -11,6 +11,7 @@ from geniehive.v1 import usage_service_pb2 as pb
 from geniehive.v1 import usage_service_pb2_grpc as pb_grpc
 
 from control.api import auth
+from gateway.inbox import Inbox, Stream
 from gateway.meter import Increment, Meter
 
 MAX_INCREMENTS = 1_000  # what control takes in one batch
@@ -78,40 +79,24 @@ class UsageLink:
 
     async def life(self) -> AsyncIterator[None]:
         """Tell what comes for as long as one stream lives; yields after each acknowledgement."""
-        stream: Any = self._stub.ReportUsage(metadata=self._metadata)
+        stream: Stream = self._stub.ReportUsage(metadata=self._metadata)
+        inbox = Inbox(stream)
         interval = FIRST_INTERVAL_S
-        # Read all the time: the end of an idle stream is noticed when it comes.
-        reading: asyncio.Future[Any] = asyncio.ensure_future(stream.read())
         try:
             while True:
-                batch = self._outbox.due()
-                if batch is not None:
+                if (batch := self._outbox.due()) is not None:
                     await stream.write(_message(self._reporter, batch))
-                    await asyncio.wait({reading})
-                if reading.done():
-                    response = reading.result()
+                    response = await inbox.receive()
                     if response is grpc.aio.EOF:
                         return
                     self._outbox.acknowledge(response.sequence)
                     self._told.set()
-                    interval = response.interval.ToTimedelta().total_seconds()
+                    interval = response.interval.ToTimedelta().total_seconds() or interval
                     yield
-                    reading = asyncio.ensure_future(stream.read())
-                await self._pause(interval, reading)
+                if await inbox.receive(interval, self._hurry) is grpc.aio.EOF:
+                    return
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            stream.cancel()
-
-    async def _pause(self, seconds: float, reading: asyncio.Future[Any]) -> None:
-        """Wait for so long, unless the stream ends or somebody is in a hurry."""
-        hurry = asyncio.ensure_future(self._hurry.wait())
-        try:
-            await asyncio.wait(
-                {hurry, reading}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            hurry.cancel()
+            await inbox.close()
 
 
 def _message(reporter: str, batch: Batch) -> pb.ReportUsageRequest:

@@ -32,6 +32,8 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
         self.watches = asyncio.Queue()
         self.loads = asyncio.Queue()
         self.metadata = {}
+        self.unasked = 0  # messages about load that answer nothing, after each answer
+        self.load_interval_ms = 10
 
     async def WatchRoutes(self, request_iterator, context):
         self.metadata = dict(context.invocation_metadata())
@@ -61,10 +63,11 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
     async def ExchangeLoad(self, request_iterator, context):
         async for request in request_iterator:
             await self.loads.put(request)
-            load = pb.ServiceLoad(service_id="h/a", in_flight=4, queue_depth=3)
-            response = pb.ExchangeLoadResponse(loads=[load])
-            response.interval.FromMilliseconds(10)
-            yield response
+            for more in range(1 + self.unasked):
+                load = pb.ServiceLoad(service_id="h/a", in_flight=4 + more, queue_depth=3)
+                response = pb.ExchangeLoadResponse(loads=[load])
+                response.interval.FromMilliseconds(self.load_interval_ms)
+                yield response
 
 
 @asynccontextmanager
@@ -196,6 +199,16 @@ async def test_load_goes_both_ways():
 
         assert [(one.service_id, one.in_flight) for one in told] == [("h/a", 2)]
         assert gateway.routes.upstreams["h/a"].elsewhere == 7
+
+
+async def test_what_control_tells_unasked_is_not_left_lying():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        control.unasked, control.load_interval_ms = 5, 3_600_000
+        while gateway.routes.upstreams["h/a"].elsewhere < 12:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.005)
 
 
 async def test_what_others_have_in_flight_is_forgotten_with_control():
