@@ -1,7 +1,7 @@
 """Which right each method needs, and which rights each kind of caller has. Default deny."""
 
-from collections.abc import Collection
 from enum import StrEnum
+from functools import cache
 
 
 class Scope(StrEnum):
@@ -55,7 +55,8 @@ PURPOSES: dict[str, frozenset[Scope]] = {
 }
 
 
-def open_scopes(open_kinds: Collection[str]) -> frozenset[Scope]:
+@cache  # asked for at every call, with the same kinds for ever
+def open_scopes(open_kinds: frozenset[str]) -> frozenset[Scope]:
     """Return the rights of everybody where `open_kinds` need no key.
 
     What another kind needs a key for is lent by none of them, beside its purpose:

@@ -4,13 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
-import peewee
 
 from control.inventory import Host, Service
 from control.store.database import database
 from control.store.schema import HostRow, ServiceRow
-
-ROWS_PER_INSERT = 100  # 4 times faster than one by one, and far from SQLite's limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +22,30 @@ class StoredHost:
 
 def save(hosts: Iterable[StoredHost], removed: Collection[str]) -> None:
     """Make the store hold `hosts` as they are now, and `removed` no more."""
-    if removed:
-        # One statement a host: a list of any length would exceed SQLite's parameters.
-        for host_id in removed:
-            HostRow.delete().where(HostRow.host_id == host_id).execute()
-    for stored in hosts:
-        _save(stored)
-
-
-def _save(stored: StoredHost) -> None:
-    host_id = stored.host.host_id
-    row = {
-        "generation": stored.generation,
-        "definition": _encode(stored.host),
-        "heartbeat_time": stored.heartbeat_time,
-    }
-    HostRow.insert(host_id=host_id, **row).on_conflict(
-        conflict_target=[HostRow.host_id], update=row
-    ).execute()
-    ServiceRow.delete().where(ServiceRow.host_id == host_id).execute()
-    services = (
-        {"service_id": one.service_id, "host_id": host_id, "definition": _encode(one)}
-        for one in stored.services
+    changed = list(hosts)
+    # Plain statements: hundreds of hosts may come at once, and models take six times as long.
+    connection = database.connection()
+    connection.executemany("DELETE FROM hosts WHERE host_id = ?", ((one,) for one in removed))
+    connection.executemany(
+        "INSERT INTO hosts (host_id, generation, definition, heartbeat_time) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (host_id) DO UPDATE SET generation = excluded.generation,"
+        " definition = excluded.definition, heartbeat_time = excluded.heartbeat_time",
+        (
+            (one.host.host_id, one.generation, _encode(one.host), one.heartbeat_time)
+            for one in changed
+        ),
     )
-    for some in peewee.chunked(services, ROWS_PER_INSERT):
-        ServiceRow.insert_many(some).execute()
+    connection.executemany(
+        "DELETE FROM services WHERE host_id = ?", ((one.host.host_id,) for one in changed)
+    )
+    connection.executemany(
+        "INSERT INTO services (service_id, host_id, definition) VALUES (?, ?, ?)",
+        (
+            (service.service_id, one.host.host_id, _encode(service))
+            for one in changed
+            for service in one.services
+        ),
+    )
 
 
 def note_heartbeats(times: Iterable[tuple[str, float]]) -> None:
