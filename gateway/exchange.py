@@ -7,6 +7,8 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 import logging
 from typing import Protocol
 
+import msgspec
+
 from control.api.errors import (
     BodyTooLarge,
     GenieHiveError,
@@ -18,6 +20,7 @@ from gateway import body, errors
 from gateway.answer_head import AnswerHead
 from gateway.balance import least_loaded
 from gateway.gateway import Gateway
+from gateway.meter import Tally
 from gateway.reasoning import Unreadable, cleaned
 from gateway.request_head import RequestHead
 from gateway.routes import Choice, load
@@ -75,6 +78,7 @@ class Exchange:
         "_call",
         "_choice",
         "_downstream",
+        "_first",
         "_gateway",
         "_head",
         "_last",
@@ -143,6 +147,8 @@ class Exchange:
             return
         if isinstance(error, Upstream):
             log.warning("%s: %s", self._request_id.decode(), error)
+        if self._choice is not None:
+            self._tally().failed(error.code)
         self._release()
         downstream = self._finish()
         if self._started:
@@ -153,6 +159,8 @@ class Exchange:
     def cancel(self) -> None:
         """Drop everything: the client has left."""
         if not self._over:
+            if self._choice is not None:
+                self._tally().left()
             self._release()
             self._finish()
 
@@ -173,6 +181,7 @@ class Exchange:
         """Give up: `deadline` is over."""
         if self._paused:
             log.info("%s: the client stopped reading", self._request_id.decode())
+            self._tally().left()
             self._release()
             self._finish().cut()
             return
@@ -204,6 +213,7 @@ class Exchange:
         self._tried.append(choice)
         self._choice = choice
         self._status = 0
+        self._first = NEVER
         upstream.in_flight += 1
         self._sent = gateway.clock()
         self.deadline = min(self._sent + gateway.timeouts.first_byte, self._last)
@@ -217,6 +227,7 @@ class Exchange:
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
         """Ask the next candidate; when all were asked, answer with `error`."""
+        self._tally().failed(error.code)
         self._release()
         tried = {choice.upstream.service_id for choice in self._tried}
         for choice in self._route.choices:
@@ -287,15 +298,17 @@ class Exchange:
             self._wait(self._gateway.timeouts.idle)
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
+        now = self._gateway.clock()
+        self._first = min(self._first, now)
         passed = scanner.feed(data)
         if not done:
-            self._wait(self._gateway.timeouts.idle)
+            self.deadline = min(now + self._gateway.timeouts.idle, self._last)
             if passed:
                 self._downstream.write(passed)
             return
         passed += scanner.finish()
         self.usage = scanner.usage
-        self._release()
+        self._answered(now, streamed=True)
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:
@@ -305,8 +318,25 @@ class Exchange:
         except Unreadable:
             self.refuse(UpstreamBadResponse("the engine's answer is not valid JSON"))
             return
-        self._release()
+        now = self._first = self._gateway.clock()
+        self._answered(now, streamed=False)
         self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+
+    def _answered(self, now: float, *, streamed: bool) -> None:
+        self._tally().answered(
+            self._first - self._sent, now - self._sent, self.usage, streamed=streamed
+        )
+        self._release()
+
+    def _tally(self) -> Tally:
+        """Return where the attempt under way is counted."""
+        assert self._choice is not None
+        upstream, asset = self._choice.upstream, self._choice.asset
+        tally = upstream.tallies.get(asset)
+        if tally is None:
+            tally = self._gateway.meter.tally(upstream.service_id, msgspec.json.decode(asset))
+            upstream.tallies[asset] = tally
+        return tally
 
     def _told(self, head: bytes) -> bytes:
         """Return `head` with the lines that tell how the request was served."""

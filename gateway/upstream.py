@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamError
 from gateway.connection import Connection, Receiver
+from gateway.meter import Tally
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class Upstream:
         self.origin = origin
         self.in_flight = 0  # of this gateway
         self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
+        self.tallies: dict[bytes, Tally] = {}  # by asset, as `Choice` has it
         self._connect_timeout = connect_timeout
         self.now = clock
         self._idle: deque[Connection] = deque()
