@@ -132,30 +132,27 @@ def test_a_byte_at_a_time_is_the_same_stream(made, strip):
     assert strip or scan(single, strip=strip)[0] == stream
 
 
-PIECES = st.sampled_from(
-    [
-        *(
-            b"\n",
-            b"\r",
-            b"\r\n",
-            b"\n\n",
-            b"\r\n\r\n",
-            b"data: ",
-            b"data:",
-            b"data",
-            b": ping",
-            b"id: 1",
-        ),
-        *(b'{"a":1}', b'{"reasoning":"s"}', b'{"reasoning":', b'"r\\u0065asoning":1', b"[DONE]"),
-        *(
-            b'{"usage":null}',
-            b'{"usage":{"prompt_tokens":1}}',
-            b"\xe2\x80\xa8",
-            b"\xc2\x85",
-            b"\xf0\x9f",
-        ),
-    ]
-)
+LINES = [
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\n",
+    b"\r\n\r\n",
+    b"data: ",
+    b"data:",
+    b"data",
+    b": ping",
+    b"id: 1",
+]
+DATA = [b'{"a":1}', b'{"reasoning":"s"}', b'{"reasoning":', b'"r\\u0065asoning":1', b"[DONE]"]
+ODDITIES = [
+    b'{"usage":null}',
+    b'{"usage":{"prompt_tokens":1}}',
+    b"\xe2\x80\xa8",
+    b"\xc2\x85",
+    b"\xf0",
+]
+PIECES = st.sampled_from(LINES + DATA + ODDITIES)
 
 
 @given(st.lists(PIECES, max_size=40), st.lists(st.integers(0, 600), max_size=12))
