@@ -35,6 +35,7 @@ class Asset:
     asset_id: str
     loaded: bool
     context_tokens: int  # 0 when unknown
+    embeds: bool = False  # whatever the kind of its service
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,10 @@ def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
     for one in settings.assets:
         model = listed.pop(one.asset_id, None)
         context = one.context_tokens or (model.context_tokens if model else 0)
-        offered.append(Asset(one.asset_id, model is not None and model.loaded, context))
+        embeds = model is not None and model.embeds
+        offered.append(Asset(one.asset_id, model is not None and model.loaded, context, embeds))
     if settings.discovers:
-        offered += [Asset(m.asset_id, m.loaded, m.context_tokens) for m in listed.values()]
+        offered += [
+            Asset(m.asset_id, m.loaded, m.context_tokens, m.embeds) for m in listed.values()
+        ]
     return tuple(offered)

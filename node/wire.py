@@ -59,7 +59,7 @@ def service_message(watched: Watched) -> pb.Service:
         assets=[
             pb.Asset(
                 asset_id=asset.asset_id,
-                operations=[OPERATIONS[service.kind]],
+                operations=[OPERATIONS["embeddings" if asset.embeds else service.kind]],
                 loaded=asset.loaded,
                 context_tokens=asset.context_tokens,
             )

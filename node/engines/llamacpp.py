@@ -5,6 +5,7 @@ that sleeps.
 """
 
 import math
+from dataclasses import replace
 
 import httpx
 
@@ -65,8 +66,8 @@ def gauges(body: bytes) -> dict[str, float]:
 
 def _seen(model: Model, props: object, asleep: bool) -> Model:
     context = count(field(props, "default_generation_settings", "n_ctx")) or 0
-    return Model(
-        model.asset_id,
+    return replace(
+        model,
         loaded=model.loaded and not asleep,
         context_tokens=model.context_tokens or context,
     )

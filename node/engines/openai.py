@@ -15,6 +15,9 @@ LISTS_UNLOADED = frozenset(
     {"library", "llama-swap", "organization_owner"}
 )  # Ollama, LM Studio last
 LLAMACPP_OWNER = "llamacpp"
+# llama.cpp's number for the vocabulary of BERT: such a model embeds and cannot chat. Of
+# others that embed it tells nothing; these are declared by `kind`.
+WORD_PIECE = 3
 
 
 async def look(client: httpx.AsyncClient, url: str) -> Sight:
@@ -52,7 +55,8 @@ def models(body: bytes) -> tuple[Model, ...] | None:
     for entry in data[:MAX_MODELS]:
         asset_id = name(field(entry, "id"))
         if asset_id is not None:
-            found.setdefault(asset_id, Model(asset_id, _is_loaded(entry), _context(entry)))
+            model = Model(asset_id, _is_loaded(entry), _context(entry), _embeds(entry))
+            found.setdefault(asset_id, model)
     return tuple(found.values())
 
 
@@ -83,3 +87,7 @@ def _is_loaded(entry: object) -> bool:
 def _context(entry: object) -> int:
     """llama.cpp tells `meta.n_ctx`, vLLM and SGLang `max_model_len`."""
     return count(field(entry, "meta", "n_ctx")) or count(field(entry, "max_model_len")) or 0
+
+
+def _embeds(entry: object) -> bool:
+    return field(entry, "meta", "vocab_type") == WORD_PIECE

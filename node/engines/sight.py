@@ -19,6 +19,7 @@ class Model:
     asset_id: str
     loaded: bool
     context_tokens: int = 0  # 0 when the server does not tell
+    embeds: bool = False  # it embeds, and could not chat
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,18 @@ def test_models_become_assets_and_the_revision_grows():
     assert (watched.service.concurrency, watched.service.revision) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [PLAIN, Service(service_id="x", endpoint="http://a:1", assets=[{"asset_id": "minilm"}])],
+    ids=["listed", "declared"],
+)
+def test_what_embeds_is_known_from_the_server(settings):
+    sight = healthy(Model("minilm", loaded=True, embeds=True))
+    watched = seen(declared(settings, "h/x"), sight, settings)
+
+    assert watched.service.assets == (Asset("minilm", True, 0, embeds=True),)
+
+
 def test_same_sight_changes_nothing_of_the_definition():
     once = seen(declared(PLAIN, "h/x"), healthy(FIRST), PLAIN)
     twice = seen(once, healthy(FIRST, in_flight=3), PLAIN)

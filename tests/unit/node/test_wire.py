@@ -55,6 +55,17 @@ def test_service_carries_definition_and_observation():
     assert message.observation.health == pb.HEALTH_HEALTHY
 
 
+def test_a_model_that_embeds_does_so_whatever_the_kind_of_its_service():
+    assets = (Asset("minilm", True, 0, embeds=True), Asset("smol", True, 0))
+    service = Service("h/x", "http://a:1", "chat", "llamacpp", assets)
+    message = wire.service_message(Watched(service, Observation("healthy")))
+
+    assert [list(asset.operations) for asset in message.assets] == [
+        [pb.OPERATION_EMBEDDINGS],
+        [pb.OPERATION_CHAT],
+    ]
+
+
 def test_none_is_absent_and_zero_is_zero():
     seen = wire.service_message(watched("h/x", in_flight=0)).observation
 

@@ -56,6 +56,19 @@ async def test_everything_it_tells_is_seen():
 
 
 @pytest.mark.anyio
+async def test_a_model_with_the_vocabulary_of_bert_embeds():
+    entries = [
+        {"id": name, "meta": {"vocab_type": kind}} for name, kind in (("minilm", 3), ("smol", 2))
+    ]
+    sight = await Server(v1__models=(200, {"data": entries})).look()
+
+    assert sight.models == (
+        Model("minilm", True, 4096, embeds=True),
+        Model("smol", True, 4096, embeds=False),
+    )
+
+
+@pytest.mark.anyio
 async def test_while_it_loads_nothing_else_is_asked():
     server = Server(health=(503, LOADING))
     sight = await server.look()
