@@ -111,21 +111,26 @@ def read(folder: Path, key: str | None, control: str) -> LastGood | None:
         return None
     except OSError as error:
         raise Refused((error.strerror or str(error)).lower()) from error
-    with open(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise Refused("it is not a plain file")
-        if found.st_uid != os.geteuid():
-            raise Refused("it belongs to another user")
-        if found.st_mode & 0o077:
-            raise Refused(f"others may use it (mode {stat.S_IMODE(found.st_mode):o}, not 600)")
-        if found.st_size > MAX_BYTES:
-            raise Refused(f"it is larger than {MAX_BYTES >> 20} MiB")
-        try:
+    try:
+        _check(os.fstat(fd))
+        with open(fd, "rb", closefd=False) as file:
             content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise Refused((error.strerror or str(error)).lower()) from error
+    except OSError as error:
+        raise Refused((error.strerror or str(error)).lower()) from error
+    finally:
+        os.close(fd)
     return decode(content, key, control)
+
+
+def _check(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused("it is not a plain file")
+    if found.st_uid != os.geteuid():
+        raise Refused("it belongs to another user")
+    if found.st_mode & 0o077:
+        raise Refused(f"others may use it (mode {stat.S_IMODE(found.st_mode):o}, not 600)")
+    if found.st_size > MAX_BYTES:
+        raise Refused(f"it is larger than {MAX_BYTES >> 20} MiB")
 
 
 def write(folder: Path, content: bytes) -> None:

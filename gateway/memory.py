@@ -11,7 +11,7 @@ from gateway.last_good import LastGood, Refused
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 1.0  # for control, which knows better than any file
-LOOK_SECONDS = 2.0  # between two looks at whether something changed
+LOOK_SECONDS = 1.0  # between two looks at whether something changed
 CONFIRM_SECONDS = 600.0  # what did not change is written anew, or its age would be wrong
 
 

@@ -6,6 +6,10 @@ import msgspec
 
 VARIABLE = "GENIEHIVE_WORKER"
 
+# What a worker says over its tether: its process runs, it can serve.
+UP = b"up\n"
+READY = b"ready\n"
+
 
 class Place(msgspec.Struct, frozen=True):
     """Which of the workers this is, and what it shares with the others. Holds no secret."""
@@ -14,6 +18,7 @@ class Place(msgspec.Struct, frozen=True):
     workers: int
     gateway_id: str
     insecure: bool
+    patient: bool  # others serve: it need not take requests before it can route them
     settings: str  # JSON
     # File descriptors that it inherits.
     tether: int

@@ -30,7 +30,7 @@ from gateway.door import Door
 from gateway.gateway import Gateway
 from gateway.listening import BACKLOG, address_of
 from gateway.memory import Memory
-from gateway.place import place_in
+from gateway.place import READY, UP, Place, place_in
 
 log = logging.getLogger("gateway")
 
@@ -38,7 +38,7 @@ log = logging.getLogger("gateway")
 LAST_WORDS_SECONDS = 0.3
 LAST_REPORT_SECONDS = 0.4
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
-READY = b"ready\n"  # what a worker says to its parent
+LOOK_SECONDS = 0.05  # between two looks whether tables have come
 
 Begin = Callable[["Server"], Awaitable[None]]
 
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.listeners = listeners
         self.following: asyncio.Task[None] | None = None  # what says where to accept
-        self._gateway = gateway
+        self.gateway = gateway
         self._begin = begin
         self._stopping = stopping
         self._taken: dict[int, asyncio.Server] = {}
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
         await self._begin(self)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        gateway = self._gateway
+        gateway = self.gateway
         gateway.draining = True
         log.info("stopping, %d requests in flight", len(gateway.active))
         loop = asyncio.get_running_loop()
@@ -184,16 +184,19 @@ async def accept_alone(server: Server) -> None:
     log.info("listening on %s", address_of(server.listeners[0]))
 
 
-async def accept_as_told(parent: socket.socket, server: Server) -> None:
-    """Begin as one of several workers: say so, and accept on the listeners that the parent names.
+async def accept_as_told(place: Place, server: Server) -> None:
+    """Begin as one of several workers: tell the parent, and accept on the listeners it names.
 
     When the parent is gone, stop: nobody would restart or stop us any more.
     """
-    reader, writer = await asyncio.open_connection(sock=parent)
-    writer.write(READY)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=place.tether))
+    writer.write(UP)
 
     async def follow() -> None:
         try:
+            if place.patient:
+                await _until(lambda: server.gateway.ready or reader.at_eof())
+            writer.write(READY)
             while line := await reader.readline():
                 await server.accept([int(word) for word in line.split()])
         finally:
@@ -201,6 +204,11 @@ async def accept_as_told(parent: socket.socket, server: Server) -> None:
             server.should_exit = True
 
     server.following = asyncio.create_task(follow())
+
+
+async def _until(fact: Callable[[], bool]) -> None:
+    while not fact():  # noqa: ASYNC110  # it sends no event
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def run(
@@ -256,7 +264,7 @@ def main() -> None:
         Config.model_validate_json(place.settings),
         [socket.socket(fileno=number) for number in place.listeners],
         f"{place.gateway_id}.{place.number + 1}",
-        partial(accept_as_told, socket.socket(fileno=place.tether)),
+        partial(accept_as_told, place),
         insecure=place.insecure,
         cells=Cells(place.cells, place.workers, place.number),
     )

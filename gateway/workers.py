@@ -15,7 +15,7 @@ from control.api.process import EXIT_CANNOT_START
 from gateway.cells import Cells
 from gateway.config import Config
 from gateway.listening import address_of
-from gateway.place import Place
+from gateway.place import READY, UP, Place
 
 log = logging.getLogger("gateway")
 
@@ -130,17 +130,15 @@ class Workers:
             worker.end(signal.SIGTERM)
         try:
             async with asyncio.timeout(START_SECONDS):
-                ready = await worker.reader.readline()
-        except (TimeoutError, OSError):
+                await worker.reader.readuntil(UP)
+            await worker.reader.readuntil(READY)
+        except TimeoutError:
+            log.error("worker %d did not start: killed", number + 1)
             worker.end(signal.SIGKILL)
-            ready = b""
-        if ready:
-            self._serving[number] = worker
-            self._share_out()
-            log.info("worker %d serves, pid %d", number + 1, worker.process.pid)
-            if not self._first.is_set():
-                self._first.set()
-                log.info("listening on %s", address_of(self._listeners[0]))
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # it ended before
+        else:
+            self._serve(worker)
         code = await worker.process.wait()
         del self._alive[number]
         worker.writer.close()
@@ -149,6 +147,14 @@ class Workers:
         if self._serving.pop(number, None) is not None:
             self._share_out()
         return code
+
+    def _serve(self, worker: Worker) -> None:
+        self._serving[worker.number] = worker
+        self._share_out()
+        log.info("worker %d serves, pid %d", worker.number + 1, worker.process.pid)
+        if not self._first.is_set():
+            self._first.set()
+            log.info("listening on %s", address_of(self._listeners[0]))
 
     def _share_out(self) -> None:
         """Tell all workers which listeners are theirs now."""
@@ -166,6 +172,7 @@ class Workers:
             workers=self._settings.workers,
             gateway_id=self._gateway_id,
             insecure=self._insecure,
+            patient=bool(self._serving),
             settings=self._settings.model_dump_json(),
             tether=theirs.fileno(),
             cells=self._cells.fd,

@@ -73,6 +73,39 @@ def test_an_unusable_resource_keeps_its_version_of_an_earlier_life():
     assert replica.current == {"a": "v"}
 
 
+def test_what_an_earlier_life_of_the_gateway_held_stays_until_control_is_settled():
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "ab"}
+
+    replica.carry(control.snapshot())
+    assert (replica.carried, replica.current, replica.identity) == ({"a": "v", "b": "v"}, {}, None)
+    restarted = Control(incarnation="j")
+    restarted.held = {"a": resource("a", "new")}
+    restarted.settled = False
+    replica.apply(restarted.snapshot())
+    assert replica.carried | replica.current == {"a": "new", "b": "v"}
+    restarted.settled = True
+    replica.apply(restarted.delta())
+    assert replica.carried | replica.current == {"a": "new"}
+    replica.carry(control.snapshot())
+    assert replica.carried == {}
+
+
+def test_what_was_pushed_is_kept_as_it_came():
+    control, replica = Control(), Replica(read)
+    control.held = {name: resource(name) for name in "abc"}
+    replica.apply(control.snapshot())
+    replica.apply(control.delta([resource("b", "new"), resource("c", "bad")], ["a"]))
+
+    assert replica.pushed == {
+        "b": resource("b", "new").SerializeToString(),
+        "c": resource("c").SerializeToString(),
+    }
+    replica.apply(control.snapshot())
+    assert replica.pushed["c"] == resource("c").SerializeToString()
+    assert replica.pushed.keys() == {"b", "c"}
+
+
 def damage(update, how):
     match how:
         case "hash":

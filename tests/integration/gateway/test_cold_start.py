@@ -1,0 +1,84 @@
+"""A gateway that starts while control is down serves what an earlier one knew."""
+
+import re
+import socket
+from pathlib import Path
+
+import httpx
+
+from gateway import last_good
+from tests.processes import Service, Spawn, wait_until
+
+REFUSED = re.compile(r"gateway\.last-good refused: it is damaged, or .* another gateway key")
+
+
+def free_port() -> int:
+    """Return a port that control can have, now and when it comes back."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ready(gateway: Service) -> dict[str, object]:
+    """Return what `/ready` says, or nothing while it is not."""
+    answer = httpx.get(f"http://127.0.0.1:{gateway.port()}/ready", trust_env=False)
+    return answer.json() if answer.status_code == httpx.codes.OK else {}
+
+
+def chat(gateway: Service, key: str) -> int:
+    url = f"http://127.0.0.1:{gateway.port()}/v1/chat/completions"
+    headers = {"Authorization": f"Bearer {key}"}
+    ask = {"model": "small", "messages": []}
+    return httpx.post(url, json=ask, headers=headers, trust_env=False, timeout=30).status_code
+
+
+def test_a_cold_start_without_control(tmp_path: Path, spawn: Spawn, fake_engine: str):
+    control = {
+        "listen": f"127.0.0.1:{free_port()}",
+        "storage": {"sqlite_path": str(tmp_path / "geniehive.sqlite3")},
+        "registry": {"grace_s": 0},
+        "auth": {"client_api_keys": ["sk-client"], "gateway_api_keys": ["gk-gateway"]},
+    }
+    folder = tmp_path / "state"
+    file = folder / last_good.NAME
+    settings = {
+        "listen": "127.0.0.1:0",
+        "control": control["listen"],
+        "state_dir": str(folder),
+    }
+
+    def gateway(key: str = "gk-gateway") -> Service:
+        return spawn("gateway", settings, GENIEHIVE_GATEWAY_KEY=key)
+
+    # 1. One that knows control leaves a file behind.
+    first = spawn("control", control)
+    first.port()
+    services = [{"service_id": "s", "endpoint": fake_engine}]
+    spawn("node", {"control": control["listen"], "node": {"host_id": "h"}, "services": services})
+    earlier = gateway()
+    wait_until(lambda: chat(earlier, "sk-client") == 200, 60, "a first answer")
+    wait_until(file.exists, 60, "the file")
+    earlier.stop()
+    first.kill()
+    for secret in (b"sk-client", b"gk-gateway"):
+        assert secret not in file.read_bytes()
+
+    # 2. The next one has nothing else, and asks for the same keys.
+    second = gateway()
+    wait_until(lambda: bool(ready(second)), 60, "ready from the file")
+    told = ready(second)
+    assert (told["source"], told["control"]) == ("file", "unreachable")
+    assert float(str(told["stale_seconds"])) > 0
+    assert chat(second, "sk-client") == 200
+    assert chat(second, "sk-wrong") == 401
+
+    # 3. One whose key is another believes no word of it.
+    stranger = gateway("gk-other")
+    stranger.wait_for_log(REFUSED)
+    assert ready(stranger) == {}
+
+    # 4. Control comes back, and takes over.
+    spawn("control", control).port()
+    wait_until(lambda: ready(second).get("control") == "connected", 60, "control is back")
+    assert "source" not in ready(second)
+    assert chat(second, "sk-client") == 200

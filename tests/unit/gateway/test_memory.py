@@ -1,0 +1,201 @@
+"""A gateway starts from what an earlier one knew, and control has the last word."""
+
+import os
+
+import pytest
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import routing_service_pb2 as pb
+
+from gateway import last_good, memory
+from gateway.config import Config
+from gateway.gateway import Gateway
+from gateway.memory import Memory
+
+pytestmark = pytest.mark.anyio
+
+CONTROL = "control:8801"
+CHAT = inventory.OPERATION_CHAT
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(memory, "PATIENCE_SECONDS", 0.0)
+
+
+class Life:
+    """One life of a gateway."""
+
+    def __init__(self, folder, now=1_000.0):
+        self.now = now
+        self.gateway = Gateway(Config(), clock=self.time, wall_time=self.time)
+        self.memory = Memory(self.gateway, folder, "key", CONTROL)
+        self.routes = [service("h/a"), target("m", "h/a")]
+        self.version = 0
+
+    def time(self):
+        return self.now
+
+    def told(self, *resources, settled=True, incarnation="i"):
+        """Hear the whole of both tables from control."""
+        self.version += 1
+        gateway = self.gateway
+        identity = pb.TableIdentity(store_id="s", incarnation=incarnation, version=self.version)
+        settings = pb.Resource(name="settings", settings=pb.KeySettings())
+        gateway.route_table.apply(update(identity, resources or self.routes, settled))
+        gateway.routes.replace(gateway.route_table)
+        gateway.key_table.apply(update(identity, [settings], True))
+        gateway.keys.replace(gateway.key_table.current)
+        gateway.control_connected = True
+
+    def leave(self):
+        """End, as a process does: the lock is free again."""
+        if self.memory._lock is not None:
+            os.close(self.memory._lock)
+
+
+def update(identity, resources, settled):
+    return pb.TableUpdate(identity=identity, snapshot=True, settled=settled, upserts=resources)
+
+
+def service(name):
+    endpoint = inventory.Endpoint(
+        scheme="http", address="127.0.0.1:80", kind=inventory.ENDPOINT_KIND_DIRECT
+    )
+    route = pb.RouteService(service_id=name, host_id="h", endpoint=endpoint)
+    return pb.Resource(name=f"service/{name}", service=route)
+
+
+def target(name, *services):
+    candidates = [pb.Candidate(service_id=one, asset_id=name, score=1) for one in services]
+    entry = pb.Target(name=name, operation=CHAT, candidates=candidates)
+    return pb.Resource(name=f"target/chat/{name}", target=entry)
+
+
+async def remembered(folder):
+    """Leave a file behind."""
+    first = Life(folder)
+    first.told()
+    await first.memory.keep()
+    first.leave()
+    return folder / last_good.NAME
+
+
+async def test_a_gateway_serves_what_the_last_one_knew_and_says_how_old_it_is(tmp_path):
+    await remembered(tmp_path)
+    second = Life(tmp_path, now=1_060.0)
+    assert not second.gateway.ready
+    await second.memory.recall()
+
+    assert second.gateway.ready
+    assert set(second.gateway.routes.upstreams) == {"h/a"}
+    assert second.gateway.routes.resolve(CHAT, "m").choices
+    assert second.gateway.age() == {"source": "file", "stale_seconds": 60.0}
+
+
+async def test_control_has_the_last_word(tmp_path):
+    """Not settled, it adds; settled, what it does not name is gone."""
+    await remembered(tmp_path)
+    second = Life(tmp_path)
+    await second.memory.recall()
+
+    second.told(service("h/b"), target("n", "h/b"), settled=False, incarnation="j")
+    assert set(second.gateway.routes.upstreams) == {"h/a", "h/b"}
+    assert second.gateway.age() == {}
+    second.told(service("h/b"), target("n", "h/b"), incarnation="j")
+    assert set(second.gateway.routes.upstreams) == {"h/b"}
+
+
+async def test_a_control_that_is_there_is_believed_and_the_file_is_not(tmp_path):
+    await remembered(tmp_path)
+    second = Life(tmp_path)
+    second.told(service("h/b"))
+    await second.memory.recall()
+
+    assert set(second.gateway.routes.upstreams) == {"h/b"}
+    assert second.gateway.age() == {}
+
+
+async def test_a_refused_file_is_one_line_of_the_log(tmp_path, caplog):
+    path = await remembered(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+    second = Life(tmp_path)
+    await second.memory.recall()
+
+    assert not second.gateway.ready
+    assert [record.message for record in caplog.records] == [
+        f"{path} refused: it is damaged, or was written with another gateway key;"
+        " waiting for control"
+    ]
+
+
+async def test_it_is_written_on_change_and_otherwise_only_to_confirm_its_age(tmp_path):
+    path = tmp_path / last_good.NAME
+    life = Life(tmp_path)
+    await life.memory.keep()
+    assert not path.exists()  # nothing is known
+    life.told()
+    await life.memory.keep()
+    path.unlink()
+    await life.memory.keep()
+    assert not path.exists()  # nothing changed
+    life.told()
+    await life.memory.keep()
+    assert path.exists()
+    path.unlink()
+    life.now += memory.CONFIRM_SECONDS
+    await life.memory.keep()
+
+    assert last_good.read(tmp_path, "key", CONTROL).at == life.now
+    life.leave()
+
+
+async def test_a_control_that_may_have_forgotten_is_not_remembered(tmp_path):
+    life = Life(tmp_path)
+    life.told(settled=False)
+    await life.memory.keep()
+
+    assert not (tmp_path / last_good.NAME).exists()
+
+
+async def test_the_age_counts_from_when_control_was_lost(tmp_path):
+    life = Life(tmp_path)
+    life.told()
+    life.now += 100
+    life.gateway.control_connected = False
+    life.now += 7
+    life.told()
+    life.gateway.control_connected = False
+    life.now += 5
+
+    assert life.gateway.age() == {"source": "control", "stale_seconds": 5.0}
+    await life.memory.keep()
+    life.leave()
+    assert last_good.read(tmp_path, "key", CONTROL).at == life.now - 5
+
+
+async def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, caplog):
+    path = tmp_path / "file"
+    path.touch()
+    life = Life(path / "state")
+    life.told()
+    await life.memory.keep()
+    await life.memory.keep()
+
+    assert len(caplog.records) == 1
+    assert "a restart will need control" in caplog.text
+
+
+async def test_another_process_writes_when_the_first_is_gone(tmp_path):
+    first, second = Life(tmp_path), Life(tmp_path)
+    first.told()
+    second.told(service("h/b"))
+    await first.memory.keep()
+    await second.memory.keep()
+    written = last_good.read(tmp_path, "key", CONTROL)
+    assert [one.name for one in written.routes.upserts] == ["service/h/a", "target/chat/m"]
+
+    first.leave()
+    await second.memory.keep()
+    second.leave()
+    written = last_good.read(tmp_path, "key", CONTROL)
+    assert [one.name for one in written.routes.upserts] == ["service/h/b"]

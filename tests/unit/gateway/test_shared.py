@@ -1,0 +1,89 @@
+"""What other workers do counts at once, and is not counted again when control tells of it."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.balance import least_loaded
+from gateway.cells import Cells
+from gateway.routes import load
+from gateway.shared import SharedUpstream
+from gateway.upstream import Origin
+
+pytestmark = pytest.mark.anyio
+
+A, B = "h/a", "h/b"
+
+
+class Worker:
+    """One worker's view of the services."""
+
+    def __init__(self, table, number):
+        self.cells = Cells(table.fd, 3, number)
+        self.upstreams = {
+            name: SharedUpstream(self.cells.cell(name), name, Origin("h", 1), 1.0, lambda: 0.0)
+            for name in (A, B)
+        }
+
+    def report(self):
+        """Tell control as `Gateway.loads` does; return what control hears."""
+        loads = {name: one.in_flight for name, one in self.upstreams.items() if one.in_flight}
+        self.cells.tell(loads)
+        return loads
+
+    def chosen(self):
+        choices = [SimpleNamespace(upstream=one) for one in self.upstreams.values()]
+        return least_loaded(choices, load, lambda: 0.0).upstream.service_id
+
+
+@pytest.fixture
+async def workers(anyio_backend):
+    with contextlib.closing(Cells.create(3)) as table:
+        yield [Worker(table, number) for number in range(3)]
+
+
+async def test_a_siblings_requests_count_at_once(workers):
+    one, two, _ = workers
+    one.upstreams[A].in_flight += 3
+    two.upstreams[A].in_flight += 1
+
+    assert load(SimpleNamespace(upstream=two.upstreams[A])) == 4
+    assert two.chosen() == B
+    one.upstreams[A].in_flight -= 3
+    two.upstreams[A].in_flight -= 1
+    assert two.chosen() == A
+
+
+async def test_siblings_are_counted_once_when_control_tells_of_them_too(workers):
+    """To control each worker is a gateway, so its sums hold the siblings' requests."""
+    one, two, three = workers
+    one.upstreams[A].in_flight = 5
+    two.upstreams[A].in_flight = 2
+    reports = [worker.report()[A] for worker in (one, two)]
+    other_gateways = 10
+
+    three.upstreams[A].elsewhere = sum(reports) + other_gateways
+    assert three.upstreams[A].elsewhere == 5 + 2 + other_gateways
+    # What changed since is seen in the cells alone.
+    one.upstreams[A].in_flight = 8
+    assert three.upstreams[A].elsewhere == 8 + 2 + other_gateways
+
+
+async def test_a_sibling_that_control_does_not_hear_is_not_taken_off(workers):
+    one, two, _ = workers
+    one.upstreams[A].in_flight = 5
+    one.report()
+    one.cells.tell({})  # its stream ended
+
+    two.upstreams[A].elsewhere = 7
+    assert two.upstreams[A].elsewhere == 5 + 7
+
+
+async def test_what_control_tells_late_is_never_less_than_nothing(workers):
+    one, two, _ = workers
+    one.upstreams[A].in_flight = 5
+    one.report()
+
+    two.upstreams[A].elsewhere = 0
+    assert two.upstreams[A].elsewhere == 5

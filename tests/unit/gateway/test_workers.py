@@ -1,0 +1,86 @@
+"""What the parent of the workers decides."""
+
+import os
+import signal
+
+import pytest
+
+from gateway.listening import SPREADS, address_of, listen, listen_together
+from gateway.place import VARIABLE, Place, place_in
+from gateway.workers import MAX_RESTART_SECONDS, STEADY_SECONDS, end_of, pause_after, shared_out
+
+
+@pytest.mark.parametrize(
+    ("serving", "listeners", "shares"),
+    [
+        ([0, 1, 2], 3, {0: [0], 1: [1], 2: [2]}),
+        ([2], 3, {2: [2, 0, 1]}),
+        ([2, 1], 4, {1: [1, 0, 3], 2: [2]}),
+        ([0, 1], 1, {0: [0], 1: [0]}),
+        ([], 3, {}),
+    ],
+    ids=["all", "only-the-last", "two-of-four", "one-socket-for-all", "none"],
+)
+def test_each_listener_is_somebodys_as_long_as_anybody_serves(serving, listeners, shares):
+    assert shared_out(serving, listeners) == shares
+
+
+def test_a_worker_that_dies_again_and_again_is_restarted_ever_later():
+    pauses = [0.0]
+    for _ in range(8):
+        pauses.append(pause_after(1.0, pauses[-1]))
+
+    assert pauses[1:4] == [0.5, 1.0, 2.0]
+    assert pauses[-1] == MAX_RESTART_SECONDS
+    assert pause_after(STEADY_SECONDS, MAX_RESTART_SECONDS) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(1, "ended with 1"), (-signal.SIGKILL, "was ended by SIGKILL"), (-99, "by signal 99")],
+)
+def test_the_end_of_a_process_is_said_as_people_know_it(code, said):
+    assert end_of(code).endswith(said)
+
+
+def test_a_place_survives_the_environment():
+    place = Place(
+        number=1,
+        workers=2,
+        gateway_id="g",
+        insecure=False,
+        patient=True,
+        settings="{}",
+        tether=3,
+        cells=4,
+        listeners=[5, 6],
+    )
+
+    assert list(place.environment()) == [VARIABLE]
+    assert place_in({**os.environ, **place.environment()}) == place
+    assert place.name == "worker 2"
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_all_listeners_have_one_port(workers):
+    listeners = listen_together("127.0.0.1:0", workers)
+    try:
+        assert len({address_of(one) for one in listeners}) == 1
+        assert len(listeners) == (workers if SPREADS else 1)
+        with pytest.raises(OSError, match="in use"):
+            listen(address_of(listeners[0]))
+        with pytest.raises(OSError, match="in use"):
+            listen_together(address_of(listeners[0]), workers)
+    finally:
+        for one in listeners:
+            one.close()
+
+
+@pytest.mark.skipif(not SPREADS, reason="elsewhere the last one gets all connections")
+def test_gateways_that_agree_share_a_port():
+    first = listen_together("127.0.0.1:0", 1, shared=True)
+    second = listen_together(address_of(first[0]), 2, shared=True)
+
+    assert {address_of(one) for one in second} == {address_of(first[0])}
+    for one in (*first, *second):
+        one.close()
