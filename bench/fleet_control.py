@@ -55,7 +55,9 @@ class Control:
             assert self._process is not None
             if self._process.poll() is not None:
                 raise FleetFailed(f"control ended: {log.read_text()[-500:]}")
-            return log.read_text().rpartition("listening on 127.0.0.1:")[2].partition("\n")[0]
+            _, said, rest = log.read_text().rpartition("listening on 127.0.0.1:")
+            number, whole, _ = rest.partition("\n")
+            return number if said and whole else ""  # other lines come before
 
         await until(lambda: bool(port()), "control does not start", START_SECONDS)
         return f"127.0.0.1:{port()}"
