@@ -88,11 +88,14 @@ async def _measure(folder: Path, large: int, rounds: int) -> list[Figure]:
     endless_ones = 0
     loop = asyncio.get_running_loop()
     async with Engine(script) as engine:
-        with served(folder, {"small": engine.address}) as port, pulse(port) as samples:
+        with (
+            served(folder, {"small": engine.address}) as here,
+            pulse(here.port) as samples,
+        ):
             await asyncio.sleep(SETTLE_S)
             for name, data in [*asked.items()] * rounds:
                 begin = loop.time()
-                endless_ones += not await _ends(port, data)
+                endless_ones += not await _ends(here.port, data)
                 spans.append((name, begin, loop.time()))
             await asyncio.sleep(SETTLE_S)
     slowest = {

@@ -17,7 +17,7 @@ from geniehive.v1 import discovery_service_pb2 as discovery
 from control.api.errors import GenieHiveError
 from tests.chaos.calls import calling, service
 from tests.chaos.proxy import FaultProxy, proxying
-from tests.processes import START_SECONDS, Service, spawning, stop_all, wait_until
+from tests.processes import START_SECONDS, Service, Spawn, spawning, stop_all, wait_until
 
 MODELS = tuple(f"model-{number}" for number in range(5))
 HEALTH_S = 1.0  # how long control may take to say how it is
@@ -121,9 +121,26 @@ def world(
             stop_all([engine, here.control, *here.others])
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A gateway with routes, and how to start another one beside it."""
+
+    spawn: Spawn
+    control: Service
+    gateway: Service
+
+    @property
+    def port(self) -> int:
+        return self.gateway.port()
+
+    def another(self, **settings: Any) -> Service:
+        """Start one more gateway on the same control."""
+        return self.spawn("gateway", {"control": f"127.0.0.1:{self.control.port()}", **settings})
+
+
 @contextmanager
-def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator[int]:
-    """Run control and a gateway whose models are at these engines, host:port; yields its port.
+def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator[Served]:
+    """Run control and a gateway whose models are at these engines, host:port.
 
     The host is registered once, and control waits long for its next beat.
     """
@@ -137,13 +154,13 @@ def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator
             calls.register(
                 "h", [service(f"h/{model}", at, [model]) for model, at in models.items()]
             )
-        address = f"127.0.0.1:{control.port()}"
-        gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address, **settings})
+        here = {"listen": "127.0.0.1:0", "control": f"127.0.0.1:{control.port()}", **settings}
+        gateway = spawn("gateway", here)
         url = f"http://127.0.0.1:{gateway.port()}"
         wait_until(
             lambda: models.keys() <= models_at(url), START_SECONDS, "the gateway has its routes"
         )
-        yield gateway.port()
+        yield Served(spawn, control, gateway)
 
 
 def models_at(url: str) -> set[str]:
