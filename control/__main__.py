@@ -38,6 +38,7 @@ from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
 from control.usage import UsageServicer
+from control.vitals import vitals
 
 log = logging.getLogger("control")
 
@@ -111,6 +112,9 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGUSR1, lambda: log.info("%s", vitals(cluster, store.writer, routes))
+    )
     async with asyncio.TaskGroup() as group:
         background = [group.create_task(keeper.run()), group.create_task(cluster.keep_time())]
         await server.start()

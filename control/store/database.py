@@ -85,6 +85,7 @@ class Writer:
     """
 
     def __init__(self) -> None:
+        self.transactions = 0  # committed so far
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -128,6 +129,7 @@ class Writer:
         try:
             with begin_write():
                 outcomes = [_attempt(job) for job in jobs]
+            self.transactions += 1
         except STORAGE_ERRORS as error:
             failure = unavailable(error)
             outcomes = [(job, None, failure) for job in jobs]

@@ -1,5 +1,6 @@
 """Control as a process: killed, restarted, stopped, robbed of its disk."""
 
+import re
 import signal
 import sqlite3
 import time
@@ -290,6 +291,26 @@ def test_bad_registrations_leave_control_as_it_was(spawn, settings):
 
 def _hello():
     return routing_pb.WatchRoutesRequest(watch=routing_pb.Watch(gateway_id="g"))
+
+
+VITALS = re.compile(r"hosts (\d+), .* heartbeats (\d+), .* transactions (\d+), ")
+
+
+def test_sigusr1_logs_what_control_did_and_time_alone_costs_one_transaction_a_second(
+    spawn, settings
+):
+    control = spawn("control", settings)
+    with connected(control) as client:
+        lease = client.register()
+        for sequence in range(1, 41):
+            client.beat(lease, sequence)
+        control.process.send_signal(signal.SIGUSR1)
+        hosts, beats, transactions = map(int, control.wait_for_log(VITALS).groups())
+        seconds = client.health().uptime.ToSeconds()
+
+    assert (hosts, beats) == (1, 40)
+    # The registration, and what is written each second of when hosts were heard.
+    assert 1 <= transactions <= 2 + seconds + 1
 
 
 def _never_ending(message):
