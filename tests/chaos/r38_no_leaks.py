@@ -112,7 +112,7 @@ class _Load:
 
     def _sample(self) -> None:
         for name, pid in self._watched.items():
-            self.memory[name].append(usage(family(pid)).rss)
+            self.memory[name].append(usage(family(pid)).rss_bytes)
 
 
 async def _answer(reader: asyncio.StreamReader) -> None:
