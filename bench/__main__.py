@@ -160,6 +160,9 @@ def compare(
     if unknown:
         names = ", ".join(one.name for one in targets.TARGETS)
         raise Failure(f"no target {sorted(unknown)[0]!r}; there are: {names}", USAGE, "target")
+    # Whoever ends us must not leave frozen programs behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     picked = [one for one in targets.TARGETS if one.name in chosen]
     results = run(picked, 1 if quick else rounds, limit, output.say, quick=quick)
     for nodes in fleets:

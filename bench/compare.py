@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from bench.cases import JSON_1, Case
 from bench.outcome import Outcome
 from bench.peers import Missing
 from bench.results import Results, Row, this_machine
-from bench.targets import KEY, MODEL, Launch, Target, free_port, upstream_command
+from bench.targets import KEY, MODEL, Helper, Launch, Target, free_port, upstream_command
 
 PATH = "/v1/chat/completions"
 READY_SECONDS = 60.0  # LiteLLM needs ten
@@ -187,12 +188,12 @@ def _stage(
                 continue
             where = cores(target.workers, available)
             began = time.monotonic()
-            helpers = tuple(
-                start(command, f"{number}-{place}", where.crew, launch)
-                for place, command in enumerate(launch.helpers)
-            )
+            helpers = []
+            for place, helper in enumerate(launch.helpers):
+                helpers.append(start(helper.command, f"{number}-{place}", where.crew, launch))
+                _listening(helper)
             actor = start(launch.command, f"{number}", where.under_test, launch)
-            one = _Staged(target, launch.port, actor, helpers, where)
+            one = _Staged(target, launch.port, actor, tuple(helpers), where)
             try:
                 one.wait(READY_SECONDS, 1)
             except NotReady as error:
@@ -205,6 +206,18 @@ def _stage(
                 staged.append(one)
             one.freeze()
         yield engine, staged, ready, skipped
+
+
+def _listening(helper: Helper) -> None:
+    """Wait until a helper takes connections; one that never does shows in its target."""
+    deadline = time.monotonic() + READY_SECONDS
+    while helper.port is not None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", helper.port), 1.0).close()
+        except OSError:
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def _turn(one: _Staged, engine: Actor, number: int, *, quick: bool) -> list[Row]:

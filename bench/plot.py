@@ -5,6 +5,7 @@ logarithmic: the slowest costs a thousand times what the fastest does.
 """
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -77,8 +78,8 @@ def draw(results: Results) -> str:
             _text(LEFT - 12, _row(number) + 4, name, anchor="end", bold=name == OURS)
             for number, name in enumerate(names)
         ),
-        *_dots("CPU of the target, µs/request", cost, names, (left, left + PANEL), base),
-        *_dots("requests/s, target on one core", rate, names, (right, right + PANEL), base),
+        *_dots("CPU µs/request", cost, names, (left, left + PANEL), base),
+        *_dots("requests/s", rate, names, (right, right + PANEL), base),
         *_curves(results, base + 76),
     ]
     height = base + 76 + CURVES + 56
@@ -118,7 +119,7 @@ def _dots(
     start, end = span
     # Room for the figure beside the last dot.
     axis = decades((v for one in values.values() for v in (one.low, one.high)), start, end - 50)
-    parts = [_text(start, TOP - 22, f"{title}, {JSON_64.title}", bold=True)]
+    parts = [_text(start, TOP - 22, f"{title}, {JSON_64.connections} connections", bold=True)]
     for tick in axis.ticks():
         parts.append(_line(axis.at(tick), TOP, axis.at(tick), base, GRID))
         parts.append(_text(axis.at(tick), base + 16, _round(tick), anchor="middle", color=FAINT))
@@ -177,7 +178,7 @@ def _curves(results: Results, top: float) -> list[str]:
 def _curve(results: Results, name: str) -> tuple[float, ...]:
     """Return the median over the rounds of each point of the curve."""
     curves = [one for one in results.figures(name, JSON_1.name, "curve").values() if one]
-    return tuple(sorted(points)[len(points) // 2] for points in zip(*curves, strict=True))
+    return tuple(map(statistics.median, zip(*curves, strict=True)))
 
 
 def _apart(wanted: dict[str, float], room: float) -> dict[str, float]:

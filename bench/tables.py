@@ -63,7 +63,7 @@ def _about(results: Results) -> str:
     machine = results.machine
     rounds = max((row.round for row in results.rows), default=0)
     return (
-        f"Measured on {results.when} UTC, {rounds} rounds: {machine.cores} cores of {machine.cpu},"
+        f"Measured on {results.when} UTC, rounds: {rounds}; {machine.cores} cores of {machine.cpu},"
         f" {machine.memory_gib} GiB, Linux {machine.kernel}, Python {machine.python}."
         f"\nThe machine's own host took {results.steal:.1f} s of CPU away meanwhile."
     )

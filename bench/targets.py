@@ -52,13 +52,21 @@ http {{
 
 
 @dataclass(frozen=True, slots=True)
+class Helper:
+    """What a target needs beside it. port: where it listens, if others wait for that."""
+
+    command: tuple[str, ...]
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a target. helpers: what it needs beside it, started before, not measured."""
+    """How to start a target. helpers: started before it, in order, and not measured."""
 
     port: int
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    helpers: tuple[tuple[str, ...], ...] = ()
+    helpers: tuple[Helper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +131,21 @@ def _ours(workers: int) -> Callable[[Path, int], Launch]:
             path.write_text(yaml.safe_dump(dict(settings)))
             return (sys.executable, "-P", "-m", name, "--config", str(path))
 
+        control_settings = {
+            "listen": f"127.0.0.1:{control}",
+            "auth": {"client_api_keys": [KEY]},
+            "storage": {"sqlite_path": str(folder / "control.sqlite3")},
+            # No lease ends while its node is frozen.
+            "registry": {"heartbeat_interval_s": 300, "lease_intervals": 20},
+        }
+        node_settings = {
+            "control": f"127.0.0.1:{control}",
+            "node": {"host_id": "bench"},
+            "services": [{"service_id": "engine", "endpoint": f"http://127.0.0.1:{engine}"}],
+        }
         helpers = (
-            service(
-                "control",
-                {
-                    "listen": f"127.0.0.1:{control}",
-                    "auth": {"client_api_keys": [KEY]},
-                    "storage": {"sqlite_path": str(folder / "control.sqlite3")},
-                    # No lease ends while its node is frozen.
-                    "registry": {"heartbeat_interval_s": 300, "lease_intervals": 20},
-                },
-            ),
-            service(
-                "node",
-                {
-                    "control": f"127.0.0.1:{control}",
-                    "node": {"host_id": "bench"},
-                    "services": [
-                        {"service_id": "engine", "endpoint": f"http://127.0.0.1:{engine}"}
-                    ],
-                },
-            ),
+            Helper(service("control", control_settings), control),
+            Helper(service("node", node_settings)),
         )
         gateway = service(
             "gateway",
