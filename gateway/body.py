@@ -30,7 +30,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class InferenceRequest(msgspec.Struct, gc=False):
-    """What the gateway reads of a request; the rest is the engine's business."""
+    """What the gateway reads of a request, and may come to decide by."""
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
     stream: bool | None = None
@@ -77,9 +77,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
 
 _FORBIDDEN = frozenset(name for name, kind in get_type_hints(_Checked).items() if kind is NoneType)
-_READ = "|".join(InferenceRequest.__struct_fields__).encode()
-_keys_read = re.compile(b'"(?:%b)"(?=%b:)' % (_READ, _WS)).findall
-_find_model = _MODEL.search
+_model_at = _MODEL.match
 _request = msgspec.json.Decoder(_Checked).decode
 _anything = msgspec.json.Decoder().decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -97,8 +95,7 @@ def parse(raw: bytes) -> Body:
     """
     # Fewer brackets than levels allowed cannot nest too deep: no need to look closer.
     # To remove them is the fastest way to count what is rare.
-    large = len(raw) > LARGE
-    if large or len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > MAX_DEPTH:
+    if len(raw) > LARGE or len(raw) - len(raw.replace(b"[", b"").replace(b"{", b"")) > MAX_DEPTH:
         _check_size(raw)
     try:
         # The decoder skips what it does not need without looking at its encoding.
@@ -112,9 +109,10 @@ def parse(raw: bytes) -> Body:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"the body is not valid JSON: {_first_line(error)}") from error
     # The key stands there literally once, and no escape could spell it again: it is the
-    # one decoded. Of a large body to walk its keys takes less time.
-    found = None if large or has_escapes(raw) else _find_model(raw)
-    if found is not None and raw.rfind(b'"model"') == found.start():
+    # one decoded.
+    place = raw.find(b'"model"')
+    found = None if has_escapes(raw) else _model_at(raw, place)
+    if found is not None and raw.rfind(b'"model"') == place:
         return Body(raw, request.model, *found.span(1))
     return Body(raw, request.model, *_walk_to_model(raw))
 

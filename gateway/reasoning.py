@@ -65,6 +65,10 @@ _BRACKETS = dict(zip(b"[{]}", (1, 1, -1, -1), strict=True))
 _COMMA = re.compile(rb"\s*+,")
 
 
+# Letters and underscore are 0x5F to 0x7A; what engines escape is not ASCII, as \u00e9.
+_LETTER_ESCAPE = re.compile(rb"\\u00[567]")
+
+
 def may_hide(text: bytes) -> bool:
     """Return whether `text` could hold a hidden key; an escape may spell one."""
     return text.find(b"reasoning") >= 0 or has_escapes(text)
@@ -73,13 +77,16 @@ def may_hide(text: bytes) -> bool:
 def has_escapes(text: bytes) -> bool:
     """Return whether an escape in `text` could spell an ASCII letter."""
     # One byte, as a number, is found much faster than four, and most texts do not hold it.
-    return 0x5C in text and b"\\u00" in text
+    if 0x5C not in text:
+        return False
+    place = text.find(b"\\u00")
+    return place >= 0 and _LETTER_ESCAPE.search(text, place) is not None
 
 
 def cleaned(text: bytes, *, strip: bool) -> tuple[bytes, Usage | None]:
     """Return the JSON document `text`, and what it says it cost.
 
-    Nothing is decoded that need not be: 1 MB takes 1 to 7 ms, whatever it holds.
+    Nothing is decoded that need not be: 1 MB takes 1 to 4 ms, whatever it holds.
 
     strip: without hidden keys, at any depth. No other byte changes but the comma and the
     spaces beside them; a text that has none of them is returned as it is.
