@@ -46,8 +46,14 @@ class Calls:
         )
         return self._call(self._registry.RegisterHost, request).lease
 
-    def beat(self, lease: registry.Lease, sequence: int, service_ids: Sequence[str] = ()) -> Any:
-        beats = [registry.ServiceBeat(service_id=one, observation=HEALTHY) for one in service_ids]
+    def beat(
+        self,
+        lease: registry.Lease,
+        sequence: int,
+        service_ids: Sequence[str] = (),
+        seen: inventory.ServiceObservation = HEALTHY,
+    ) -> Any:
+        beats = [registry.ServiceBeat(service_id=one, observation=seen) for one in service_ids]
         beat = registry.Heartbeat(lease=lease, sequence=sequence, services=beats)
         return self._call(
             self._registry.SendHeartbeat, registry.SendHeartbeatRequest(heartbeat=beat)
