@@ -17,6 +17,7 @@ from pathlib import Path
 from control import config as configuration
 from control.api.ports import join_address, parse_address
 from control.api.process import EXIT_CANNOT_START, loop_factory
+from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
 from control.cluster import Cluster
 from control.config import Config
@@ -149,6 +150,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _config(path: Path | None, *, insecure: bool) -> Config:
     config, warnings = read(path, Config)
+    if path is not None and config.auth.holds_keys and open_to_all(path):
+        problem = f"{path}: holds keys, and everybody can read it; chmod 600"
+        if config.deployment_profile == "foundation":
+            raise SettingsError([problem])
+        warnings.append(problem)
     if (outdated := sqlite_warning()) is not None:
         warnings.append(outdated)
     for warning in warnings:

@@ -32,6 +32,11 @@ class Auth(Guard):
     admin_api_keys: Keys = ()
 
     @property
+    def holds_keys(self) -> bool:
+        """Whether there is any key at all."""
+        return bool(self.client_api_keys) or any(self.keys.values())
+
+    @property
     def keys(self) -> dict[str, Keys]:
         """The keys of control's own callers, by kind."""
         return {

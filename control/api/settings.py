@@ -1,21 +1,26 @@
 """YAML files to checked settings, with messages that name file, line and nearest key."""
 
 import difflib
-from collections.abc import Hashable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from control.api.document import MAX_DEPTH, DocumentError, Path_, parse
 from control.api.ports import parse_address
 
 MAX_FILE_BYTES = 1 << 20
-MAX_DEPTH = 32
-MAX_SHOWN = 60  # characters of a value in a message
 
-Path_ = tuple[str | int, ...]
 T = TypeVar("T", bound="Section")
 P = TypeVar("P", bound="Profiled")
 
@@ -23,7 +28,18 @@ P = TypeVar("P", bound="Profiled")
 class Section(BaseModel):
     """A frozen block of YAML; unknown keys are reported by `load`, never used."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `no` where a text or a number is meant: YAML reads it as false, pydantic as 0."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and bool not in _parts(field.annotation):
+            raise PydanticCustomError(
+                "truth", "yes, no, on, off, true and false are no text and no number; use quotes"
+            )
+        return value
 
 
 def _address(text: str) -> str:
@@ -69,19 +85,6 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class _Loader(yaml.CSafeLoader):
-    """Composes first, so that `_check` sees aliases and duplicate keys before they are merged."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Return the value of `node`; one that its type cannot hold is an error with its line."""
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            # What int(), datetime() and PyYAML's own tables and patterns say to such a text.
-            problem = f"{node.value[:MAX_SHOWN]!r} is no {node.tag.rpartition(':')[2]}"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
-
-
 def read(path: Path | None, model: type[P]) -> tuple[P, list[str]]:
     """Return the settings in `path`, or the defaults, and warnings about unknown keys.
 
@@ -105,15 +108,17 @@ def load(path: Path, model: type[T], *, strict: bool = True) -> tuple[T, list[st
         SettingsError: the file is missing, not YAML, or holds unusable values.
     """
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SettingsError([f"{path}: {(error.strerror or str(error)).lower()}"]) from error
     if len(text) > MAX_FILE_BYTES:
         raise SettingsError([f"{path}: larger than {MAX_FILE_BYTES} bytes"])
     try:
-        document, lines = _parse(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError([f"{path}:{_problem(error)}"]) from error
+        document, lines = parse(text)
+    except DocumentError as error:
+        place = f"{path}:{error.line}" if error.line else f"{path}"
+        raise SettingsError([f"{place}: {error}"]) from error
     return validate(document, lines, model, name=str(path), strict=strict)
 
 
@@ -136,13 +141,13 @@ def validate(
         try:
             return model.model_validate(document), warnings
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False, include_context=False)
+            found = error.errors(include_url=False, include_context=False)
         problems = []
         for item in found:
             path = item["loc"]
             place = f"{name}{_line(lines, path)}: "
             if item["type"] != "extra_forbidden":
-                problems.append(f"{place}{_dotted(path)}: {_message(item['msg'])}")
+                problems.append(f"{place}{_dotted(path)}: {_message(item)}")
                 continue
             sections = _sections_at(model, path)
             nearest = _nearest(sections, str(path[-1]))
@@ -156,55 +161,13 @@ def validate(
     raise SettingsError([f"{name}: nested deeper than {MAX_DEPTH} levels"])
 
 
-def _parse(text: bytes) -> tuple[Any, dict[Path_, int]]:
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()  # composes once; aliases show as repeated nodes
-        lines: dict[Path_, int] = {}
-        if node is None:
-            return None, lines
-        _check(node, (), lines, set())
-        return loader.construct_document(node), lines
-    finally:
-        loader.dispose()
-
-
-def _check(node: yaml.Node, path: Path_, lines: dict[Path_, int], seen: set[int]) -> None:
-    if len(path) > MAX_DEPTH:
-        raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=node.start_mark)
-    if id(node) in seen:
-        raise yaml.MarkedYAMLError(
-            problem="aliases are not supported", problem_mark=node.start_mark
-        )
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _check(item, (*path, index), lines, seen)
-    elif isinstance(node, yaml.MappingNode):
-        keys: set[Hashable] = set()
-        for key, value in node.value:
-            word = key.value if isinstance(key, yaml.ScalarNode) else ""
-            if word in keys or word == "<<":
-                raise yaml.MarkedYAMLError(
-                    problem=f"duplicate key {word}", problem_mark=key.start_mark
-                )
-            keys.add(word)
-            lines[(*path, word)] = key.start_mark.line + 1
-            _check(value, (*path, word), lines, seen)
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{error.problem_mark.line + 1}: {error.problem}"
-    if isinstance(error, RecursionError):
-        return " nested too deep"
-    return " not UTF-8 text"
-
-
-def _message(said: str) -> str:
+def _message(item: ErrorDetails) -> str:
     """Return what pydantic says, begun as our messages are; values in it stay as written."""
-    said = said.removeprefix("Value error, ")
-    return said[:1].lower() + said[1:]
+    said = item["msg"].removeprefix("Value error, ")
+    hint = ""
+    if item["type"] == "string_type" and isinstance(item["input"], (int, float, date)):
+        hint = "; put it in quotes"
+    return said[:1].lower() + said[1:] + hint
 
 
 def _line(lines: dict[Path_, int], path: Path_) -> str:
@@ -243,9 +206,14 @@ def _nearest(sections: list[type[BaseModel]], word: str) -> str | None:
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    return [one for one in _parts(annotation) if issubclass(one, BaseModel)]
+
+
+def _parts(annotation: Any) -> list[type]:
+    """Return the classes that an annotation is made of."""
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", ()):
         return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _sections_in(inner)]
+    return [found for inner in getattr(annotation, "__args__", ()) for found in _parts(inner)]
 
 
 def _remove(document: Any, path: Path_) -> None:

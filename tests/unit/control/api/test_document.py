@@ -1,0 +1,61 @@
+"""YAML is read as everybody reads it, or not at all."""
+
+import pytest
+
+from control.api.document import DocumentError, parse
+
+
+def test_a_document_comes_with_the_line_of_each_key():
+    document, lines = parse(b"a: 1\nb:\n  c: [x, {d: y}]\n")
+
+    assert document == {"a": 1, "b": {"c": ["x", {"d": "y"}]}}
+    assert lines == {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "c", 1, "d"): 3}
+
+
+@pytest.mark.parametrize("text", [b"", b"\xef\xbb\xbf", b"# nothing\n", b"---\n", b"null"])
+def test_an_empty_text_is_no_document(text):
+    assert parse(text)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", 12),
+        ("-1_000", -1_000),
+        ("0x1F", 31),
+        ("1.5", 1.5),
+        ("-.5", -0.5),
+        ("1.0e+3", 1_000.0),
+        (".inf", float("inf")),
+        ("12:30:45", "12:30:45"),
+        ("1:30.5", "1:30.5"),
+        ("010", "010"),
+        ("0o17", "0o17"),
+        ("1e3", "1e3"),
+        ("yes", True),
+        ("~", None),
+        ('"5"', "5"),
+    ],
+)
+def test_numbers_are_those_that_people_write(text, value):
+    found = parse(f"a: {text}".encode())[0]["a"]
+
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (b"a: 1\nb: \xff", 2, "not UTF-8 text"),
+        (b"a: 1\n\nb: \x01", 3, "character 0x1 is not allowed"),
+        (b"a:\n\tb: 1", 2, "a tab cannot indent; use spaces"),
+        (b"a: !x 1", 1, "tag '!x' is not supported"),
+        (b"a: [\n", 2, "did not find expected node content"),
+        (b"- 1: a", 1, "key '1' is no text; put it in quotes"),
+    ],
+)
+def test_what_is_no_document_says_where_and_why(text, line, problem):
+    with pytest.raises(DocumentError) as refused:
+        parse(text)
+
+    assert (refused.value.line, str(refused.value)) == (line, problem)
