@@ -50,7 +50,8 @@ class Memory:
             return
         if known is not None and not self._told():
             self._gateway.recall(known)
-            log.warning("control is away: serving from %s", path)
+            stale = self._gateway.age().get("stale_seconds", 0.0)
+            log.warning("control is away: serving from %s, %s s old", path, stale)
 
     async def keep(self) -> None:
         """Write the file, if control told something since and it is our turn to write."""

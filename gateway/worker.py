@@ -1,6 +1,7 @@
 """The process that takes requests: the only one of a gateway, or one of several workers."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -37,6 +38,7 @@ log = logging.getLogger("gateway")
 # After the time to drain: for the last words to clients, then for the last report to control.
 LAST_WORDS_SECONDS = 0.3
 LAST_REPORT_SECONDS = 0.4
+GRACE_SECONDS = 0.1  # before connections without a request are closed
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
 LOOK_SECONDS = 0.05  # between two looks whether tables have come
 
@@ -100,24 +102,30 @@ class Server(uvicorn.Server):
             loop.call_later(gateway.drain, gateway.stop),
             loop.call_later(gateway.drain + LAST_WORDS_SECONDS, self._cut),
         ]
-        await self._accept_waiting()
+        await asyncio.gather(*map(self._close, self._taken))
         for listener in self.listeners:
             listener.close()
+        # Who has just connected is about to ask.
+        await asyncio.sleep(GRACE_SECONDS)
         try:
             await super().shutdown(sockets=[])
         finally:
             for timer in timers:
                 timer.cancel()
 
-    async def _accept_waiting(self) -> None:
-        """Take the connections that wait: they are reset when the listener closes."""
+    async def _close(self, number: int) -> None:
+        """Accept who waits at a listener, and nobody more: who still waits then is reset."""
+        listener = self.listeners[number]
         waiting = select.poll()
-        for number in self._taken:
-            waiting.register(self.listeners[number], select.POLLIN)
+        waiting.register(listener, select.POLLIN)
         for _ in range(MAX_WAITING):
             if not waiting.poll(0):
-                return
+                break
             await asyncio.sleep(0)
+        # Siblings may hold it too: this ends it for all of them, closing would not.
+        with contextlib.suppress(OSError):  # not every system knows it
+            listener.shutdown(socket.SHUT_RDWR)
+        self._taken[number].close()
 
     def _cut(self) -> None:
         """End connections of clients that do not read their last word, or never asked."""
