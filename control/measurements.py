@@ -32,7 +32,8 @@ class Measurements:
         self._cleared: int | None = None  # the day on which old totals were removed
         self._adding: set[asyncio.Task[None]] = set()
         for day, service_id, measure, count in stored:
-            self._note(day, service_id, Counts({measure: count}))
+            if (counts := self._counts(day, service_id)) is not None:
+                counts[measure] += count
 
     @property
     def since(self) -> float:
@@ -67,13 +68,16 @@ class Measurements:
             self._days = {d: held for d, held in self._days.items() if d > today - SHOWN_DAYS}
             self._cleared = today
         if await self._writer.run(usage.add, reporter_id, sequence, today, batch):
-            for (service_id, _), counts in batch:
-                self._note(today, service_id, counts)
+            for (service_id, _), added in batch:
+                if (counts := self._counts(today, service_id)) is not None:
+                    counts.update(added)
 
-    def _note(self, day: int, service_id: str, counts: Counts) -> None:
+    def _counts(self, day: int, service_id: str) -> Counts | None:
+        """Return the counts of a service on a day, to be added to; None when they are too many."""
         services = self._days.setdefault(day, {})
-        if service_id in services or len(services) < MAX_SHOWN:
-            services.setdefault(service_id, Counts()).update(counts)
+        if service_id not in services and len(services) < MAX_SHOWN:
+            services[service_id] = Counts()
+        return services.get(service_id)
 
     def _today(self) -> int:
         return int(self._wall_time() // DAY_S)

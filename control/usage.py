@@ -17,7 +17,7 @@ from control.measurements import Increment, Measurements
 from control.text import unprintable
 
 INTERVAL_S = 1.0  # what a gateway that crashes takes along
-MAX_INCREMENTS = 1_000
+MAX_INCREMENTS = 200  # read in 5 ms
 MAX_NAME = 200
 MAX_CODES = 64
 MAX_COUNT = 2**53  # in one batch; what others can still count exactly

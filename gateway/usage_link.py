@@ -14,7 +14,7 @@ from control.api import auth
 from gateway.inbox import Inbox, Stream
 from gateway.meter import Increment, Meter
 
-MAX_INCREMENTS = 1_000  # what control takes in one batch
+MAX_INCREMENTS = 200  # what control takes in one batch
 FIRST_INTERVAL_S = 1.0  # until control has told its own
 
 

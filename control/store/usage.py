@@ -57,5 +57,8 @@ def latest(days: int) -> list[Total]:
     last = UsageRow.select(fn.MAX(UsageRow.day)).scalar()
     if last is None:
         return []
-    rows = UsageRow.select(UsageRow.day, UsageRow.service_id, UsageRow.measure, UsageRow.count)
-    return cast(list[Total], list(rows.where(UsageRow.day > last - days).tuples()))
+    # 1 us a row, where a model's takes 4: a large fleet has hundreds of thousands.
+    rows = database.connection().execute(
+        "SELECT day, service_id, measure, count FROM usage WHERE day > ?", (last - days,)
+    )
+    return cast(list[Total], rows.fetchall())
