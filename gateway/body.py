@@ -27,6 +27,8 @@ _NEXT = re.compile(_WS + rb"([,}])")
 _MODEL = re.compile(b'"model"' + _WS + b":" + _WS + _STRING, re.DOTALL)
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+# To LM Studio, llama.cpp and LangChain -1 means: as many as fit.
+Tokens = Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)]
 
 
 class InferenceRequest(msgspec.Struct, gc=False):
@@ -35,8 +37,8 @@ class InferenceRequest(msgspec.Struct, gc=False):
     model: Annotated[str, msgspec.Meta(min_length=1)]
     stream: bool | None = None
     n: Positive | None = None
-    max_tokens: Positive | None = None
-    max_completion_tokens: Positive | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
     temperature: float | None = None
     top_p: float | None = None
 
@@ -48,7 +50,7 @@ class _Checked(InferenceRequest, gc=False):
     presence_penalty: float | None = None
     repeat_penalty: float | None = None
     repetition_penalty: float | None = None
-    seed: int | None = None
+    seed: float | None = None
     top_k: float | None = None
     top_logprobs: float | None = None
     # Where a request goes, and with which key, is not for its body to say; an engine that
