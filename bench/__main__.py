@@ -72,7 +72,7 @@ def upstream(output: Output, port: int, models: int, events: int, gap_ms: float)
 )
 @click.option("--seconds", type=click.FloatRange(0.1, 3_600), default=5.0, show_default=True)
 @click.option("--warmup", type=click.FloatRange(0, 600), default=0.5, show_default=True)
-@click.option("--body-bytes", type=click.IntRange(0, 10_000_000), default=900, show_default=True)
+@click.option("--body-bytes", type=click.IntRange(0, 1_000_000), default=900, show_default=True)
 @click.option("--events", type=click.IntRange(1), help="How many a stream must bring.")
 @click.option("--pid", type=int, help="Process under test: its CPU and memory are told, too.")
 @shared
@@ -121,7 +121,7 @@ def load(
 @bench.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Of the targets; may be repeated.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
-@click.option("--limit", type=click.FloatRange(10), default=840.0, help="Seconds for all rounds.")
+@click.option("--limit", type=click.FloatRange(10), default=720.0, help="Seconds for all rounds.")
 @click.option("--quick", is_flag=True, help="One short round of the nearest; less than a minute.")
 @click.option(
     "--fleet",

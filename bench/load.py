@@ -12,12 +12,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.polling import ready
+from bench.polling import ready, received
 from bench.processes import NOTHING, Usage
 from bench.reading import Malformed, Reader
 from bench.schedule import NANOSECONDS, ClosedLoop, OpenLoop, Schedule
 
-READ_BYTES = 65_536
 CONNECT_SECONDS = 5.0
 
 
@@ -125,7 +124,10 @@ class _Load:
     def _until(self, end: int) -> None:
         connections, schedule, poller = self._connections, self._schedule, self._poller
         while connections and (now := time.monotonic_ns()) < end:
-            while self._free and (meant := schedule.take(now)) is not None:
+            # Each once: a request that is not taken puts a new connection at the end.
+            for _ in range(len(self._free)):
+                if (meant := schedule.take(now)) is None:
+                    break
                 self._send(self._free.popleft(), meant)
             wait = (end - now) / NANOSECONDS
             if self._free:
@@ -157,12 +159,9 @@ class _Load:
             self._replace(connection, "not taken")
 
     def _read(self, connection: _Connection) -> None:
-        try:
-            data = connection.socket.recv(READ_BYTES)
-        except BlockingIOError:
+        data = received(connection.socket)
+        if data is None:
             return
-        except OSError:
-            data = b""
         now = time.monotonic_ns()
         reader = connection.reader
         if not connection.busy or not data:
@@ -179,6 +178,9 @@ class _Load:
             self._streamed(connection, now, first=not connection.last_event)
         if complete:
             self._answered(connection, now)
+            if reader.closes:
+                self._replace(connection, None)
+                return
             meant = None if self._free else self._schedule.take(now)
             if meant is None:
                 self._free.append(connection)

@@ -1,9 +1,11 @@
-"""Waiting for sockets to the microsecond."""
+"""Waiting for sockets to the microsecond, and reading them."""
 
 import contextlib
 import select
+import socket
 from pathlib import Path
 
+READ_BYTES = 65_536
 MAX_WAIT_SECONDS = 0.5  # how late a loop notices what no socket tells it
 
 
@@ -17,6 +19,16 @@ def ready(poller: select.epoll, seconds: float) -> list[tuple[int, int]]:
     if seconds > 0:
         select.select((poller,), (), (), seconds)
     return poller.poll(0)
+
+
+def received(connection: socket.socket) -> bytes | None:
+    """Return what has arrived; nothing when the other side has left; None when nothing has."""
+    try:
+        return connection.recv(READ_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def be_punctual() -> None:

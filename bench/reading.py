@@ -6,6 +6,7 @@ Bytes may be split anywhere. Nothing is kept of a body but its unfinished event.
 _LENGTH = b"\r\ncontent-length:"
 _CHUNKED = b"\r\ntransfer-encoding: chunked"
 _EVENTS = b"\r\ncontent-type: text/event-stream"
+_CLOSES = b"\r\nconnection: close"
 _DONE = b"data: [DONE]"
 
 MAX_HELD_BYTES = 1 << 20  # of a head, a chunk's size or an event that does not end
@@ -97,7 +98,8 @@ class Events:
 class Reader:
     """The answers on one connection, one after another.
 
-    `status`, and `streams` for an event stream, belong to the answer that was fed last;
+    `status`, `streams` for an event stream and `closes` when no other follows on this
+    connection belong to the answer that was fed last;
     `fresh` is how many events the last feed brought, `events` how many the answer did.
     """
 
@@ -108,6 +110,7 @@ class Reader:
         "_left",
         "_repeated",
         "_scanner",
+        "closes",
         "events",
         "fresh",
         "status",
@@ -121,7 +124,7 @@ class Reader:
     def reset(self) -> None:
         """Expect the head of an answer."""
         self.status = self.events = self.fresh = 0
-        self.streams = self._in_body = False
+        self.streams = self.closes = self._in_body = False
         self._held = b""
         self._left: int | None = None  # bytes of the body to come; None: it tells its end itself
         self._chunks: Chunks | None = None
@@ -148,7 +151,8 @@ class Reader:
             return False
         self._head(received[: end + 2].lower())
         complete = self._body(received[end + 4 :])
-        if complete and received is data and self.status == 200 and not self.streams:
+        plain = self.status == 200 and not self.streams and not self.closes
+        if complete and plain and received is data:
             self._repeated = data
         return complete
 
@@ -169,6 +173,7 @@ class Reader:
             self._left, self._chunks = None, Chunks()
         if _EVENTS in head:
             self.streams, self._scanner = True, Events()
+        self.closes = _CLOSES in head
         self._in_body = True
         self._held = b""
 

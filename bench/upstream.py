@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 from bench import requests
 from bench.answers import Answers
-from bench.polling import MAX_WAIT_SECONDS, ready
+from bench.polling import MAX_WAIT_SECONDS, ready, received
 
 BACKLOG = 4_096
-READ_BYTES = 65_536
 NANOSECONDS = 1_000_000_000
 
 
@@ -63,7 +62,7 @@ class Upstream:
                     for number, _ in ready(poller, self._seconds_to_next()):
                         connection = connections.get(number)
                         if connection is not None:
-                            self._read(number, connection)
+                            self._read(connection)
                         elif number == listening:
                             self._accept(poller)
                     if self._due:
@@ -86,27 +85,26 @@ class Upstream:
                 self._connections[accepted.fileno()] = _Connection(accepted)
                 poller.register(accepted.fileno(), select.EPOLLIN)
 
-    def _read(self, number: int, connection: _Connection) -> None:
-        try:
-            data = connection.socket.recv(READ_BYTES)
-        except BlockingIOError:
+    def _read(self, connection: _Connection) -> None:
+        data = received(connection.socket)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data or len(connection.unread) > requests.MAX_BYTES:
-            self._close(number, connection)
+            self._close(connection)
             return
         if data == connection.last and not connection.unread and not connection.streaming:
             # Most clients repeat themselves, and comparing is cheaper than reading again.
             self._send(connection, self.answers.completion)
             return
-        if connection.unread:
-            data = connection.unread + data
+        self._answer(connection, connection.unread + data)
+
+    def _answer(self, connection: _Connection, data: bytes) -> None:
+        """Answer the requests in `data`, and keep what follows them for later."""
         while data and not connection.streaming:
             try:
                 found = requests.first(data)
             except ValueError:
-                self._close(number, connection)
+                self._close(connection)
                 return
             if found is None:
                 break
@@ -138,8 +136,8 @@ class Upstream:
             else:
                 heapq.heappop(due)
                 connection.streaming = False
-                if connection.left == 0:
-                    self._send(connection, self.answers.closing)
+                if connection.left == 0 and self._send(connection, self.answers.closing):
+                    self._answer(connection, connection.unread)
 
     def _send(self, connection: _Connection, data: bytes) -> bool:
         """Send all of `data`; whoever does not read what he asked for is cut off."""
@@ -149,12 +147,10 @@ class Upstream:
             sent = 0
         if sent == len(data):
             return True
-        number = connection.socket.fileno()
-        if number >= 0:
-            self._close(number, connection)
+        self._close(connection)
         return False
 
-    def _close(self, number: int, connection: _Connection) -> None:
+    def _close(self, connection: _Connection) -> None:
         connection.left = -1
+        self._connections.pop(connection.socket.fileno(), None)
         connection.socket.close()
-        del self._connections[number]
