@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from control import collector
 from control import config as configuration
 from control.api.ports import join_address, parse_address
 from control.api.process import EXIT_CANNOT_START, loop_factory
@@ -119,6 +120,7 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     async with asyncio.TaskGroup() as group:
         background = [group.create_task(keeper.run()), group.create_task(cluster.keep_time())]
         await server.start()
+        collector.calm()
         host, _ = parse_address(config.listen)
         log.info("store %s, SQLite %s", store.store_id, sqlite3.sqlite_version)
         log.info("%d hosts expected back", membership.returning)
