@@ -138,13 +138,14 @@ class Workers:
         except (asyncio.IncompleteReadError, OSError):
             pass  # it ended before
         else:
-            self._serve(worker)
+            if not self._stop.is_set():
+                self._serve(worker)
         code = await worker.process.wait()
         del self._alive[number]
         worker.writer.close()
         # Its requests ended with it.
         self._cells.clear(number)
-        if self._serving.pop(number, None) is not None:
+        if self._serving.pop(number, None) is not None and not self._stop.is_set():
             self._share_out()
         return code
 
@@ -158,8 +159,6 @@ class Workers:
 
     def _share_out(self) -> None:
         """Tell all workers which listeners are theirs now."""
-        if self._stop.is_set():
-            return
         shares = shared_out(self._serving.keys(), len(self._listeners))
         for number, worker in self._serving.items():
             worker.writer.write(b"%b\n" % " ".join(map(str, shares[number])).encode())
