@@ -162,6 +162,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
+        del self._parser  # it refers back to us: only the collector would free both
         call, self._call = self._call, None
         if call is None:
             self._upstream.forget(self)

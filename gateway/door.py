@@ -155,6 +155,8 @@ class Door(HttpToolsProtocol):
         if self._end is not None:
             self._end.cancel()
         super().connection_lost(exc)
+        # Or only the collector would free us, with all that the last request held.
+        self.cycle = self.flow = None  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
         super().pause_writing()

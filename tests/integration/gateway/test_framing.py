@@ -1,6 +1,8 @@
 """How requests stand on the wire. Of the protocol door alone: behind ASGI the server frames."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from random import Random
@@ -389,6 +391,31 @@ async def test_a_pipelined_client_is_invited_in_its_turn(front: Front):
         writer.write(GOOD)
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
     writer.close()
+
+
+@pytest.mark.parametrize("how", ["FIN", "RST"])
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_connection_that_is_over_leaves_nothing_to_the_collector(
+    front: Front, engine: Engine, how: str, answered: bool
+):
+    """It runs rarely, and what waits for it is memory."""
+    engine.script = lambda _: answers.document({"ok": 1}) if answered else [Hang()]
+    gc.disable()
+    try:
+        reader, writer = await front.connect()
+        writer.write(request(GOOD))
+        arrived = await engine.request()
+        if answered:
+            await reader.readuntil(b'{"ok": 1}')
+        (door,) = map(weakref.ref, front.connections)
+        leave(writer, how)
+        if not answered:
+            await arrived.connection.closed_within(10)
+        async with asyncio.timeout(10):
+            while door() is not None:  # noqa: ASYNC110  # it sends no events
+                await asyncio.sleep(0.005)
+    finally:
+        gc.enable()
 
 
 async def test_a_trailer_is_no_header(front: Front, engine: Engine):
