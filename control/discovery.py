@@ -113,19 +113,15 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
     ) -> pb.GetClusterHealthResponse:
         members = self._membership.members.values()
         offers = list(self._membership.offers())
-        assets = [
-            asset
-            for member, offer in offers
-            if self._membership.routable(member, offer)
-            for asset in offer.service.assets
-        ]
+        routable = [offer for member, offer in offers if self._membership.routable(member, offer)]
+        assets = [asset for offer in routable for asset in offer.service.assets]
         now = self._now()
         message = pb.GetClusterHealthResponse(
             host_count=len(members),
             online_host_count=self._membership.online,
             lost_host_count=sum(member.state is HostState.LOST for member in members),
             service_count=len(offers),
-            routable_service_count=sum(self._membership.routable(*found) for found in offers),
+            routable_service_count=len(routable),
             asset_count=len(assets),
             loaded_asset_count=sum(asset.loaded for asset in assets),
             in_flight=self._loads.in_flight,
