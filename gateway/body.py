@@ -91,7 +91,8 @@ def parse(raw: bytes) -> Body:
 
     Raises:
         InvalidBody: not one JSON object in UTF-8, nested deeper than `MAX_DEPTH`, beyond
-            another limit of this module, or with `model` given twice.
+            another limit of this module, or with `model` given twice. Where that word
+            stands elsewhere too, or may be spelled with escapes, no key may be given twice.
         InvalidValue: `model` is missing, or a value is of the wrong type.
         ForbiddenField: it says where the request should go.
     """

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeGuard
 import msgspec
 
 HIDDEN_KEYS = ("reasoning", "reasoning_content")
+_BEGIN = b"reasoning"  # of all of them
 
 # What is cut out within 50 ms; a text with more of it is not an answer of a model.
 MAX_HIDDEN = 10_000  # members
@@ -38,7 +39,6 @@ _answer = msgspec.json.Decoder(_Answer).decode
 _odd_answer = msgspec.json.Decoder(_OddAnswer).decode
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
-
 _WS = r"[ \t\r\n]*+"
 
 
@@ -63,15 +63,13 @@ _SCALAR = re.compile(rb"[^\s\[\]{},]++")
 _STRING_OR_BRACKET = re.compile(rb"[\[\]{}]|" + _STRING.pattern, re.DOTALL)
 _BRACKETS = dict(zip(b"[{]}", (1, 1, -1, -1), strict=True))
 _COMMA = re.compile(rb"\s*+,")
-
-
 # Letters and underscore are 0x5F to 0x7A; what engines escape is not ASCII, as \u00e9.
 _LETTER_ESCAPE = re.compile(rb"\\u00[567]")
 
 
 def may_hide(text: bytes) -> bool:
     """Return whether `text` could hold a hidden key; an escape may spell one."""
-    return text.find(b"reasoning") >= 0 or has_escapes(text)
+    return text.find(_BEGIN) >= 0 or has_escapes(text)
 
 
 def has_escapes(text: bytes) -> bool:
@@ -118,8 +116,8 @@ def _odd_usage(text: bytes) -> Usage | None:
             raise Unreadable(str(error)) from error
     try:
         told = _odd_answer(text).usage
-    except msgspec.ValidationError:  # not an object, or a number that is out of range
-        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # not an object, or nothing that could be decoded
     if not isinstance(told, dict):
         return None
     prompt, completion = (told.get(name) for name in Usage.__struct_fields__)
@@ -157,8 +155,8 @@ def _without_hidden(text: bytes) -> bytes:
 
 def _next_plain_key(text: bytes, start: int) -> re.Match[bytes] | None:
     # The first place where one could be is found much faster by itself.
-    place = text.find(b'"reasoning', start)
-    return _KEY.search(text, place) if place >= 0 else None
+    place = text.find(_BEGIN, start)
+    return _KEY.search(text, place - 1) if place > 0 else None
 
 
 def _end_of_value(text: bytes, start: int, limit: int) -> tuple[int, int]:

@@ -114,6 +114,7 @@ def test_what_hides_too_much_is_refused():
         ("[]", None),
         ("null", None),
         ('"12"', None),
+        ('{"prompt_tokens":8,"x":"\\ud800"}', Usage(8, 0)),
     ],
 )
 @pytest.mark.parametrize("around", ['{"usage":%s}', '{"usage":%s,"reasoning":NaN}'])
@@ -123,4 +124,10 @@ def test_a_count_is_believed_or_unknown(told, usage, around):
 
 @pytest.mark.parametrize("text", [b"[1]", b'"x"', b"1", b"{}", b'{"choices":[]}'])
 def test_what_tells_no_usage_is_of_unknown_usage(text):
+    assert cleaned(text, strip=True) == (text, None)
+
+
+def test_a_usage_that_is_no_text_is_of_unknown_usage():
+    text = b'{"usage":{"prompt_tokens":-1,"x":"\xff"}}'
+
     assert cleaned(text, strip=True) == (text, None)
