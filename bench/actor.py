@@ -24,7 +24,7 @@ class Actor:
         command: Sequence[str],
         log: Path,
         cores: Collection[int],
-        environment: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
         own = os.sched_getaffinity(0)
@@ -37,7 +37,7 @@ class Actor:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**os.environ, **environment},
+                    env={**os.environ, **(environment or {})},
                     # Ctrl-C of a terminal is for us; we stop the others, frozen ones too.
                     start_new_session=True,
                 )

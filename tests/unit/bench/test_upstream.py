@@ -17,7 +17,7 @@ STREAM = chat.post("h", "/v1/chat/completions", chat.body("m", 0, stream=True), 
 Ask = Callable[[bytes, int], bytes]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Send bytes on a connection of its own and return so many bytes of the answers."""
     stopped = threading.Event()

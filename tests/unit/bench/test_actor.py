@@ -5,43 +5,14 @@ import time
 import pytest
 
 from bench.actor import Actor
-from bench.cases import CASES, SSE_64
-from bench.compare import Cores, cores
 from bench.processes import family, usage
-from bench.targets import TARGETS, free_port
 from tests.processes import wait_until
-
-
-@pytest.mark.parametrize(
-    ("workers", "available", "under_test", "crew"),
-    [
-        (1, {0, 1}, {1}, {0}),
-        (2, {0, 1}, {0, 1}, {0, 1}),
-        (1, {3}, {3}, {3}),
-        (1, {0, 1, 2, 3}, {3}, {0, 1, 2}),
-        (2, {0, 1, 2, 3}, {2, 3}, {0, 1}),
-    ],
-)
-def test_a_target_has_cores_to_itself_where_there_are_enough(workers, available, under_test, crew):
-    found = cores(workers, frozenset(available))
-
-    assert found == Cores(frozenset(under_test), frozenset(crew))
-
-
-def test_names_are_unique():
-    assert len({one.name for one in TARGETS}) == len(TARGETS)
-    assert len({one.name for one in CASES}) == len(CASES)
-
-
-def test_a_stream_is_asked_for_its_events():
-    assert "--events" in SSE_64.arguments(quick=True)
-    assert "--events" not in CASES[0].arguments(quick=False)
 
 
 @pytest.fixture
 def busy(tmp_path):
     command = [sys.executable, "-c", "while True: pass"]
-    actor = Actor(command, tmp_path / "log", os.sched_getaffinity(0), {})
+    actor = Actor(command, tmp_path / "log", os.sched_getaffinity(0))
     yield actor
     actor.stop()
     assert not actor.alive
@@ -66,7 +37,7 @@ def test_an_actor_goes_on_when_it_may(busy):
 
 def test_a_frozen_actor_can_be_ended_with_its_children(tmp_path):
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
-    actor = Actor([sys.executable, "-c", code], tmp_path / "log", os.sched_getaffinity(0), {})
+    actor = Actor([sys.executable, "-c", code], tmp_path / "log", os.sched_getaffinity(0))
     wait_until(lambda: len(family(actor.pid)) == 2, 30, "the child runs")
     pids = family(actor.pid)
     actor.freeze()
@@ -87,12 +58,8 @@ def _ended(pid: int) -> bool:
 
 def test_the_last_words_of_an_actor_are_kept(tmp_path):
     code = "import sys; sys.exit('no such thing')"
-    actor = Actor([sys.executable, "-c", code], tmp_path / "log", os.sched_getaffinity(0), {})
+    actor = Actor([sys.executable, "-c", code], tmp_path / "log", os.sched_getaffinity(0))
     wait_until(lambda: not actor.alive, 30, "it ended")
 
     assert actor.last_words() == "no such thing"
     actor.stop()
-
-
-def test_a_free_port_is_free():
-    assert 1_024 <= free_port() <= 65_535
