@@ -1,0 +1,31 @@
+"""What incidents happen to: a gateway in this process, and the hosts that control knows."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control.membership import Membership
+from control.pace import Rhythm
+from tests.fakes.engine import Engine
+from tests.integration.gateway.front import Front
+from tests.integration.gateway.front import front as serve
+from tests.unit.control.builders import host, offer
+
+
+@pytest.fixture
+async def front(engine: Engine) -> AsyncIterator[Front]:
+    """A gateway that routes the model `small` to `engine`, and gives up silence soon."""
+    async with serve("protocol", timeouts={"first_byte": 0.5, "idle": 0.5}) as started:
+        started.offer(engine.address)
+        yield started
+
+
+@pytest.fixture
+def members() -> Membership:
+    """Ten hosts, `h0` to `h9`, registered at second 0, with leases of 3 seconds."""
+    membership = Membership(Rhythm(interval=1.0, lease_intervals=3), jitter=lambda: 0.0)
+    for number in range(10):
+        name = f"h{number}"
+        membership.register(host(name), "i", [offer(f"{name}/s")], 0.0)
+    membership.take_changes()
+    return membership
