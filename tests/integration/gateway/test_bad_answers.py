@@ -281,5 +281,6 @@ async def test_a_stream_has_an_end(door: str, engine: Engine):
 LATER = {
     "U2 200 with an error": "the exchange asks `verdict.error_in`",
     "U4, U15 asking another service": "failover",
+    "U10 no [DONE] before the connection ends, without a length": "the exchange asks the scanner",
     "U12 budgets never decrease": "budgets; what usage is believed: tests/unit/gateway",
 }
