@@ -1,5 +1,6 @@
 """The figures of a comparison as Markdown."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -62,10 +63,13 @@ class _View:
 def _about(results: Results) -> str:
     machine = results.machine
     rounds = max((row.round for row in results.rows), default=0)
+    restless = Counter(row.target for row in results.rows if not row.drained)
+    told = ", ".join(f"{count} of {name}" for name, count in restless.items())
     return (
         f"Measured on {results.when} UTC, rounds: {rounds}; {machine.cores} cores of {machine.cpu},"
         f" {machine.memory_gib} GiB, Linux {machine.kernel}, Python {machine.python}."
         f"\nThe machine's own host took {results.steal:.1f} s of CPU away meanwhile."
+        + (f"\nRuns that began before their target had come to rest: {told}." if told else "")
     )
 
 

@@ -76,3 +76,12 @@ def test_fleets_have_a_column_each():
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_little_is_enough_for_a_page(rounds):
     assert "Measured on" in tables.render(made.results((DIRECT, 5.0, 40.0), rounds=rounds))
+
+
+def test_runs_that_came_too_early_are_told():
+    early = replace(FOUND.rows[0], drained=False)
+
+    text = tables.render(replace(FOUND, rows=(early, *FOUND.rows[1:])))
+
+    assert "come to rest: 1 of direct." in text
+    assert "come to rest" not in tables.render(FOUND)
