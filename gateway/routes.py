@@ -25,10 +25,9 @@ from gateway.resources import (
     Target,
     meant,
     ranked,
-    service_name,
 )
 from gateway.resources import Operation as Operation  # whoever resolves needs it
-from gateway.steps import Steps, finished
+from gateway.steps import Steps
 from gateway.table import Replica
 from gateway.upstream import Origin, Upstream
 
@@ -136,11 +135,6 @@ class Routes:
     def busy(self) -> Iterable[Upstream]:
         """Return all upstreams that may have requests in flight."""
         return (*self.upstreams.values(), *self._leaving.values())
-
-    def replace(self, table: Table) -> None:
-        """Resolve by `table` from now on, all of it; for one that `follow` has not seen come."""
-        services = map(service_name, self.upstreams)
-        finished(self.follow(table, {*table.current, *table.carried, *services, *self._mentions}))
 
     def follow(self, table: Table, names: Collection[str]) -> Steps[None]:
         """Resolve `names` of resources by `table` from now on, in steps. In-flight counts live on.

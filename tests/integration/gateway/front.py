@@ -14,12 +14,14 @@ from geniehive.v1 import routing_service_pb2 as pb
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.listening import listen
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.config import Config
 from gateway.door import Door
 from gateway.gateway import Gateway
+from gateway.listening import listen
+from gateway.steps import finished
+from gateway.table import Applied, Replica
 
 CHAT = "/v1/chat/completions"
 HASH_SECRET = b"s" * 32
@@ -65,8 +67,8 @@ class Front:
                     ),
                 )
             )
-        self._push(self.gateway.route_table, resources)
-        self.gateway.routes.replace(self.gateway.route_table)
+        table = self.gateway.route_table
+        finished(self.gateway.routes.follow(table, self._push(table, resources).names))
 
     def allow(self, *keys: str) -> None:
         """Require one of these keys; none: require nothing."""
@@ -79,10 +81,10 @@ class Front:
         self._push(self.gateway.key_table, resources)
         self.gateway.keys.replace(self.gateway.key_table.current)
 
-    def _push(self, table: Any, resources: list[pb.Resource]) -> None:
+    def _push(self, table: Replica[Any], resources: list[pb.Resource]) -> Applied:
         version = table.identity.version + 1 if table.identity is not None else 1
         identity = pb.TableIdentity(store_id="s", incarnation="i", version=version)
-        table.apply(
+        return table.apply(
             pb.TableUpdate(identity=identity, snapshot=True, settled=True, upserts=resources)
         )
 

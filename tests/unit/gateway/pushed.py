@@ -5,7 +5,8 @@ from hashlib import blake2b
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
-from gateway.resources import WORDS
+from gateway.resources import WORDS, service_name
+from gateway.steps import finished
 
 CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
 
@@ -47,6 +48,12 @@ def target(name, *candidates, operation=CHAT):
             ],
         ),
     )
+
+
+def follow_all(routes, table):
+    """Follow all of `table`, and what `routes` had of another one."""
+    services = map(service_name, routes.upstreams)
+    finished(routes.follow(table, {*table.current, *table.carried, *services, *routes._mentions}))
 
 
 def hashed(**fields):

@@ -10,6 +10,7 @@ from gateway import last_good, memory
 from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.memory import Memory
+from gateway.steps import finished
 
 pytestmark = pytest.mark.anyio
 
@@ -41,8 +42,8 @@ class Life:
         gateway = self.gateway
         identity = pb.TableIdentity(store_id="s", incarnation=incarnation, version=self.version)
         settings = pb.Resource(name="settings", settings=pb.KeySettings())
-        gateway.route_table.apply(update(identity, resources or self.routes, settled))
-        gateway.routes.replace(gateway.route_table)
+        applied = gateway.route_table.apply(update(identity, resources or self.routes, settled))
+        finished(gateway.routes.follow(gateway.route_table, applied.names))
         gateway.key_table.apply(update(identity, [settings], True))
         gateway.keys.replace(gateway.key_table.current)
         gateway.control_connected = True

@@ -7,7 +7,7 @@ from gateway.resources import read_resource
 from gateway.routes import Routes, shown
 from gateway.steps import finished
 from gateway.table import Replica
-from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, service, target
+from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, follow_all, service, target
 
 
 def replica(*resources, carried=()):
@@ -19,7 +19,7 @@ def replica(*resources, carried=()):
 
 def routes(*resources, carried=()):
     found = Routes(StubUpstream)
-    found.replace(replica(*resources, carried=carried))
+    follow_all(found, replica(*resources, carried=carried))
     return found
 
 
@@ -40,7 +40,7 @@ def test_a_candidate_whose_service_is_unknown_waits_for_it():
     found = routes(service("h/a"), target("m", ("h/a", 0), ("h/b", 1)))
     assert services(found.resolve(CHAT, "m")) == ["h/a"]
 
-    found.replace(replica(service("h/a"), service("h/b"), target("m", ("h/a", 0), ("h/b", 1))))
+    follow_all(found, replica(service("h/a"), service("h/b"), target("m", ("h/a", 0), ("h/b", 1))))
     assert services(found.resolve(CHAT, "m")) == ["h/b", "h/a"]
 
 
@@ -60,7 +60,7 @@ def test_a_service_that_is_heard_of_without_a_name_loses_it():
     before = (service("h/a"), service("h/b"), target("m", ("h/a", 1), ("h/b", 1)))
     table = replica(target("m", ("h/b", 1)), carried=before)
     found = Routes(StubUpstream)
-    found.replace(table)
+    follow_all(found, table)
     assert services(found.resolve(CHAT, "m")) == ["h/a", "h/b"]
 
     heard = service("h/a")
@@ -110,7 +110,7 @@ def test_an_upstream_lives_on_when_the_table_changes():
     first, second = found.upstreams["h/a"], found.upstreams["h/b"]
     first.in_flight = 3
 
-    found.replace(replica(service("h/a", "127.0.0.1:81")))
+    follow_all(found, replica(service("h/a", "127.0.0.1:81")))
 
     assert found.upstreams == {"h/a": first}
     assert [origin.port for origin in first.moves] == [81]
@@ -121,15 +121,15 @@ def test_a_service_that_returns_is_as_busy_as_it_was():
     found = routes(service("h/a"))
     upstream = found.upstreams["h/a"]
     upstream.in_flight = 3
-    found.replace(replica())
+    follow_all(found, replica())
     assert [one.in_flight for one in found.busy()] == [3]
     assert upstream.retired
 
-    found.replace(replica(service("h/a")))
+    follow_all(found, replica(service("h/a")))
     assert found.upstreams == {"h/a": upstream}
-    found.replace(replica())
+    follow_all(found, replica())
     upstream.in_flight = 0
-    found.replace(replica())
+    follow_all(found, replica())
     assert not found.busy()
 
 

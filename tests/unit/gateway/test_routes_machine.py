@@ -10,7 +10,7 @@ from control.api.errors import GenieHiveError
 from gateway.resources import WORDS, Service, Target, read_resource
 from gateway.routes import Routes
 from gateway.table import Replica
-from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, service, target
+from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, follow_all, service, target
 from tests.unit.gateway.updates import Control
 
 SERVICES = ["h/a", "h/b"]
@@ -142,7 +142,7 @@ class Following(RuleBasedStateMachine):
     @rule()
     def follow_all(self):
         self.model.replace(self.replica)
-        self.routes.replace(self.replica)
+        follow_all(self.routes, self.replica)
         self.whole = True
 
     @invariant()
