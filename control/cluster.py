@@ -9,16 +9,13 @@ from control.inventory import Host
 from control.keeper import Keeper
 from control.members import Answer, Beat, Lease, Offer
 from control.membership import Membership
-from control.pace import Pace, reconnect_window
+from control.pace import Pace
 from control.publisher import Publisher
+from control.settling import Settling
 
 SWEEP_S = 0.25
 # A sweep this late means that control was stopped or starved, not that nodes were silent.
 LATE_S = 1.0
-# A node has seen that control is back after this time, and comes within the window it was told.
-NOTICED_S = 3.0
-# How long the hosts of control's last life may take, in windows they were told.
-RETURN_WINDOWS = 1.5
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +41,14 @@ class Cluster:
         self._publisher = publisher
         self._now = now
         self._swept: float | None = None  # when leases were last looked at
-        self._expected_back = membership.returning > 0
-        window = reconnect_window(membership.returning)
-        self._all_may_be_back = now() + NOTICED_S + window
-        # A large fleet takes longer to come back than most would be willing to wait.
-        expected = RETURN_WINDOWS * window if self._expected_back else 0.0
-        self._grace_ends = now() + max(grace, expected)
+        self._settling = Settling(membership.returning, grace, now())
 
     @property
     def settled(self) -> bool:
         """Whether what is not registered is gone: all hosts are back, or had their time."""
-        now = self._now()
-        # The store may lack a host that registered while the disk took nothing.
-        if self._expected_back and now >= self._all_may_be_back and not self.membership.returning:
-            return True
-        return now >= self._grace_ends
+        return self._settling.settled(
+            self.membership.returning, self.membership.online, self._now()
+        )
 
     async def register(
         self, host: Host, instance_id: str, offers: Sequence[Offer]
@@ -66,6 +56,8 @@ class Cluster:
         """See `Membership.register`; returns when the host is durable, or the disk unable."""
         self._account_for_absence()
         lease, pace = self.membership.register(host, instance_id, offers, self._now())
+        if lease.generation == 1:
+            self._settling.met(self._now())
         log.info("host %s registered, %d services", host.host_id, len(offers))
         self._follow()
         await self._keeper.kept()
@@ -127,7 +119,7 @@ class Cluster:
             self._swept = now
 
     def _sweep(self, now: float) -> None:
-        if now >= self._grace_ends:
+        if self._settling.grace_is_over(now):
             for host_id in self.membership.end_grace(now):
                 log.warning("host %s did not come back", host_id)
         lost, spared = self.membership.expire(now)

@@ -8,7 +8,7 @@ JITTER = 0.1
 # within 1 s, 10,000 within 45 s.
 RETURNS_PER_SECOND = 225.0
 _WINDOW_S = 0.5
-_MAX_WINDOW_S = 45.0
+MAX_WINDOW_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,4 @@ def pace(rhythm: Rhythm, hosts: int, jitter: float) -> Pace:
 
 def reconnect_window(hosts: int) -> float:
     """Return over how many seconds a fleet of `hosts` spreads its return to control."""
-    return min(_WINDOW_S + hosts / RETURNS_PER_SECOND, _MAX_WINDOW_S)
+    return min(_WINDOW_S + hosts / RETURNS_PER_SECOND, MAX_WINDOW_S)

@@ -4,12 +4,13 @@ import pytest
 
 from control import cluster as cluster_module
 from control.api.errors import HostIdInUse, StorageUnavailable
-from control.cluster import NOTICED_S, Cluster
+from control.cluster import Cluster
 from control.inventory import Health, HostState, Observation
 from control.keeper import Keeper
 from control.membership import Membership
 from control.pace import Rhythm, reconnect_window
 from control.publisher import Publisher
+from control.settling import NOTICED_S
 from control.table.compile import Compiler
 from control.table.watch import Hub
 from tests.unit.control.builders import HEALTHY, beat, host, offer, service

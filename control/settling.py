@@ -1,0 +1,55 @@
+"""When absence counts after a start of control: who is not back by then is gone. Pure.
+
+Control knows the hosts of its last life, and waits for them. If it lost its store,
+it knows none of them and not how many there are; then it waits as long as they come.
+"""
+
+from control.pace import MAX_WINDOW_S, reconnect_window
+
+# A node has seen that control is back after this time, and comes within the window it was told.
+NOTICED_S = 3.0
+# How long the hosts of control's last life may take, in windows they were told.
+RETURN_WINDOWS = 1.5
+# Fewer are back so soon that nobody has to wait for more of them.
+SMALL_FLEET = 100
+
+
+class Settling:
+    """The time after a start, until what is not registered is gone.
+
+    expected: hosts of control's last life. grace: seconds that hosts have to come
+    back, at least. now: monotonic seconds, here and below.
+    """
+
+    def __init__(self, expected: int, grace: float, now: float) -> None:
+        window = reconnect_window(expected)
+        self._expected = expected > 0
+        self._all_may_be_back = now + NOTICED_S + window
+        # A large fleet takes longer to come back than most would be willing to wait.
+        self._grace_ends = now + max(grace, RETURN_WINDOWS * window if expected else 0.0)
+        self._latest = max(self._grace_ends, now + RETURN_WINDOWS * MAX_WINDOW_S)
+        self._stranger_at = float("-inf")
+        self._settled = False
+
+    def met(self, now: float) -> None:
+        """Note that a host registered that control did not know."""
+        self._stranger_at = now
+
+    def grace_is_over(self, now: float) -> bool:
+        """Return whether the hosts of control's last life had their time."""
+        return now >= self._grace_ends
+
+    def settled(self, returning: int, online: int, now: float) -> bool:
+        """Return whether absence counts, from then on for ever.
+
+        returning: hosts of control's last life that are not back. online: those that are there.
+        """
+        self._settled = self._settled or self._over(returning, online, now)
+        return self._settled
+
+    def _over(self, returning: int, online: int, now: float) -> bool:
+        # The store may lack a host that registered while the disk took nothing.
+        if self._expected and now >= self._all_may_be_back and not returning:
+            return True
+        coming = online > SMALL_FLEET and now < self._stranger_at + NOTICED_S
+        return now >= (self._latest if coming else self._grace_ends)
