@@ -149,7 +149,7 @@ class Routes:
         for name in [name for name in self._waiting if name.startswith(SERVICE)]:
             self._waiting.pop(name, None)
             if self._follow_service(table, name):
-                self._waiting |= dict.fromkeys(self._mentioned.get(name[len(SERVICE) :], ()))
+                self._waiting |= dict.fromkeys(self._mentioned.get(name.removeprefix(SERVICE), ()))
             yield
         # 2. Routes, until none leads to what is leaving.
         while self._waiting:
