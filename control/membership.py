@@ -16,6 +16,7 @@ from control.api.errors import HostIdInUse, LeaseLost, NotFound, RateLimited
 from control.flaps import Flaps
 from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
+from control.offers import taken
 from control.pace import Pace, Rhythm, pace
 
 # When more than this share of at least this many hosts goes silent together,
@@ -149,9 +150,12 @@ class Membership:
         self.beats += 1
         metrics, dropped = observations.clean_metrics(beat.metrics)
         member.metrics = metrics
-        self.dropped_values += dropped
-        wanted, refused = self._take_services(member, beat.services, now)
-        return Answer(self._renew(member, now), wanted, refused)
+        found = taken(member.host.host_id, member.offers, beat.services)
+        self.dropped_values += dropped + found.dropped
+        if found.redefined:
+            self._hosts.add(member.host.host_id)
+        self._set_offers(member, found.offers, now)
+        return Answer(self._renew(member, now), found.wanted, found.refused)
 
     def open_stream(self, lease: Lease) -> None:
         """Note that a stream carries the beats of `lease`.
@@ -263,42 +267,6 @@ class Membership:
             raise LeaseLost(f"host {lease.host_id[:64]!r} holds no such live lease; register again")
         return member
 
-    def _take_services(
-        self, member: Member, beats: Sequence[tuple[str, Observation, Service | None]], now: float
-    ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Make `beats` the services of `member`; return the wanted and the refused ones."""
-        # What is not in `beats` is withdrawn, so it leaves its room to what is.
-        services = {
-            service_id: member.offers[service_id].service
-            for service_id, _, _ in beats
-            if service_id in member.offers
-        }
-        refused: dict[str, str] = {}
-        assets = admission.asset_count(services.values())
-        for service_id, _, definition in beats:
-            held = services.get(service_id)
-            if definition is None or (held is not None and definition.revision <= held.revision):
-                continue
-            count = len(services) + (held is None)
-            total = assets + len(definition.assets) - (len(held.assets) if held else 0)
-            reason = _refusal(member, service_id, definition, count, total)
-            if reason is not None:
-                refused[service_id[: admission.MAX_TEXT]] = reason
-                continue
-            services[service_id], assets = definition, total
-            self._hosts.add(member.host.host_id)
-        if member.offers.keys() - services.keys():
-            self._hosts.add(member.host.host_id)
-        offers: dict[str, Offer] = {}
-        wanted: list[str] = []
-        for service_id, seen, definition in beats:
-            if service_id in services:
-                offers[service_id] = Offer(services[service_id], self._clean(seen))
-            elif definition is None:
-                wanted.append(service_id)
-        self._set_offers(member, offers, now)
-        return tuple(wanted[: admission.MAX_SERVICES]), refused
-
     def _set_offers(self, member: Member, offers: dict[str, Offer], now: float) -> None:
         before, member.offers = member.offers, offers
         online = member.state is HostState.ONLINE
@@ -364,22 +332,6 @@ def _admit(member: Member, now: float) -> None:
         raise RateLimited(
             f"host {member.host.host_id!r} calls more than {CALLS_PER_SECOND:.0f} times a second"
         )
-
-
-def _refusal(
-    member: Member, service_id: str, definition: Service, services: int, assets: int
-) -> str | None:
-    """Return why `definition` is refused, or None.
-
-    services, assets: how many the host would have with it.
-    """
-    if definition.service_id != service_id:
-        return f"the definition is of {definition.service_id[: admission.MAX_TEXT]!r}"
-    if services > admission.MAX_SERVICES:
-        return f"a host has at most {admission.MAX_SERVICES} services"
-    if assets > admission.MAX_ASSETS:
-        return f"a host has at most {admission.MAX_ASSETS} assets"
-    return admission.service_refusal(definition, member.host.host_id)
 
 
 def _differs(before: Offer | None, after: Offer) -> bool:

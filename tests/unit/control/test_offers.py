@@ -1,0 +1,45 @@
+"""Single facts; what a beat leads to in the life of a host is in `test_membership`."""
+
+from control.inventory import Health, Observation
+from control.offers import taken
+from tests.unit.control.builders import HEALTHY, offer, service
+
+HELD = {"h1/a": offer("h1/a"), "h1/b": offer("h1/b")}
+
+
+def test_how_services_are_is_taken_and_nothing_else_changes():
+    after = taken("h1", HELD, [("h1/a", HEALTHY, None), ("h1/b", Observation(), None)])
+
+    assert {name: one.service for name, one in after.offers.items()} == {
+        name: one.service for name, one in HELD.items()
+    }
+    assert after.offers["h1/b"].observation.health is Health.UNKNOWN
+    assert (after.redefined, after.wanted, after.refused, after.dropped) == (False, (), {}, 0)
+
+
+def test_what_is_missing_is_withdrawn():
+    after = taken("h1", HELD, [("h1/a", HEALTHY, None)])
+
+    assert (set(after.offers), after.redefined) == ({"h1/a"}, True)
+
+
+def test_what_is_unknown_is_wanted_and_taken_with_its_definition():
+    beats = [("h1/a", HEALTHY, None), ("h1/b", HEALTHY, None), ("h1/c", HEALTHY, None)]
+    assert taken("h1", HELD, beats).wanted == ("h1/c",)
+    beats[2] = ("h1/c", HEALTHY, service("h1/c"))
+    after = taken("h1", HELD, beats)
+
+    assert (len(after.offers), after.wanted, after.redefined) == (3, (), True)
+
+
+def test_a_service_of_another_host_is_refused():
+    after = taken("h1", {}, [("h2/s", HEALTHY, service("h2/s"))])
+
+    assert "does not start with 'h1/'" in after.refused["h2/s"]
+    assert (after.offers, after.redefined) == ({}, False)
+
+
+def test_odd_values_are_counted():
+    seen = Observation(Health.HEALTHY, in_flight=-1, queue_depth=-1)
+
+    assert taken("h1", HELD, [("h1/a", seen, None)]).dropped == 2
