@@ -4,7 +4,6 @@ A NaN that reached a score would break the order of every candidate beside it.
 """
 
 import math
-from dataclasses import replace
 from typing import TypeVar
 
 from control.inventory import Metrics, Observation
@@ -20,8 +19,8 @@ N = TypeVar("N", int, float)
 
 def clean(seen: Observation) -> tuple[Observation, int]:
     """Return `seen` without unusable values, and how many were dropped."""
-    kept = replace(
-        seen,
+    kept = Observation(
+        seen.health,
         in_flight=_usable(seen.in_flight, MAX_REQUESTS),
         queue_depth=_usable(seen.queue_depth, MAX_REQUESTS),
         tokens_per_second=_usable(seen.tokens_per_second, MAX_TOKENS_PER_SECOND),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 JITTER = 0.1
+JITTER_STEPS = 16  # few, so that what many nodes are told is made once
 
 # A fleet comes back at this pace, a fifth of what one core can take: 100 hosts
 # within 1 s, 10,000 within 45 s.
@@ -38,7 +39,7 @@ def pace(rhythm: Rhythm, hosts: int, jitter: float) -> Pace:
     # Even when every node draws the earliest beat, the fleet stays within its cap.
     interval = max(rhythm.interval, hosts / (rhythm.beats_per_second * (1 - JITTER)))
     return Pace(
-        interval=interval * (1 - JITTER * jitter),
+        interval=interval * (1 - JITTER * round(jitter * JITTER_STEPS) / JITTER_STEPS),
         lease=interval * rhythm.lease_intervals,
         reconnect_window=reconnect_window(hosts),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 import grpc
 from geniehive.v1 import registry_service_pb2 as pb
@@ -136,6 +137,7 @@ def _lease_message(lease: Lease) -> pb.Lease:
     )
 
 
+@lru_cache(maxsize=256)
 def _pace_message(pace: Pace) -> pb.Pace:
     return pb.Pace(
         heartbeat_interval=_duration(pace.interval),
