@@ -12,7 +12,7 @@ from bench.fleet import measure
 from bench.fleet_figures import Plan
 
 PATIENCE_S = 600.0
-SMALL = Plan(nodes=60, seconds=2.0, changes=5, interval=1.0, down=1.0, after=1.0)  # for tests
+SMALL = Plan(nodes=60, seconds=1.5, changes=5, interval=0.5, down=0.5, after=0.5)  # for tests
 
 
 @cache

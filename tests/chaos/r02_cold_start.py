@@ -139,4 +139,4 @@ def _told(gateway: Service, path: str) -> dict[str, Any]:
     return found
 
 
-PROMISE = Promise(run, short={"damages": 2}, full={"damages": 200})
+PROMISE = Promise(run, short={"damages": 1}, full={"damages": 200})

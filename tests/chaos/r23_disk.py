@@ -103,4 +103,4 @@ def change(calls: Calls) -> str:
     return "done"
 
 
-PROMISE = Promise(run, short={"away": 1.0}, full={"away": 60.0})
+PROMISE = Promise(run, short={"away": 0.3}, full={"away": 60.0})

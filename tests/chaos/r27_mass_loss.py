@@ -14,14 +14,13 @@ from tests.chaos.world import MODELS, World, world
 
 INTERVAL_S = 0.5
 RATE = 50.0
-SHARES = (1.0, 0.6)
 ALARM = re.compile("went silent together")
 
 
-def run(folder: Path, *, hosts: int, away: float) -> list[Figure]:
-    """Cut control from all of `hosts`, and from 60 % of them, for `away` seconds each."""
+def run(folder: Path, *, hosts: int, away: float, shares: tuple[float, ...]) -> list[Figure]:
+    """Cut control from these shares of `hosts`, for `away` seconds each."""
     figures = []
-    for share in SHARES:
+    for share in shares:
         here = folder / f"{share:g}"
         here.mkdir()
         figures += _cut(here, hosts, share, away)
@@ -65,4 +64,8 @@ async def _serve(here: World, network: FaultProxy, away: float) -> OpenLoad:
     return load
 
 
-PROMISE = Promise(run, short={"hosts": 10, "away": 2.5}, full={"hosts": 100, "away": 60.0})
+PROMISE = Promise(
+    run,
+    short={"hosts": 10, "away": 2.2, "shares": (0.6,)},
+    full={"hosts": 100, "away": 60.0, "shares": (1.0, 0.6)},
+)

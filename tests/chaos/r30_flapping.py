@@ -83,6 +83,6 @@ def _fullest(moments: list[float]) -> int:
 
 PROMISE = Promise(
     run,
-    short={"period": 0.3, "duration": 3.0, "wait_for_it": False},
+    short={"period": 0.3, "duration": 2.4, "wait_for_it": False},
     full={"period": 2.0, "duration": 300.0, "wait_for_it": True},
 )

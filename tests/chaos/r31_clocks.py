@@ -68,6 +68,6 @@ def may_move_monotonic() -> bool:
 
 PROMISE = Promise(
     run,
-    short={"duration": 1.5, "controls": 1, "nodes": 2},
+    short={"duration": 1.0, "controls": 1, "nodes": 2},
     full={"duration": 120.0, "controls": 2, "nodes": 6},
 )

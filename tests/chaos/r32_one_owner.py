@@ -101,4 +101,4 @@ def _fight(port: int, calls: Calls, duration: float) -> int:
             thread.join()
 
 
-PROMISE = Promise(run, short={"trials": 1, "contest": 1.0}, full={"trials": 50, "contest": 120.0})
+PROMISE = Promise(run, short={"trials": 1, "contest": 0.5}, full={"trials": 50, "contest": 120.0})
