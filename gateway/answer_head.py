@@ -11,16 +11,23 @@ from gateway.verdict import Course, Verdict, judge
 class AnswerHead:
     """The head of an engine's answer. headers: names in lower case, of equal ones the last.
 
+    framed: whether it tells where the body ends; else it ends with the connection.
     verdict: what it means, where that does not depend on who sent it.
     """
 
-    __slots__ = ("headers", "status", "verdict")
+    __slots__ = ("framed", "headers", "status", "verdict")
 
     def __init__(
-        self, status: int, headers: Mapping[bytes, bytes], verdict: Verdict | None = None
+        self,
+        status: int,
+        headers: Mapping[bytes, bytes],
+        *,
+        framed: bool = True,
+        verdict: Verdict | None = None,
     ) -> None:
         self.status = status
         self.headers = headers
+        self.framed = framed
         self.verdict = verdict
 
 
@@ -33,7 +40,7 @@ def _known_answer(raw: bytes) -> AnswerHead | None:
     verdict = judge(parser.get_status_code(), headers, "")
     if verdict.course is not Course.DOCUMENT:
         return None
-    return AnswerHead(parser.get_status_code(), headers, verdict)
+    return AnswerHead(parser.get_status_code(), headers, verdict=verdict)
 
 
 def answer_memo() -> Memo[AnswerHead]:

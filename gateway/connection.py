@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
     def _pass_on(self, call: "Call", receiver: Receiver) -> None:
         if not self._headed:
             self._headed = True
-            receiver.upstream_head(AnswerHead(self._status, self._headers))
+            receiver.upstream_head(AnswerHead(self._status, self._headers, framed=self._framed))
             if call.receiver is None:  # it has seen enough
                 return
         chunks, self._chunks = self._chunks, []

@@ -14,6 +14,7 @@ from control.api.errors import (
     GenieHiveError,
     Upstream,
     UpstreamBadResponse,
+    UpstreamError,
     UpstreamTimeout,
 )
 from gateway import body, errors
@@ -26,7 +27,7 @@ from gateway.request_head import RequestHead
 from gateway.routes import Choice, load
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
-from gateway.verdict import Course, judge
+from gateway.verdict import Course, error_in, judge
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
+_END = b"[DONE]"
 _JSON_HEAD = b"content-type: application/json\r\n"
 
 NEVER = float("inf")
@@ -79,9 +81,11 @@ class Exchange:
         "_choice",
         "_downstream",
         "_first",
+        "_framed",
         "_gateway",
         "_head",
         "_last",
+        "_last_events",
         "_over",
         "_paused",
         "_request_id",
@@ -111,6 +115,8 @@ class Exchange:
         self._scanner: Scanner | None = None
         self._answer: list[bytes] = []
         self._size = 0
+        self._framed = True
+        self._last_events = b""
         self._started = False
         self._paused = False
         self._over = False
@@ -278,6 +284,7 @@ class Exchange:
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
             self._scanner = Scanner(strip=self._gateway.strip)
+            self._framed = head.framed
             self._started = True
             self._downstream.start(head.status, self._told(_STREAM_HEAD))
         elif verdict.error is not None:
@@ -301,6 +308,8 @@ class Exchange:
         now = self._gateway.clock()
         self._first = min(self._first, now)
         passed = scanner.feed(data)
+        if not self._framed:
+            self._last_events = passed or self._last_events
         if not done:
             self.deadline = min(now + self._gateway.timeouts.idle, self._last)
             if passed:
@@ -308,15 +317,23 @@ class Exchange:
             return
         passed += scanner.finish()
         self.usage = scanner.usage
+        if not self._framed and _END not in self._last_events + passed:
+            # Where only the connection's end would tell, a cut stream looks like a whole one.
+            self.refuse(UpstreamError("the engine closed the connection before the end"))
+            return
         self._answered(now, streamed=True)
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:
         """Answer with `content`, the whole of what the engine said."""
+        assert self._choice is not None
+        if self._status == 200 and (failed := error_in(content, self._choice.upstream.service_id)):
+            self.refuse(failed)
+            return
         try:
             content, self.usage = cleaned(content, strip=self._gateway.strip)
-        except Unreadable:
-            self.refuse(UpstreamBadResponse("the engine's answer is not valid JSON"))
+        except Unreadable as error:
+            self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
         now = self._first = self._gateway.clock()
         self._answered(now, streamed=False)

@@ -44,6 +44,7 @@ REFUSED = {
     "U2 two documents": (whole(b"{}{}", 200, JSON), *BAD),
     "U2 empty": (whole(b"", 200, JSON), *BAD),
     "U2 UTF-16": (whole("{}".encode("utf-16"), 200, JSON), *BAD),
+    "U2 200 with an error": (whole(b'{"error":{"message":"out of memory"}}', 200, JSON), *FAILED),
     "U2 a million [": (whole(b"[" * MB, 200, JSON), *BAD),
     "U4 cut short": ([*SHORT, Close()], *FAILED),
     "U4 no last chunk": ([*answers.chunked([b"{}"], headers=JSON)[:-1], Close()], *FAILED),
@@ -262,6 +263,23 @@ async def test_a_stream_that_breaks_ends_with_one_error(front: Front, engine: En
     await the_next_is_good(front, engine)
 
 
+UNFRAMED = Send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+
+
+async def test_a_stream_that_ends_with_its_connection_needs_its_last_event(
+    front: Front, engine: Engine
+):
+    """U10: or one that was cut could not be told from a whole one."""
+    engine.script = lambda _: [UNFRAMED, Send(A), Send(DONE), Close()]
+    assert (await front.post({"model": "small"})).content == A + DONE
+    engine.script = lambda _: [UNFRAMED, Send(A), Close()]
+
+    response = await front.post({"model": "small"})
+
+    assert response.content.startswith(A + b'data: {"error"')
+    await the_next_is_good(front, engine)
+
+
 async def test_a_stream_has_an_end(door: str, engine: Engine):
     """U14: a token every now and then, for ever."""
     drip = [step for _ in range(1_000) for step in (Send(chunk(A)), Pause(0.02))]
@@ -279,8 +297,6 @@ async def test_a_stream_has_an_end(door: str, engine: Engine):
 
 # Rows that need what is not built yet.
 LATER = {
-    "U2 200 with an error": "the exchange asks `verdict.error_in`",
     "U4, U15 asking another service": "failover",
-    "U10 no [DONE] before the connection ends, without a length": "the exchange asks the scanner",
     "U12 budgets never decrease": "budgets; what usage is believed: tests/unit/gateway",
 }

@@ -193,7 +193,7 @@ async def test_h21_a_strange_request_id_is_not_repeated(front: Front, name: byte
     assert re.search(rb"\r\nx-request-id: req_[0-9a-f]{32}\r\n", answer)
 
 
-SLOW = {"request_head": 0.2, "request_body": 0.6}
+SLOW = {"request_head": 0.4, "request_body": 0.6}
 
 
 @pytest.mark.parametrize(
@@ -276,9 +276,10 @@ async def test_slow_heads_hold_up_nobody(engine: Engine):
     async with serve("protocol", timeouts=SLOW) as front:
         front.offer(engine.address)
         front.allow(KEY)
-        slow = [await front.connect() for _ in range(200)]
-        for _, writer in slow:
-            writer.write(b"POST / HTTP/1.1\r\nX-")
+        slow = []
+        for _ in range(200):
+            slow.append(await front.connect())
+            slow[-1][1].write(b"POST / HTTP/1.1\r\nX-")
 
         assert await is_well(front)
         async with asyncio.timeout(10):
