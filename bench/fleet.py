@@ -71,6 +71,7 @@ async def measure(plan: Plan) -> Figures:
                 changes = await _changes(probes, watcher)
                 comeback = await _comeback(plan, control, board, address)
         finally:
+            gc.unfreeze()
             control.end()
     return Figures(
         nodes=plan.nodes,
@@ -102,9 +103,10 @@ async def _fleet(
         async with living(crews[0]) as probes:
             yield loaders, probes, watcher
     finally:
-        following.cancel()
         for process in loaders:
             end(process)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 async def _steady(
@@ -189,6 +191,7 @@ async def _counting_lost(channel: grpc.aio.Channel) -> AsyncIterator[list[int]]:
         yield counts
     finally:
         asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 def _known(watcher: Watcher, probes: Sequence[Node]) -> bool:
