@@ -1,4 +1,4 @@
-"""The gateway's side of control: tables come down, load goes both ways. Only here is gRPC."""
+"""The gateway's side of control: tables come down, load goes both ways, usage goes up."""
 
 import asyncio
 import logging
