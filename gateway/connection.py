@@ -132,7 +132,8 @@ class Connection(asyncio.Protocol):
         """Pass on an answer that came whole, under a head like one before: the parser rests."""
         call.connection = call.receiver = self._call = None
         self._used = True
-        self.resume()
+        if self._paused:
+            self.resume()
         self._upstream.keep(self, self._generation)
         receiver.upstream_answer(head, body)
 

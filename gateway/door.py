@@ -85,6 +85,7 @@ class Door(HttpToolsProtocol):
         """
         self.cycle = self._front = turn = Turn(self, head, length)  # type: ignore[assignment]
         if end + length == len(data) and not self.flow.write_paused:
+            self.gateway.incoming.discard(self)
             turn.serve(data[end:])
             return b""
         self._expect()

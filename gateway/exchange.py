@@ -8,6 +8,7 @@ import logging
 from typing import Protocol
 
 import msgspec
+from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import (
     BodyTooLarge,
@@ -283,7 +284,7 @@ class Exchange:
         self._status = head.status
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
-            self._scanner = Scanner(strip=self._gateway.strip)
+            self._scanner = Scanner(strip=self._strips)
             self._framed = head.framed
             self._started = True
             self._downstream.start(head.status, self._told(_STREAM_HEAD))
@@ -331,13 +332,17 @@ class Exchange:
             self.refuse(failed)
             return
         try:
-            content, self.usage = cleaned(content, strip=self._gateway.strip)
+            content, self.usage = cleaned(content, strip=self._strips)
         except Unreadable as error:
             self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
         now = self._first = self._gateway.clock()
         self._answered(now, streamed=False)
         self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+
+    @property
+    def _strips(self) -> bool:
+        return self._gateway.strip and self._head.operation == inventory.OPERATION_CHAT
 
     def _answered(self, now: float, *, streamed: bool) -> None:
         self._tally().answered(
