@@ -43,6 +43,12 @@ def stream(streams: ExitStack, gateway: Service) -> httpx.Response:
     return streams.enter_context(http.stream("POST", CHAT, json=ask))
 
 
+def next_service(gateway: Service) -> str:
+    """Return where a request goes that ends as soon as that is known."""
+    with ExitStack() as streams:
+        return stream(streams, gateway).headers["x-geniehive-service"]
+
+
 @contextmanager
 def engines(folder: Path, count: int, pace: float) -> Iterator[list[str]]:
     """Run slow engines, alike in all; a stream takes many times `pace` seconds."""
@@ -146,8 +152,9 @@ def test_workers_see_each_others_requests_and_forget_those_of_the_dead(tmp_path,
         )
         settle(gateway, 2)
 
-        # Were the dead still counted, the second service would have fewer.
-        assert stream(streams, gateway).headers["x-geniehive-service"] == "h/s0"
+        # Were the dead still counted, the second service would always have fewer. Control may
+        # count them for one exchange longer.
+        wait_until(lambda: next_service(gateway) == "h/s0", 20, "the dead are forgotten")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
