@@ -57,8 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
     parser.add_argument(
         "--workers",
-        type=int,
-        choices=range(1, MAX_WORKERS + 1),
+        type=_workers,
         metavar="N",
         help="processes that serve, about one a core; instead of `workers` of the settings",
     )
@@ -68,6 +67,12 @@ def _arguments() -> argparse.Namespace:
         help="serve beyond this machine although no client keys are set",
     )
     return parser.parse_args()
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to {MAX_WORKERS}")
+    return int(text)
 
 
 def _why_not(error: OSError, address: str) -> str:
