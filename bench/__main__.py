@@ -146,14 +146,10 @@ def compare(
 
     What is not installed is fetched from your package index into build/bench, by hash.
     """
-    from dataclasses import replace
-
     from bench import page as pages
     from bench import tables, targets
     from bench.compare import compare as run
-    from bench.fleet import measure
-    from bench.fleet_control import FleetFailed
-    from bench.fleet_figures import Plan
+    from bench.compare import with_fleet
 
     chosen = only or (targets.QUICK if quick else [one.name for one in targets.TARGETS])
     unknown = set(chosen) - {one.name for one in targets.TARGETS}
@@ -166,17 +162,7 @@ def compare(
     picked = [one for one in targets.TARGETS if one.name in chosen]
     results = run(picked, 1 if quick else rounds, limit, output.say, quick=quick)
     for nodes in fleets:
-        output.say(f"control with {nodes:,} nodes")
-        # Five seconds between beats whatever the size, which is what control is to bear.
-        plan = Plan(nodes, beats_per_second=max(500.0, nodes / 5), processes=1 + nodes // 2_500)
-        try:
-            figures = asyncio.run(measure(plan))
-        except FleetFailed as error:
-            output.say(f"skipped: {error}")
-            skipped = {**results.skipped, f"control with {nodes:,} nodes": str(error)}
-            results = replace(results, skipped=skipped)
-        else:
-            results = replace(results, fleets=(*results.fleets, figures))
+        results = with_fleet(results, nodes, output.say)
     kept = pages.keep(results)
     output.say(f"figures: {kept}")
     if publish:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psutil
@@ -13,13 +14,14 @@ import psutil
 from bench.actor import Actor
 from bench.cases import JSON_1, Case
 from bench.outcome import Outcome
-from bench.results import Results, Row, this_machine
+from bench.results import Results, Row, fleet, this_machine
 from bench.stage import PATH, NotReady, Say, Staged, stage
 from bench.targets import KEY, MODEL, Target
 
 SETTLE_SECONDS = 20.0
 GOOD_IN_A_ROW = 5
 LOAD_SECONDS = 30.0  # on top of what a run takes, for its start and a slow last answer
+FLEET_SECONDS = 400.0
 BODY_BYTES = 900
 
 
@@ -106,6 +108,33 @@ def _measure(one: Staged, case: Case, *, quick: bool) -> Outcome:
     # Only one case shows its curve; the others would fill the file.
     curve = tuple(content.pop("curve")) if case is JSON_1 else ()
     return Outcome(**{**content, "curve": curve})
+
+
+def with_fleet(results: Results, nodes: int, say: Say) -> Results:
+    """Return `results` with what so many nodes cost control, beating every five seconds.
+
+    In a process of its own: an asyncio client of gRPC does not survive its event loop.
+    """
+    name = f"control with {nodes:,} nodes"
+    say(name)
+    command = [
+        *(sys.executable, "-P", "-m", "bench", "fleet", "--json", "--nodes", str(nodes)),
+        *("--beats", str(max(500, nodes // 5)), "--processes", str(1 + nodes // 2_500)),
+    ]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=FLEET_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        why = f"not measured within {FLEET_SECONDS:.0f} s"
+    else:
+        if done.returncode == 0:
+            content = json.loads(done.stdout)
+            del content["schema"]
+            return replace(results, fleets=(*results.fleets, fleet(content)))
+        why = done.stderr.strip()[-200:]
+    say(f"skipped: {name}: {why}")
+    return replace(results, skipped={**results.skipped, name: why})
 
 
 def _steal() -> float:

@@ -83,7 +83,7 @@ def read(path: Path) -> Results:
             **content,
             "machine": Machine(**content["machine"]),
             "rows": tuple(_row(row) for row in content["rows"]),
-            "fleets": tuple(_fleet(figures) for figures in content["fleets"]),
+            "fleets": tuple(fleet(figures) for figures in content["fleets"]),
         }
     )
 
@@ -93,7 +93,8 @@ def _row(content: dict[str, Any]) -> Row:
     return Row(**{**content, "outcome": Outcome(**outcome)})
 
 
-def _fleet(content: dict[str, Any]) -> Figures:
+def fleet(content: Mapping[str, Any]) -> Figures:
+    """Return what `bench fleet` told as a document."""
     return Figures(
         **{
             **content,

@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from bench.cases import CASES, GAP_MS, JSON_1, JSON_64, SSE_64, SSE_256, Case
-from bench.figures import Spread, differences, ratios, spread
+from bench.cases import CASES, GAP_MS, JSON_1, JSON_64, SSE_64, SSE_256
+from bench.figures import Spread, ratios, spread
 from bench.fleet_figures import Figures
+from bench.goals import TIMES, goals, two_to_one
 from bench.results import Results
-from bench.targets import DIRECT, LITELLM, NGINX, OURS, OURS_2, SGLANG, VLLM
+from bench.targets import DIRECT, NGINX, OURS, OURS_2
+from bench.view import View
 
-TIMES, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
+DASH = "\N{EN DASH}"
 
 
 def render(results: Results) -> str:
     """Return all tables, with what they were measured on before them."""
-    view = _View(results)
+    view = View(results)
     sections = {
         "Asked and measured": _goals(view),
         "Whole answers, 64 connections": _whole(view),
@@ -28,36 +29,6 @@ def render(results: Results) -> str:
     }
     told = [f"### {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join([_about(results), *told])
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """Figures as the tables want them: by round, and what the load generator could not tell."""
-
-    results: Results
-
-    def of(self, target: str, case: Case, name: str) -> dict[int, float]:
-        return self.results.figures(target, case.name, name)
-
-    def latency(self, target: str, case: Case, name: str, share: str) -> dict[int, float]:
-        found = self.results.summaries(target, case.name, name)
-        return {number: summary[share] for number, summary in found.items()}
-
-    def added(self, target: str, case: Case, name: str, share: str) -> dict[int, float]:
-        """Return microseconds on top of those without anything in between."""
-        here, bare = (self.latency(one, case, name, share) for one in (target, DIRECT))
-        return differences(here, bare)
-
-    def per_core(self, target: str) -> dict[int, float]:
-        """Return the requests a second of a whole core."""
-        cost = self.of(target, JSON_64, "cpu_per_request")
-        return {number: 1e6 / value for number, value in cost.items()}
-
-    def names(self, case: Case, name: str) -> list[str]:
-        """Return the targets that were measured at `case`, the least `name` first."""
-        found = {row.target for row in self.results.rows if row.case == case.name}
-        middle = {one: spread(list(self.of(one, case, name).values())) for one in found}
-        return sorted(found, key=lambda one: m.median if (m := middle[one]) else float("inf"))
 
 
 def _about(results: Results) -> str:
@@ -73,7 +44,7 @@ def _about(results: Results) -> str:
     )
 
 
-def _whole(view: _View) -> str:
+def _whole(view: View) -> str:
     titles = [
         "",
         "CPU µs/request",
@@ -103,7 +74,7 @@ def _whole(view: _View) -> str:
     return _table(titles, rows)
 
 
-def _added(view: _View) -> str:
+def _added(view: View) -> str:
     titles = ["", "p50 µs added", "to nginx", "p99 µs added", "to nginx", "p50 µs in all"]
     rows = []
     for name in view.names(JSON_1, "cpu_per_request"):
@@ -121,7 +92,7 @@ def _added(view: _View) -> str:
     return _table(titles, rows)
 
 
-def _streams(view: _View) -> str:
+def _streams(view: View) -> str:
     titles = [
         "",
         "64 streams: CPU µs/event",
@@ -150,7 +121,7 @@ def _streams(view: _View) -> str:
     return _table(titles, rows)
 
 
-def _workers(view: _View) -> str:
+def _workers(view: View) -> str:
     one, two = (view.of(name, JSON_64, "cpu_per_request") for name in (OURS, OURS_2))
     if not one or not two:
         return ""
@@ -167,11 +138,11 @@ def _workers(view: _View) -> str:
     return (
         _table(titles, rows)
         + "\n\nTwo workers on two cores of their own would do "
-        + f"{_cell(_speed_up(view), TIMES)} of one: twice, by CPU per request."
+        + f"{_cell(two_to_one(view), TIMES)} of one: twice, by CPU per request."
     )
 
 
-def _programs(view: _View) -> str:
+def _programs(view: View) -> str:
     results = view.results
     titles = ["", "version", "first answer after, s", "memory after load, MiB", "errors"]
     rows = []
@@ -196,61 +167,16 @@ def _fleets(fleets: Sequence[Figures]) -> str:
     return _table(titles, rows)
 
 
-def _goals(view: _View) -> str:
-    cost = view.of(OURS, JSON_64, "cpu_per_request")
-    ours = view.per_core(OURS)
-    events = view.of(OURS, SSE_256, "cpu_per_event")
-    added = view.added(OURS, JSON_1, "latency", "p50")
-    delivered = [
-        row.outcome.delivered / row.outcome.asked
-        for row in view.results.rows
-        if (row.target, row.case) == (OURS, SSE_256.name) and row.outcome.asked
-    ]
-    lines = [
-        (
-            "CPU/request, to nginx",
-            ratios(cost, view.of(NGINX, JSON_64, "cpu_per_request")),
-            "≤",
-            1.8,
-        ),
-        ("requests/s per core, to nginx", ratios(ours, view.per_core(NGINX)), "≥", 0.55),
-        ("requests/s per core, to vllm-router", ratios(ours, view.per_core(VLLM)), "≥", 1.3),
-        ("requests/s per core, to sglang-router", ratios(ours, view.per_core(SGLANG)), "≥", 1.6),
-        ("requests/s per core, to LiteLLM", ratios(ours, view.per_core(LITELLM)), "≥", 250),
-        (
-            "CPU/event of 256 streams, to nginx",
-            ratios(events, view.of(NGINX, SSE_256, "cpu_per_event")),
-            "≤",
-            1.6,
-        ),
-        ("events of 256 streams delivered", delivered, "≥", 1),
-        (
-            "p50 added on 1 connection, to nginx",
-            ratios(added, view.added(NGINX, JSON_1, "latency", "p50")),
-            "≤",
-            1.5,
-        ),
-        ("two workers, to one", _speed_up(view), "≥", 1.8),
-    ]
+def _goals(view: View) -> str:
     rows = []
-    for what, values, relation, bound in lines:
-        middle = spread(values)
-        if middle is None:
-            met = "not measured"
-        elif relation == "≤":
-            met = "yes" if middle.median <= bound else "**no**"
-        else:
-            met = "yes" if middle.median >= bound else "**no**"
-        rows.append([what, f"{relation} {bound:g} {TIMES}", _cell(values, TIMES), met])
+    for goal in goals(view):
+        asked = f"{'≤' if goal.at_most else '≥'} {goal.bound:g} {goal.unit}"
+        met = {True: "yes", False: "**no**", None: "not measured"}[goal.met]
+        rows.append([goal.what, asked, _cell(goal.values, goal.unit), met])
     return _table(["GenieHive", "asked", "measured", "met"], rows)
 
 
-def _speed_up(view: _View) -> list[float]:
-    one, two = (view.of(name, JSON_64, "cpu_per_request") for name in (OURS, OURS_2))
-    return [2 * value for value in ratios(one, two)]
-
-
-def _delivered(view: _View, name: str) -> str:
+def _delivered(view: View, name: str) -> str:
     found = [r.outcome for r in view.results.rows if (r.target, r.case) == (name, SSE_256.name)]
     asked, got = sum(one.asked for one in found), sum(one.delivered for one in found)
     return f"{got:,} of {asked:,}" if asked else "no stream ended"

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from bench import tables
-from bench.tables import DASH, TIMES
+from bench.goals import TIMES
+from bench.tables import DASH
 from bench.targets import DIRECT, NGINX, OURS, OURS_2
 from tests.unit.bench import made
 
@@ -62,6 +63,7 @@ def test_what_was_not_measured_is_said_so():
 
     assert line(text, "CPU/request, to nginx")[1:] == [f"1.5 {TIMES}", "yes"]
     assert line(text, "requests/s per core, to LiteLLM")[1:] == [DASH, "not measured"]
+    assert line(text, "a change to gateways, p99, 1,000 services") == ["≤ 3 ms", "3 ms", "yes"]
     assert "- absent: it cannot be had" in section("Left out")
 
 
