@@ -41,7 +41,12 @@ class Cluster:
         self._publisher = publisher
         self._now = now
         self._swept: float | None = None  # when leases were last looked at
-        self._settling = Settling(membership.returning, grace, now())
+        self._settling = Settling(
+            expected=membership.returning > 0,
+            return_time=membership.return_time,
+            grace=grace,
+            now=now(),
+        )
 
     @property
     def settled(self) -> bool:

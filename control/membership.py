@@ -17,7 +17,7 @@ from control.flaps import Flaps
 from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
 from control.offers import taken
-from control.pace import Pace, Rhythm, pace
+from control.pace import Pace, Rhythm, pace, return_time
 
 # When more than this share of at least this many hosts goes silent together,
 # control takes itself for the one that is cut off, and withdraws nothing.
@@ -87,6 +87,11 @@ class Membership:
     def returning(self) -> int:
         """How many hosts of control's last life have not come back yet."""
         return self._returning
+
+    @property
+    def return_time(self) -> float:
+        """Within how many seconds the whole fleet is back after control is."""
+        return return_time(self._rhythm, self._online + self._returning)
 
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""

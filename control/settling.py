@@ -4,12 +4,11 @@ Control knows the hosts of its last life, and waits for them. If it lost its sto
 it knows none of them and not how many there are; then it waits as long as they come.
 """
 
-from control.pace import MAX_WINDOW_S, reconnect_window
-
-# A node has seen that control is back after this time, and comes within the window it was told.
-NOTICED_S = 3.0
-# How long the hosts of control's last life may take, in windows they were told.
-RETURN_WINDOWS = 1.5
+MOMENT_S = 3.0  # for connecting and registering
+# How long hosts may take, in times of what they were told.
+MARGIN = 1.25
+# How long a fleet may take of whose size nothing is known; 10,000 hosts need a minute.
+LATEST_S = 75.0
 # Fewer are back so soon that nobody has to wait for more of them.
 SMALL_FLEET = 100
 
@@ -17,17 +16,18 @@ SMALL_FLEET = 100
 class Settling:
     """The time after a start, until what is not registered is gone.
 
-    expected: hosts of control's last life. grace: seconds that hosts have to come
-    back, at least. now: monotonic seconds, here and below.
+    expected: whether there are hosts of control's last life. return_time: seconds in
+    which they come back. grace: seconds that hosts have for it, at least. now:
+    monotonic seconds, here and below.
     """
 
-    def __init__(self, expected: int, grace: float, now: float) -> None:
-        window = reconnect_window(expected)
-        self._expected = expected > 0
-        self._all_may_be_back = now + NOTICED_S + window
+    def __init__(self, *, expected: bool, return_time: float, grace: float, now: float) -> None:
+        self._expected = expected
+        self._all_may_be_back = now + MOMENT_S + return_time
         # A large fleet takes longer to come back than most would be willing to wait.
-        self._grace_ends = now + max(grace, RETURN_WINDOWS * window if expected else 0.0)
-        self._latest = max(self._grace_ends, now + RETURN_WINDOWS * MAX_WINDOW_S)
+        needed = MOMENT_S + MARGIN * return_time if expected else 0.0
+        self._grace_ends = now + max(grace, needed)
+        self._latest = max(self._grace_ends, now + LATEST_S)
         self._stranger_at = float("-inf")
         self._settled = False
 
@@ -51,5 +51,5 @@ class Settling:
         # The store may lack a host that registered while the disk took nothing.
         if self._expected and now >= self._all_may_be_back and not returning:
             return True
-        coming = online > SMALL_FLEET and now < self._stranger_at + NOTICED_S
+        coming = online > SMALL_FLEET and now < self._stranger_at + MOMENT_S
         return now >= (self._latest if coming else self._grace_ends)

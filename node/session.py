@@ -4,13 +4,14 @@ Control owns the pace. What each outcome leads to:
 
 * an answer              wait as told, or until something changed, then beat again
 * the lease is lost      register again, spread over the window that control told
-* the stream ended       open it again, spread alike but well before the lease is over
+* the stream ended       open it again at once; control ends streams for their age
 * control is silent      the same call again, spread alike, over 0.5 to 2 s at least
 * the definition is bad  register again when something changed, or much later
 * refused otherwise      register again later, slowly: host id in use, key not known
 
 Spread is a wait of any length up to that window. A node takes it once between two
 answers: then its call comes alone, whatever else happened to all nodes together.
+That a stream ended each node notices with its own next beat, which is spread enough.
 """
 
 import asyncio
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 2.0
 MIN_WAIT_SECONDS = 0.1  # between two calls, and between two beats whatever changes
-# Of what is left of a lease when its stream ends, as control knew it one interval ago.
-LEASE_SHARE = 0.8
 REFUSAL_SECONDS = 5.0  # another instance lives, or the key is not known
 REFUSED_SECONDS = 60.0  # the definition is not accepted; only a change helps
 
@@ -193,8 +192,6 @@ class Session:
                         await self._until_changed(self._pace.interval)
         except StreamEnded as error:
             log.debug("stream ended, opening it again: %s", error)
-            left = LEASE_SHARE * (self._pace.lease - self._pace.interval)
-            await self._wait_within(min(self._window, left))
         except Unavailable as error:
             await self._silent(error)
 

@@ -8,9 +8,9 @@ from control.cluster import Cluster
 from control.inventory import Health, HostState, Observation
 from control.keeper import Keeper
 from control.membership import Membership
-from control.pace import Rhythm, reconnect_window
+from control.pace import Rhythm, return_time
 from control.publisher import Publisher
-from control.settling import NOTICED_S
+from control.settling import MOMENT_S
 from control.table.compile import Compiler
 from control.table.watch import Hub
 from tests.unit.control.builders import HEALTHY, beat, host, offer, service
@@ -95,7 +95,7 @@ async def test_an_empty_cluster_is_settled_only_after_the_grace_period():
     assert scene.cluster.settled
 
 
-RETURN_S = NOTICED_S + reconnect_window(2)
+RETURN_S = MOMENT_S + return_time(Rhythm(interval=1.0), 2)
 
 
 async def test_a_cluster_is_settled_when_all_expected_hosts_are_back():
@@ -134,7 +134,7 @@ async def test_hosts_that_the_disk_did_not_take_have_time_to_come_back(keeping_t
     assert not scene.cluster.settled
     assert not scene.hub.settled
     await scene.join("h2")
-    await pass_time(scene, 1.0)
+    await pass_time(scene, 2.0)
 
     assert scene.cluster.settled
 
@@ -198,7 +198,7 @@ async def test_a_large_fleet_has_longer_to_come_back():
     scene.clock.now += 60.0
 
     assert not scene.cluster.settled
-    scene.clock.now += 10.0
+    scene.clock.now += 20.0
     assert scene.cluster.settled
 
 

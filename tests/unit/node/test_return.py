@@ -12,7 +12,7 @@ from control.api.errors import ControlUnavailable, LeaseLost
 from node.session import Answer, Grant, Pace, Session, StreamEnded
 from node.state import Host, Metrics, Report
 
-PACE = Pace(interval=22.0, lease=66.0, reconnect_window=45.0)  # as control tells 10,000 hosts
+PACE = Pace(interval=22.0, lease=66.0, reconnect_window=37.0)  # as control tells 10,000 hosts
 NODES = 1_000  # each stands for ten
 REPORT = Report(Host("h"), Metrics(0.0, 1), ())
 BUCKET_S = 5.0
