@@ -10,6 +10,8 @@ import httpx
 from tests.chaos.promise import quantile
 
 PATIENCE_S = 10.0
+CLIENT_KEY = "a-clients-key"
+WITH_KEY = {"Authorization": f"Bearer {CLIENT_KEY}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,11 @@ class OpenLoad:
         begin = loop.time()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
         client = httpx.AsyncClient(
-            base_url=self.url, trust_env=False, timeout=PATIENCE_S, limits=limits
+            base_url=self.url,
+            headers=WITH_KEY,
+            trust_env=False,
+            timeout=PATIENCE_S,
+            limits=limits,
         )
         async with client, asyncio.TaskGroup() as group:
             number = 0

@@ -1,5 +1,6 @@
 """R26: a node that dies is out of the table soon, and none is that lives."""
 
+import os
 import subprocess
 import sys
 import time
@@ -62,9 +63,9 @@ def _lost(here: World) -> int:
 
 @contextmanager
 def spinning() -> Iterator[None]:
-    """Keep every processor busy, twice."""
+    """Keep every processor busy."""
     command = [sys.executable, "-c", "while True: pass"]
-    busy = [subprocess.Popen(command) for _ in range(4)]
+    busy = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
     try:
         yield
     finally:

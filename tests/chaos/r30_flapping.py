@@ -27,7 +27,7 @@ def run(folder: Path, *, period: float, duration: float, wait_for_it: bool) -> l
 
     wait_for_it: whether to stay until it is routed to again.
     """
-    with world(folder) as here:
+    with world(folder, grace_s=0) as here:
         return asyncio.run(_measure(here, period, duration, wait_for_it))
 
 
@@ -51,6 +51,7 @@ def _flap(here: World, period: float, duration: float, wait_for_it: bool) -> lis
     with calling(here.control.port()) as calls:
         lease = calls.register(HOST, [service(SERVICE, engine, [MODELS[0]])])
         wait_until(lambda: _routable(here) == 2, BACK_S, "it is routed to")
+        wait_until(lambda: here.health().settled, BACK_S, "settled")
         begin, sequence, version = time.monotonic(), 0, here.health().route_version
         while (now := time.monotonic()) < begin + duration:
             sequence += 1

@@ -13,7 +13,7 @@ from tests.processes import spawning
 HOST = "contested"
 SERVICE = f"{HOST}/s"
 OFFERED = [service(SERVICE, "127.0.0.1:9", ["m"])]
-INTERVAL_S = 0.3
+INTERVAL_S = 0.5
 LEASE_S = 3 * INTERVAL_S
 QUIET_S = 2.0  # after which the owner no longer changes
 

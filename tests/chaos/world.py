@@ -16,6 +16,7 @@ from geniehive.v1 import discovery_service_pb2 as discovery
 
 from control.api.errors import GenieHiveError
 from tests.chaos.calls import calling, service
+from tests.chaos.load import CLIENT_KEY, WITH_KEY
 from tests.chaos.proxy import FaultProxy, proxying
 from tests.processes import START_SECONDS, Service, Spawn, spawning, stop_all, wait_until
 
@@ -165,7 +166,7 @@ def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator
 
 def models_at(url: str) -> set[str]:
     """Return what the gateway at `url` offers; nothing while it is not ready."""
-    answer = httpx.get(f"{url}/v1/models", trust_env=False)
+    answer = httpx.get(f"{url}/v1/models", headers=WITH_KEY, trust_env=False)
     return {one["id"] for one in answer.json()["data"]} if answer.is_success else set()
 
 
@@ -174,6 +175,7 @@ def _start_control(folder: Path, registry: Mapping[str, Any], clocks: Sequence[s
         "listen": "127.0.0.1:0",
         "storage": {"sqlite_path": str(folder / "store" / "geniehive.sqlite3")},
         "registry": dict(registry),
+        "auth": {"client_api_keys": [CLIENT_KEY]},
     }
     return _start(folder, "control", "control", settings, clocks)
 
