@@ -21,6 +21,11 @@ def bench() -> None:
     """Measure the speed of gateways and of control. Linux only."""
     if sys.platform != "linux":
         raise Failure("bench needs Linux: it lives on epoll and /proc", USAGE, "not_linux")
+    import resource
+
+    # A connection is a file, and 1,024 files are what many systems allow before being asked.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @examples("geniehive bench upstream --port 9000", "geniehive bench upstream --gap-ms 20")

@@ -5,11 +5,12 @@ from pathlib import Path
 from bench import plot, tables
 from bench.peers import ROOT
 from bench.results import Results
+from cli.output import USAGE, Failure
 
 BEGIN, END = "<!-- made by `make bench`: begin -->", "<!-- end -->"
 DOCS = ROOT / "docs"
 FIGURES, PICTURE, PAGE = "performance.json", "performance.svg", "performance.md"
-KEPT = ROOT / "build" / "bench"
+KEPT = Path("build", "bench")  # in the current folder
 
 
 def keep(results: Results, folder: Path = KEPT) -> Path:
@@ -21,7 +22,13 @@ def keep(results: Results, folder: Path = KEPT) -> Path:
 
 
 def publish(results: Results, docs: Path = DOCS) -> None:
-    """Write figures, plot and tables into the documentation."""
+    """Write figures, plot and tables into the documentation.
+
+    Raises:
+        Failure: there is no such page, as away from a checkout.
+    """
+    if not (docs / PAGE).exists():
+        raise Failure(f"there is no {docs / PAGE}: it is published in a checkout", USAGE, "page")
     results.write(docs / FIGURES)
     (docs / PICTURE).write_text(plot.draw(results))
     page = docs / PAGE

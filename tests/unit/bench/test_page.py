@@ -6,6 +6,7 @@ import pytest
 
 from bench import page, plot, results, tables
 from bench.targets import DIRECT, NGINX, OURS
+from cli.output import Failure
 from tests.unit.bench import made
 
 FOUND = made.results((DIRECT, 5.0, 40.0), (NGINX, 10.0, 100.0), (OURS, 15.0, 130.0))
@@ -34,6 +35,13 @@ def test_publishing_replaces_what_is_between_the_marks(tmp_path):
     assert "old" not in text
     assert tables.render(FOUND) in text
     assert results.read(tmp_path / "performance.json") == FOUND
+
+
+def test_without_a_page_nothing_is_published(tmp_path):
+    with pytest.raises(Failure, match="checkout"):
+        page.publish(FOUND, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_are_kept_apart_from_the_documentation(tmp_path):
