@@ -119,10 +119,11 @@ def _figure(figure: Figure) -> str:
     unit = f" {figure.unit}" if figure.unit and not figure.unit.startswith("of ") else ""
     asked = ""
     if figure.at_most is not None:
-        asked = f"≤ {_number(figure.at_most)}{unit}" if figure.at_most else "0"
+        exact = figure.at_most in (0, figure.at_least)
+        asked = f"{'' if exact else '≤ '}{_number(figure.at_most)}{unit}"
     elif figure.at_least is not None:
-        asked = f"≥ {_number(figure.at_least)}{unit}"
-        asked = _number(figure.at_least) if figure.unit.startswith("of ") else asked
+        exact = figure.unit.startswith("of ")
+        asked = f"{'' if exact else '≥ '}{_number(figure.at_least)}{unit}"
     judged = figure.at_most is not None or figure.at_least is not None
     mark = ("kept" if figure.holds() else "**missed**") if judged else ""
     return f"| {figure.what} | {asked} | {_number(figure.measured)}{unit} | {mark} |"
