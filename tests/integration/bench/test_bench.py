@@ -38,7 +38,7 @@ def upstream() -> Iterator[Upstream]:
 def load(upstream: Upstream, *options: str) -> dict[str, Any]:
     command = [*BENCH, "load", upstream.url, "--json", "--pid", str(upstream.pid), *options]
     done = subprocess.run(
-        [*command, "--seconds", "0.5", "--warmup", "0.1"],
+        [*command, "--seconds", "0.8", "--warmup", "0.1"],
         capture_output=True,
         text=True,
         timeout=60,
