@@ -72,7 +72,8 @@ class Routes:
 
     def __init__(self, open_upstream: Callable[[str, Origin], Upstream]) -> None:
         self._open = open_upstream
-        self.ready = False  # whether a whole table has arrived
+        self.ready = False  # whether a table, or its first part, has arrived
+        self._settled = False  # whether a name that is not there is unknown to all
         self.upstreams: dict[str, Upstream] = {}
         self._routes: dict[Operation, dict[str, Route]] = {one: {} for one in WORDS}
         # Gone from the table and still busy: a service that returns is as busy as it was.
@@ -91,7 +92,7 @@ class Routes:
         """Return the route of `name`; it has at least one choice.
 
         Raises:
-            NotReady: no table has arrived yet.
+            NotReady: no table has arrived yet, or nobody knows the name so far.
             ModelNotFound: nobody knows the name.
             OperationMismatch: the name serves other operations only.
             NoHealthyRoute: the name is known, and nothing can serve it now.
@@ -161,6 +162,8 @@ class Routes:
             upstream.retire()
             if not upstream.in_flight:
                 del self._leaving[service_id]
+        # What was carried over from a file was whole when it was written.
+        self._settled = table.settled or table.identity is None
         self.ready = True
 
     def _follow_service(self, table: Table, name: str) -> bool:
@@ -250,6 +253,8 @@ class Routes:
         known = self._routes[operation]
         similar = difflib.get_close_matches(name[:MAX_NAME], list(islice(known, MAX_COMPARED)), n=3)
         hint = f"; similar: {', '.join(similar)}" if similar else ""
+        if not self._settled:
+            return NotReady(f"{shown(name)} is not known yet, control has not told all{hint}")
         return ModelNotFound(
             f"no model or role {shown(name)}{hint}; all: GET /v1/models", param="model"
         )

@@ -51,7 +51,13 @@ def running_cluster(
     """Run a cluster whose only host, `h1`, offers `services`, as in a node's settings."""
     with spawning(folder) as spawn:
         storage = {"sqlite_path": str(folder / "geniehive.sqlite3")}
-        first = spawn("control", {"listen": "127.0.0.1:0", "storage": storage, **(control or {})})
+        settings: dict[str, object] = {
+            "listen": "127.0.0.1:0",
+            "storage": storage,
+            "registry": {"grace_s": 0},  # nobody has to come back: unknown names are unknown
+            **(control or {}),
+        }
+        first = spawn("control", settings)
         address = f"127.0.0.1:{first.port()}"
         node = spawn("node", {"control": address, "node": {"host_id": "h1"}, "services": services})
         gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address, "door": door})

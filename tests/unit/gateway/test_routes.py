@@ -8,6 +8,7 @@ from gateway.routes import Routes, shown
 from gateway.steps import finished
 from gateway.table import Replica
 from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, follow_all, service, target
+from tests.unit.gateway.updates import Control
 
 
 def replica(*resources, carried=()):
@@ -102,6 +103,40 @@ def test_a_near_name_is_shown():
 def test_before_the_first_table_nothing_is_unknown():
     with pytest.raises(NotReady):
         Routes(StubUpstream).resolve(CHAT, "m")
+
+
+def test_until_a_table_is_settled_a_name_that_is_not_there_may_come():
+    """A large table comes in parts, and hosts come back one after the other."""
+    control = Control()
+    control.settled = False
+    table = Replica(read_resource)
+    found = Routes(StubUpstream)
+
+    def follow(update):
+        finished(found.follow(table, table.apply(update).names))
+
+    follow(control.snapshot())
+    follow(control.delta([service("h/a"), target("m", ("h/a", 1))]))
+    assert services(found.resolve(CHAT, "m")) == ["h/a"]
+    for ask in (lambda: found.resolve(CHAT, "m2"), lambda: found.services("m2")):
+        with pytest.raises(NotReady, match=r'"m2" is not known yet.*; similar: m'):
+            ask()
+
+    control.settled = True
+    follow(control.delta())
+    with pytest.raises(ModelNotFound):
+        found.resolve(CHAT, "m2")
+
+
+def test_a_table_of_an_earlier_life_of_the_gateway_was_whole():
+    table = Replica(read_resource)
+    control = Control()
+    control.delta([service("h/a"), target("m", ("h/a", 1))])
+    found = Routes(StubUpstream)
+    finished(found.follow(table, table.carry(control.snapshot()).names))
+
+    with pytest.raises(ModelNotFound):
+        found.resolve(CHAT, "later")
 
 
 def test_an_upstream_lives_on_when_the_table_changes():
