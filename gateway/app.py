@@ -11,8 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from control.api.errors import GenieHiveError, MethodNotAllowed, NotFound, NotReady
 from gateway import errors, keys
 from gateway.gateway import Gateway
+from gateway.models import Models
+from gateway.models import model as described
 from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
+from gateway.steps import paced
 
 
 def build(gateway: Gateway) -> FastAPI:
@@ -27,6 +30,8 @@ def build(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(GenieHiveError, _as_answer)
     app.add_exception_handler(HTTPException, _as_answer)
     app.add_exception_handler(Exception, _as_answer)
+
+    listing = Models(gateway.routes)
 
     def principal(request: Request) -> str:
         return gateway.keys.principal(keys.presented(request.headers.raw))
@@ -52,20 +57,18 @@ def build(gateway: Gateway) -> FastAPI:
         }
 
     @app.get("/v1/models")
-    async def models(_: Annotated[str, Depends(principal)]) -> dict[str, Any]:
+    async def models(_: Annotated[str, Depends(principal)]) -> Response:
         """List what can be asked for now."""
         if not gateway.routes.ready:
             raise NotReady("the gateway has not received routes from control yet")
-        found = sorted(gateway.routes.models().items())
-        data = [_model(name, services, "asset") for name, services in found]
-        return {"object": "list", "data": data}
+        return Response(await paced(listing.listed()), media_type="application/json")
 
     @app.get("/v1/models/{model_id:path}")
     async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> dict[str, Any]:
         """Tell who serves one model, or what one service is called; ids may hold slashes."""
         services = gateway.routes.services(model_id)
         kind = "service" if model_id in gateway.routes.upstreams else "asset"
-        return _model(model_id, services, kind)
+        return described(model_id, services, kind)
 
     app.add_middleware(_Named, gateway=gateway)
     for path, operation in INFERENCE.items():
@@ -79,17 +82,6 @@ SERVED = [
     "GET /v1/models/{id}",
     "GET /health",
 ]
-
-
-def _model(name: str, services: list[str], kind: str) -> dict[str, Any]:
-    """Return a model as OpenAI shapes it. services: sorted, at least one."""
-    return {
-        "id": name,
-        "object": "model",
-        "created": 0,
-        "owned_by": services[0].partition("/")[0],
-        "geniehive": {"route_type": kind, "services": services},
-    }
 
 
 class _Named:

@@ -4,7 +4,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from urllib.parse import quote
 
 import msgspec
@@ -74,6 +74,7 @@ class Routes:
         self._open = open_upstream
         self.ready = False  # whether a table, or its first part, has arrived
         self._settled = False  # whether a name that is not there is unknown to all
+        self.changes = 0  # counts steps of following: what was made at the same count is the same
         self.upstreams: dict[str, Upstream] = {}
         self._routes: dict[Operation, dict[str, Route]] = {one: {} for one in WORDS}
         # Gone from the table and still busy: a service that returns is as busy as it was.
@@ -104,29 +105,26 @@ class Routes:
             raise NoHealthyRoute(f"no healthy service has {name!r} now", retry_after=2)
         return route
 
-    def models(self) -> dict[str, list[str]]:
-        """Return the services of each asset that can be asked for now, by name."""
-        found: dict[str, list[str]] = {}
-        for routes in self._routes.values():
-            for name, route in routes.items():
-                services = [choice.upstream.service_id for choice in route.choices]
-                if services and name not in self.upstreams:
-                    found[name] = sorted({*found.get(name, ()), *services})
-        return found
+    def models(self) -> list[str]:
+        """Return the names of all assets, sorted; not all of them can be asked for now."""
+        return sorted({*chain(*self._routes.values())} - self.upstreams.keys())
+
+    def serving(self, name: str) -> list[str]:
+        """Return the services that `name` can be asked of now, whatever for, sorted."""
+        known = [routes[name] for routes in self._routes.values() if name in routes]
+        return sorted({choice.upstream.service_id for route in known for choice in route.choices})
 
     def services(self, name: str) -> list[str]:
-        """Return the services that `name` can be asked of now, whatever for.
+        """Return the services that `name` can be asked of now, at least one.
 
         Raises:
             NotReady, ModelNotFound, NoHealthyRoute: as `resolve`.
         """
-        known = [routes[name] for routes in self._routes.values() if name in routes]
-        if not known:
+        if not any(name in routes for routes in self._routes.values()):
             raise self._unknown(inventory.OPERATION_CHAT, name)
-        found = {choice.upstream.service_id for route in known for choice in route.choices}
-        if not found:
+        if not (found := self.serving(name)):
             raise NoHealthyRoute(f"no healthy service has {name!r} now", retry_after=2)
-        return sorted(found)
+        return found
 
     def set_elsewhere(self, loads: Mapping[str, int]) -> None:
         """Take `loads` as what other gateways and the engines' own queues hold, by service."""
@@ -151,11 +149,13 @@ class Routes:
             self._waiting.pop(name, None)
             if self._follow_service(table, name):
                 self._waiting |= dict.fromkeys(self._mentioned.get(name.removeprefix(SERVICE), ()))
+            self.changes += 1
             yield
         # 2. Routes, until none leads to what is leaving.
         while self._waiting:
             name, _ = self._waiting.popitem()
             self._follow_target(table, name)
+            self.changes += 1
             yield
         # 3. What is left over.
         for service_id, upstream in list(self._leaving.items()):
