@@ -15,7 +15,8 @@ T = TypeVar("T")
 MAX_HEADS = 1_024
 MAX_HEAD_BYTES = 4_096  # a longer one is not remembered
 MAX_DIGITS = 9
-# Stands for the length when a head is learned: no head has it by chance elsewhere.
+# Stands for the length when a head is learned. A head that has it elsewhere, too, is not
+# remembered: whoever wrote it may want another number to be taken for the length.
 PROBE = 987_654_321
 
 _END = b"\r\n\r\n"
@@ -110,4 +111,5 @@ class Seen:
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and dict(self.headers).get(b"content-length") == b"%d" % PROBE
+            and raw.count(b"%d" % PROBE) == 1
         )
