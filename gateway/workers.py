@@ -102,8 +102,14 @@ class Workers:
         pause = 0.0
         while not self._stop.is_set():
             born = time.monotonic()
-            worker = await self._start(number)
-            code = await self._life(worker)
+            try:
+                worker = await self._start(number)
+            except OSError as error:  # no memory, process or file is left; others serve on
+                why = (error.strerror or str(error)).lower()
+                code, end = 0, f"could not be started ({why})"
+            else:
+                code = await self._life(worker)
+                end = end_of(code)
             if self._stop.is_set():
                 # One that was just being started does not know the signal yet.
                 drained = code in (0, -signal.SIGTERM)
@@ -111,13 +117,11 @@ class Workers:
                 return
             if not self._first.is_set():
                 self._exit_code = code if code == EXIT_CANNOT_START else 1
-                log.error("worker %d %s before it served", number + 1, end_of(code))
+                log.error("worker %d %s before it served", number + 1, end)
                 self.stop()
                 return
             pause = pause_after(time.monotonic() - born, pause)
-            log.warning(
-                "worker %d %s, starting it again in %.1f s", number + 1, end_of(code), pause
-            )
+            log.warning("worker %d %s, starting it again in %.1f s", number + 1, end, pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
@@ -178,17 +182,21 @@ class Workers:
             listeners=listeners,
         )
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # a ./gateway folder in the current directory must not win
-                "-m",
-                "gateway.worker",
-                stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **place.environment()},
-                pass_fds=[theirs.fileno(), self._cells.fd, *listeners],
-                # Ctrl-C of the terminal is for us; we stop the workers in order.
-                start_new_session=True,
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",  # a ./gateway folder in the current directory must not win
+                    "-m",
+                    "gateway.worker",
+                    stdin=asyncio.subprocess.DEVNULL,
+                    env={**os.environ, **place.environment()},
+                    pass_fds=[theirs.fileno(), self._cells.fd, *listeners],
+                    # Ctrl-C of the terminal is for us; we stop the workers in order.
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
         reader, writer = await asyncio.open_connection(sock=ours)
         return Worker(number, process, reader, writer)
 

@@ -1,12 +1,19 @@
 """What the parent of the workers decides."""
 
+import asyncio
+import contextlib
+import errno
 import os
 import signal
+import socket
 
 import pytest
 
+from gateway import workers
+from gateway.cells import Cells
+from gateway.config import Config
 from gateway.listening import SPREADS, address_of, listen, listen_together
-from gateway.place import VARIABLE, Place, place_in
+from gateway.place import READY, UP, VARIABLE, Place, place_in
 from gateway.workers import MAX_RESTART_SECONDS, STEADY_SECONDS, end_of, pause_after, shared_out
 
 
@@ -61,16 +68,16 @@ def test_a_place_survives_the_environment():
     assert place.name == "worker 2"
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_all_listeners_have_one_port(workers):
-    listeners = listen_together("127.0.0.1:0", workers)
+@pytest.mark.parametrize("count", [1, 3])
+def test_all_listeners_have_one_port(count):
+    listeners = listen_together("127.0.0.1:0", count)
     try:
         assert len({address_of(one) for one in listeners}) == 1
-        assert len(listeners) == (workers if SPREADS else 1)
+        assert len(listeners) == (count if SPREADS else 1)
         with pytest.raises(OSError, match="in use"):
             listen(address_of(listeners[0]))
         with pytest.raises(OSError, match="in use"):
-            listen_together(address_of(listeners[0]), workers)
+            listen_together(address_of(listeners[0]), count)
     finally:
         for one in listeners:
             one.close()
@@ -84,3 +91,55 @@ def test_gateways_that_agree_share_a_port():
     assert {address_of(one) for one in second} == {address_of(first[0])}
     for one in (*first, *second):
         one.close()
+
+
+class Started:
+    """A process that serves at once, and ends when it is told to."""
+
+    pid = 1
+
+    def __init__(self, tether: int) -> None:
+        self._line = socket.socket(fileno=os.dup(tether))
+        self._line.send(UP + READY)
+        self._ended = asyncio.Event()
+
+    def send_signal(self, _number: int) -> None:
+        self._ended.set()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        self._line.close()
+        return 0
+
+
+@pytest.mark.anyio
+async def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch, caplog):
+    """A machine that has no memory for another process for a while keeps those that run."""
+    started: list[Started] = []
+    outcomes = iter(["starts", "starts", "fails", "starts"])
+    both_started, all_back = asyncio.Event(), asyncio.Event()
+
+    async def start(*_args: str, pass_fds: list[int], **_kwargs: object) -> Started:
+        if next(outcomes) == "fails":
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(Started(pass_fds[0]))
+        if len(started) == 2:
+            both_started.set()
+        if len(started) == 3:
+            all_back.set()
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(workers, "RESTART_SECONDS", 0.001)
+    config = Config(listen="127.0.0.1:0", workers=2)
+    with contextlib.closing(Cells.create(2)) as cells:
+        listeners = listen_together(config.listen, 2)
+        both = workers.Workers(config, listeners, "g", cells, insecure=False)
+        running = asyncio.create_task(both.run())
+        await both_started.wait()
+        started[0].send_signal(signal.SIGKILL)
+        await all_back.wait()
+        both.stop()
+
+        assert await running == 0
+    assert "could not be started (resource temporarily unavailable)" in caplog.text
