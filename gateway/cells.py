@@ -10,6 +10,7 @@ import hashlib
 import logging
 import mmap
 import os
+import sys
 import tempfile
 import time
 from array import array
@@ -74,9 +75,13 @@ class Cells:
 
     @classmethod
     def create(cls, workers: int) -> Self:
-        """Return a table of zeros, in a file that ends with its last user."""
-        fd, path = tempfile.mkstemp(prefix="geniehive-")
-        os.unlink(path)
+        """Return a table of zeros, which ends with its last user."""
+        if sys.platform == "linux":
+            # No file of a disk: when that is full, the first write into a page ends the writer.
+            fd = os.memfd_create("geniehive")
+        else:
+            fd, path = tempfile.mkstemp(prefix="geniehive-")
+            os.unlink(path)
         os.truncate(fd, ROWS * (NAME_BYTES + 2 * workers * _WORD))
         return cls(fd, workers)
 

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from hypothesis import settings
@@ -180,3 +181,12 @@ def test_a_row_of_the_dead_is_anothers_only_when_nobody_uses_it(table):
 
     assert total(again) == 2
     del other
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have files only")
+def test_a_full_disk_takes_nothing_away_from_the_table(monkeypatch):
+    """A page of a file that has no room on its disk is a SIGBUS for who touches it."""
+    monkeypatch.setattr(tempfile, "mkstemp", None)
+
+    with contextlib.closing(Cells.create(2)) as parent:
+        assert total(worker(parent, 0).cell("h/a")) == 0
