@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from control.api import ports
-from control.api.process import give_up
+from control.api.process import allow_open_files, give_up
 from control.api.settings import SettingsError, read
 from gateway.config import MAX_WORKERS, Config
 from gateway.listening import listen_together
 
 log = logging.getLogger("gateway")
+
+OTHER_FILES = 256  # idle connections to engines, streams of control, logs
 
 
 def main() -> None:
@@ -40,6 +42,7 @@ def main() -> None:
     insecure: bool = arguments.insecure
     if insecure and not ports.is_loopback(settings.listen):
         log.warning("INSECURE: everybody who reaches %s may use all models", settings.listen)
+    settings = _within_open_files(settings)
     gateway_id = settings.gateway_id or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     # Only what serves imports gRPC and FastAPI: a parent of workers stays small.
     if settings.workers == 1:
@@ -73,6 +76,26 @@ def _workers(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_WORKERS):
         raise argparse.ArgumentTypeError(f"{text!r} is not 1 to {MAX_WORKERS}")
     return int(text)
+
+
+def _within_open_files(settings: Config) -> Config:
+    """Return settings with no more connections than a process may have files for.
+
+    Without any left it would lose control, too. A client's request needs two: one to an engine.
+    """
+    asked = settings.limits.connections
+    allowed = allow_open_files(2 * asked + OTHER_FILES)
+    connections = max(1, (allowed - OTHER_FILES) // 2)
+    if connections >= asked:
+        return settings
+    log.warning(
+        "limits.connections is %d here, not %d: a process may have %d open files (ulimit -n)",
+        connections,
+        asked,
+        allowed,
+    )
+    limits = settings.limits.model_copy(update={"connections": connections})
+    return settings.model_copy(update={"limits": limits})
 
 
 def _why_not(error: OSError, address: str) -> str:

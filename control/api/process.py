@@ -1,4 +1,4 @@
-"""What the services do alike as processes: which event loop they run on, how they give up."""
+"""What the services do alike as processes: event loop, open files, how they give up."""
 
 import asyncio
 import sys
@@ -15,6 +15,25 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:  # not made for every platform; it is only faster
         return None
     return uvloop.new_event_loop
+
+
+def allow_open_files(needed: int) -> int:
+    """Let this process have `needed` files and sockets open; return how many it may have.
+
+    So may those that it starts. Fewer than needed is what the system allows at most.
+    """
+    import resource  # not on Windows, where only the node runs
+
+    none = resource.RLIM_INFINITY
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == none or soft >= needed:
+        return needed
+    allowed = needed if hard == none else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except ValueError:  # macOS has a bound that the limit does not tell
+        return soft
+    return allowed
 
 
 def give_up(problems: Sequence[str]) -> NoReturn:
