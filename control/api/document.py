@@ -71,11 +71,10 @@ def parse(text: bytes) -> tuple[Any, dict[Path_, int]]:
         raise DocumentError(f"character {error.character:#x} is not allowed", line) from error
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text) from error
-    except RecursionError as error:
-        raise DocumentError("nested too deep", None) from error
 
 
 def _parsed(text: str) -> tuple[Any, dict[Path_, int]]:
+    _check_depth(text)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()  # composes once; aliases show as repeated nodes
@@ -88,9 +87,17 @@ def _parsed(text: str) -> tuple[Any, dict[Path_, int]]:
         loader.dispose()
 
 
+def _check_depth(text: str) -> None:
+    # First: PyYAML composes by recursion in C, which ends the process where it is too deep.
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=event.start_mark)
+
+
 def _check(node: yaml.Node, path: Path_, lines: dict[Path_, int], seen: set[int]) -> None:
-    if len(path) > MAX_DEPTH:
-        raise _at(node, "nested too deep")
     if id(node) in seen:
         raise _at(node, "aliases are not supported")
     seen.add(id(node))

@@ -52,6 +52,9 @@ def test_numbers_are_those_that_people_write(text, value):
         (b"a: !x 1", 1, "tag '!x' is not supported"),
         (b"a: [\n", 2, "did not find expected node content"),
         (b"- 1: a", 1, "key '1' is no text; put it in quotes"),
+        # So deep that PyYAML would end the process.
+        (b"a: " + b"[" * 500_000, 1, "nested too deep"),
+        (b"- " * 500_000, 1, "nested too deep"),
     ],
 )
 def test_what_is_no_document_says_where_and_why(text, line, problem):
