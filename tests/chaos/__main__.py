@@ -23,6 +23,7 @@ from tests.chaos.promise import Form, NotMeasurable
 from tests.chaos.results import Result
 
 BOUND_S = {"short": 180.0, "full": 900.0}
+TERMINATED = 128 + signal.SIGTERM
 END_S = 30.0  # for a run that was told to stop, and stops its services
 
 
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - BY_NAME.keys()):
         parser.error(f"{', '.join(unknown)}: not one of R1 to R{len(PROMISES)}")
+    # A run that goes on when this ends would disturb the next one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     form: Form = "short" if given.short else "full"
     if given.here:
         return measure(BY_NAME[given.names[0]], form)

@@ -15,6 +15,7 @@ from tests.fakes.engine import Engine, Request
 from tests.integration.gateway.front import request
 
 MB = 1 << 20
+SAMPLES = 1_000  # of fewer, the p99 is the slowest or so
 SETTLE_S = 0.2
 PATIENCE_S = 60.0
 
@@ -98,17 +99,22 @@ async def _measure(folder: Path, large: int, rounds: int) -> list[Figure]:
                 endless_ones += not await _ends(here.port, data)
                 spans.append((name, begin, loop.time()))
             await asyncio.sleep(SETTLE_S)
-    slowest = {
-        name: max((took for at, took in samples if begin - PERIOD_S <= at <= end), default=0.0)
-        for name, begin, end in spans
-    }
+    slowest = dict.fromkeys(asked, 0.0)
+    for name, begin, end in spans:
+        late = (took for at, took in samples if begin - PERIOD_S <= at <= end)
+        slowest[name] = max(slowest[name], *late, 0.0)
+    judged = len(samples) >= SAMPLES
     worst = max(slowest, key=lambda name: slowest[name])
     return [
         told("things that clients send and engines answer", len(asked)),
         told("samples of the loop", len(samples)),
         none("of those things without an end", endless_ones),
         milliseconds(f"longest hold-up ({worst})", slowest[worst], at_most=100.0),
-        milliseconds("health p99", quantile([took for _, took in samples], 0.99), at_most=50.0),
+        milliseconds(
+            "health p99",
+            quantile([took for _, took in samples], 0.99),
+            at_most=50.0 if judged else None,
+        ),
     ]
 
 
@@ -139,4 +145,4 @@ async def _ends(port: int, data: bytes) -> bool:
         writer.transport.abort()
 
 
-PROMISE = Promise(run, short={"large": 8, "rounds": 1}, full={"large": 100, "rounds": 5})
+PROMISE = Promise(run, short={"large": 8, "rounds": 1}, full={"large": 100, "rounds": 40})
