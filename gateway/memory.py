@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 from gateway import last_good
@@ -65,10 +66,17 @@ class Memory:
                 self._written, self._written_at = mark, self._gateway.clock()
             self._complained = False
         except OSError as error:
+            # The folder may have been taken away, and our lock with it.
+            self._lose_lock()
             if not self._complained:
                 why = (error.strerror or str(error)).lower()
                 log.warning("%s: %s; a restart will need control", self._folder, why)
             self._complained = True
+
+    def _lose_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def _write(self) -> None:
         gateway = self._gateway

@@ -1,6 +1,7 @@
 """A gateway starts from what an earlier one knew, and control has the last word."""
 
 import os
+import shutil
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
@@ -184,6 +185,20 @@ async def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, caplog):
 
     assert len(caplog.records) == 1
     assert "a restart will need control" in caplog.text
+
+
+async def test_a_folder_that_was_taken_away_is_made_again(tmp_path, caplog):
+    life = Life(tmp_path / "state")
+    life.told()
+    await life.memory.keep()
+    shutil.rmtree(tmp_path / "state")
+    life.told()
+    await life.memory.keep()
+    await life.memory.keep()
+    life.leave()
+
+    assert last_good.read(tmp_path / "state", "key", CONTROL) is not None
+    assert len(caplog.records) == 1
 
 
 async def test_another_process_writes_when_the_first_is_gone(tmp_path):
