@@ -194,3 +194,11 @@ def test_one_of_all_that_share_the_folder_writes(tmp_path):
     again = last_good.elected(folder)
     assert again is not None
     os.close(again)
+
+
+def test_the_lock_leads_nowhere_else(folder):
+    (folder / f"{last_good.NAME}.lock").symlink_to(folder / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        last_good.elected(folder)
+    assert not (folder / "elsewhere").exists()
