@@ -94,7 +94,7 @@ def _check_depth(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=event.start_mark)
+            raise _at(event, "nested too deep")
 
 
 def _check(node: yaml.Node, path: Path_, lines: dict[Path_, int], seen: set[int]) -> None:
@@ -126,8 +126,9 @@ def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
         yield word, key.start_mark.line + 1, value
 
 
-def _at(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+def _at(found: Any, problem: str) -> yaml.MarkedYAMLError:
+    """Return the error for a node or an event."""
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=found.start_mark)
 
 
 def _explained(error: yaml.MarkedYAMLError, text: bytes) -> DocumentError:
