@@ -10,6 +10,8 @@ from control.api.latency import quantile
 Counts = Counter[str]
 
 SHOWN_DAYS = 2  # today and yesterday, UTC
+DAY_S = 86_400
+MAX_SHOWN = 20_000  # services a day; above that they are stored, and not shown
 
 ANSWERED = "answered"
 ABANDONED = "abandoned"
@@ -33,6 +35,12 @@ class Measured:
     first_byte_p50: float | None = None
     first_byte_p95: float | None = None
     tokens_per_second: float | None = None
+
+
+def shown_days(wall_time: float) -> range:
+    """Return the days that are shown at a time. Both since 1970, the time in seconds."""
+    today = int(wall_time // DAY_S)
+    return range(today - SHOWN_DAYS + 1, today + 1)
 
 
 def measured(counts: Counts) -> Measured:

@@ -1,15 +1,13 @@
 """Keeps what gateways measured: in the store for long, of yesterday and today in memory."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from control.measured import SHOWN_DAYS, Counts
+from control.measured import DAY_S, MAX_SHOWN, Counts, shown_days
 from control.store import usage
 from control.store.database import Writer
 
 KEPT_DAYS = 90
-MAX_SHOWN = 20_000  # services a day; above that they are stored, and not shown
-DAY_S = 86_400
 
 Increment = tuple[usage.Pair, Counts]
 
@@ -17,36 +15,32 @@ Increment = tuple[usage.Pair, Counts]
 class Measurements:
     """Adds batches to the totals, each once, and tells those of a service.
 
-    wall_time: now, in seconds since 1970. stored: what `usage.latest` found.
+    wall_time: now, in seconds since 1970. shown: what the store has of the days that
+    are shown; added to from now on.
     """
 
     def __init__(
         self,
         writer: Writer,
         wall_time: Callable[[], float],
-        stored: Iterable[usage.Total],
+        shown: usage.Totals,
     ) -> None:
         self._writer = writer
         self._wall_time = wall_time
-        self._days: dict[int, dict[str, Counts]] = {}
+        self._days = shown
         self._cleared: int | None = None  # the day on which old totals were removed
         self._adding: set[asyncio.Task[None]] = set()
-        for day, service_id, measure, count in stored:
-            if (counts := self._counts(day, service_id)) is not None:
-                counts[measure] += count
 
     @property
     def since(self) -> float:
         """The beginning of what `of` tells, in seconds since 1970."""
-        return float((self._today() - SHOWN_DAYS + 1) * DAY_S)
+        return float(shown_days(self._wall_time())[0] * DAY_S)
 
     def of(self, service_id: str) -> Counts:
         """Return what was measured of a service, over all its assets, since `since`."""
-        today = self._today()
         total = Counts()
-        for day, services in self._days.items():
-            if today - SHOWN_DAYS < day <= today:
-                total.update(services.get(service_id, {}))
+        for day in shown_days(self._wall_time()):
+            total.update(self._days.get(day, {}).get(service_id, {}))
         return total
 
     async def add(self, reporter_id: str, sequence: int, batch: Sequence[Increment]) -> None:
@@ -62,10 +56,11 @@ class Measurements:
         await asyncio.shield(adding)
 
     async def _add(self, reporter_id: str, sequence: int, batch: Sequence[Increment]) -> None:
-        today = self._today()
+        shown = shown_days(self._wall_time())
+        today = shown[-1]
         if today != self._cleared:
             await self._writer.run(usage.forget, today - KEPT_DAYS)
-            self._days = {d: held for d, held in self._days.items() if d > today - SHOWN_DAYS}
+            self._days = {day: held for day, held in self._days.items() if day >= shown[0]}
             self._cleared = today
         if await self._writer.run(usage.add, reporter_id, sequence, today, batch):
             for (service_id, _), added in batch:
@@ -78,6 +73,3 @@ class Measurements:
         if service_id not in services and len(services) < MAX_SHOWN:
             services[service_id] = Counts()
         return services.get(service_id)
-
-    def _today(self) -> int:
-        return int(self._wall_time() // DAY_S)

@@ -2,13 +2,15 @@
 
 import fcntl
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from control.measured import SHOWN_DAYS
+from control.measured import MAX_SHOWN, shown_days
 from control.store import hosts, schema, usage
 from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost
@@ -26,7 +28,7 @@ class Store:
     store_id: str
     key_hash_secret: bytes
     hosts: list[StoredHost]
-    usage: list[usage.Total]
+    usage: usage.Totals  # of the days that are shown
     writer: Writer
     _lock: TextIO
 
@@ -36,10 +38,13 @@ class Store:
         self._lock.close()
 
 
-def open_store(path: Path, busy_timeout_ms: int = 5_000) -> Store:
+def open_store(
+    path: Path, busy_timeout_ms: int = 5_000, wall_time: Callable[[], float] = time.time
+) -> Store:
     """Open the store at `path`, made when it is not there, and bring its schema up to date.
 
-    busy_timeout_ms: how long to wait for another program's lock.
+    busy_timeout_ms: how long to wait for another program's lock. wall_time: now, in
+    seconds since 1970.
 
     Raises:
         StoreError: the file is in use, unusable, or not a database of ours.
@@ -50,7 +55,7 @@ def open_store(path: Path, busy_timeout_ms: int = 5_000) -> Store:
     except OSError as error:
         raise StoreError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     try:
-        return _open(path, busy_timeout_ms, lock)
+        return _open(path, busy_timeout_ms, wall_time(), lock)
     except BaseException:
         lock.close()
         raise
@@ -72,7 +77,7 @@ def _lock(path: Path) -> TextIO:
     return lock
 
 
-def _open(path: Path, busy_timeout_ms: int, lock: TextIO) -> Store:
+def _open(path: Path, busy_timeout_ms: int, now: float, lock: TextIO) -> Store:
     try:
         # SQLite would make the file readable by others.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -82,7 +87,7 @@ def _open(path: Path, busy_timeout_ms: int, lock: TextIO) -> Store:
                 schema.migrate()
                 meta = {row.key: row.value for row in MetaRow.select()}
                 stored = hosts.load()
-                totals = usage.latest(SHOWN_DAYS)
+                totals = usage.totals(shown_days(now), MAX_SHOWN)
         finally:
             database.close()
         return Store(

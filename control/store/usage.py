@@ -1,15 +1,14 @@
 """Totals of what gateways measured, by day, and up to where each reporter was heard."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import cast
-
-from peewee import fn
 
 from control.store.database import database
 from control.store.schema import ReporterRow, UsageRow
 
 Pair = tuple[str, str]  # service id and asset id
-Total = tuple[int, str, str, int]  # day, service id, measure, count
+Totals = dict[int, dict[str, Counter[str]]]  # by day, service id and measure
 
 MAX_TOTAL = 2**62  # an integer of SQLite that grows past 2^63 would become a fraction
 
@@ -52,13 +51,20 @@ def forget(before: int) -> None:
     ReporterRow.delete().where(ReporterRow.day < before).execute()
 
 
-def latest(days: int) -> list[Total]:
-    """Return the totals of the last day that has some, and of the `days` - 1 before it."""
-    last = UsageRow.select(fn.MAX(UsageRow.day)).scalar()
-    if last is None:
-        return []
-    # 1 us a row, where a model's takes 4: a large fleet has hundreds of thousands.
+def totals(days: range, most: int) -> Totals:
+    """Return the totals of `days`, over all assets; of the first `most` services of each."""
+    found: Totals = {day: {} for day in days}
+    # 1 us a row, where a model's takes 4, and one after the other: a large fleet has
+    # hundreds of thousands.
     rows = database.connection().execute(
-        "SELECT day, service_id, measure, count FROM usage WHERE day > ?", (last - days,)
+        "SELECT day, service_id, measure, count FROM usage WHERE day BETWEEN ? AND ?",
+        (days[0], days[-1]),
     )
-    return cast(list[Total], rows.fetchall())
+    for day, service_id, measure, count in rows:
+        services = found[day]
+        if service_id not in services:
+            if len(services) == most:
+                continue
+            services[service_id] = Counter()
+        services[service_id][sys.intern(measure)] += count
+    return found

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from control import measurements as module
-from control.measurements import DAY_S, Measurements
+from control.measured import DAY_S, shown_days
+from control.measurements import Measurements
 from control.store import usage
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +21,7 @@ def day():
 
 @pytest.fixture
 def measurements(store, day):
-    return Measurements(store.writer, lambda: day[0] * DAY_S + 5.0, ())
+    return Measurements(store.writer, lambda: day[0] * DAY_S + 5.0, {})
 
 
 async def test_yesterday_is_shown_and_the_day_before_is_not(measurements, day):
@@ -36,7 +37,7 @@ async def test_yesterday_is_shown_and_the_day_before_is_not(measurements, day):
 async def test_what_was_stored_is_shown_after_a_restart(measurements, store, day):
     await measurements.add(REPORTER, 1, [(("h/a", "m"), {"answered": 1})])
     await measurements.add(REPORTER, 2, [(("h/a", "n"), {"answered": 2})])
-    stored = await store.writer.run(usage.latest, 2)
+    stored = await store.writer.run(usage.totals, shown_days(day[0] * DAY_S), 9)
     restarted = Measurements(store.writer, lambda: day[0] * DAY_S, stored)
 
     assert restarted.of("h/a") == measurements.of("h/a") == {"answered": 3}
@@ -47,7 +48,8 @@ async def test_old_days_leave_the_store(measurements, store, day):
     day[0] += 91
     await measurements.add(REPORTER, 2, [(("h/a", "m"), {"answered": 2})])
 
-    assert await store.writer.run(usage.latest, 999) == [(20_091, "h/a", "answered", 2)]
+    found = await store.writer.run(usage.totals, range(20_000, 20_092), 9)
+    assert [day for day in found if found[day]] == [20_091]
 
 
 async def test_a_caller_that_leaves_while_the_disk_works_changes_nothing(measurements):
@@ -68,4 +70,4 @@ async def test_of_too_many_services_the_first_are_shown_and_all_are_stored(
     await measurements.add(REPORTER, 2, batch)
 
     assert [measurements.of(f"h/{name}")["answered"] for name in "abc"] == [2, 2, 0]
-    assert len(await store.writer.run(usage.latest, 1)) == 3
+    assert len((await store.writer.run(usage.totals, range(20_000, 20_001), 9))[20_000]) == 3

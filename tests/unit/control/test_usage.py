@@ -8,7 +8,7 @@ from geniehive.v1 import usage_service_pb2 as pb
 
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, StorageUnavailable
-from control.measurements import DAY_S
+from control.measured import DAY_S
 from control.store import usage
 from control.usage import MAX_CODES, MAX_INCREMENTS
 from tests.unit.control.requests import registration, service

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from control.api.errors import StorageUnavailable
-from control.measured import SHOWN_DAYS
-from control.measurements import DAY_S, Measurements
+from control.measured import DAY_S, MAX_SHOWN, SHOWN_DAYS
+from control.measurements import Measurements
 from control.store import usage
 from control.store.opening import open_store
 from gateway.meter import Meter
@@ -26,6 +26,7 @@ from gateway.usage_link import Outbox
 SERVICES = st.sampled_from(["h/a", "h/b"])
 ASSETS = st.sampled_from(["m", "n"])
 FATES = ["arrives", "is lost", "ack is lost", "ack is lost"]
+FIRST_DAY = 20_000
 NUMBERS = st.sampled_from([0, 0, 1])  # of gateways
 
 
@@ -43,7 +44,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
-        self.today = 20_000
+        self.today = FIRST_DAY
+        self.set_back = False
         self.lock = None
         self.done = Counter()
         self.gateways = [Gateway(0), Gateway(1)]
@@ -54,11 +56,12 @@ class ExactlyOnce(RuleBasedStateMachine):
     def path(self):
         return Path(self.folder.name) / "g.sqlite3"
 
+    def wall_time(self):
+        return self.today * DAY_S
+
     def start_control(self):
-        self.store = open_store(self.path, busy_timeout_ms=1)
-        self.measurements = Measurements(
-            self.store.writer, lambda: self.today * DAY_S, self.store.usage
-        )
+        self.store = open_store(self.path, busy_timeout_ms=1, wall_time=self.wall_time)
+        self.measurements = Measurements(self.store.writer, self.wall_time, self.store.usage)
 
     @rule(number=NUMBERS, service=SERVICES, asset=ASSETS, times=st.integers(1, 3))
     def requests_end(self, number, service, asset, times):
@@ -121,6 +124,11 @@ class ExactlyOnce(RuleBasedStateMachine):
     def a_day_goes_by(self):
         self.today += 1
 
+    @rule(days=st.integers(1, 3))
+    def the_clock_is_set_back(self, days):
+        self.today -= days
+        self.set_back = True
+
     @precondition(lambda self: all(one.outbox.empty for one in self.gateways))
     @rule(number=NUMBERS)
     def a_gateway_is_replaced_after_it_told_all(self, number):
@@ -139,12 +147,17 @@ class ExactlyOnce(RuleBasedStateMachine):
             while not gateway.outbox.empty:
                 self.a_batch_is_sent(number, "arrives")
         stored, recent = Counter(), Counter()
-        for day, service_id, measure, count in self.runner.run(
-            self.store.writer.run(usage.latest, self.today)
-        ):
-            stored[service_id, measure] += count
-            if day > self.today - SHOWN_DAYS:
-                recent[service_id, measure] += count
+        if self.set_back:
+            # What was shown of a day that came again is in the store only.
+            self.control_restarts_with_its_store()
+        days = range(FIRST_DAY - 99, FIRST_DAY + 99)
+        totals = self.runner.run(self.store.writer.run(usage.totals, days, MAX_SHOWN))
+        for day, services in totals.items():
+            for service_id, counts in services.items():
+                for measure, count in counts.items():
+                    stored[service_id, measure] += count
+                    if 0 <= self.today - day < SHOWN_DAYS:
+                        recent[service_id, measure] += count
         self.store.close()
         self.runner.close()
         self.folder.cleanup()

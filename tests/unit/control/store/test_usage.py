@@ -2,6 +2,7 @@ import sqlite3
 
 import pytest
 
+from control.measured import DAY_S
 from control.store import usage
 from control.store.opening import open_store
 from control.store.usage import MAX_TOTAL
@@ -15,6 +16,17 @@ def batch(**counts):
     return [(PAIR, counts)]
 
 
+async def totals(store, first=20_000, last=20_009):
+    """Return (day, service, measure, count) of all totals of the days."""
+    found = await store.writer.run(usage.totals, range(first, last + 1), 9)
+    return [
+        (day, service_id, *one)
+        for day, services in found.items()
+        for service_id, counts in services.items()
+        for one in counts.items()
+    ]
+
+
 async def test_a_batch_counts_once_however_often_it_comes(store):
     added = [
         await store.writer.run(usage.add, "r1", sequence, 20_000, batch(answered=3))
@@ -22,14 +34,14 @@ async def test_a_batch_counts_once_however_often_it_comes(store):
     ]
 
     assert added == [True, False, True, False, False]
-    assert await store.writer.run(usage.latest, 1) == [(20_000, "h/a", "answered", 6)]
+    assert await totals(store) == [(20_000, "h/a", "answered", 6)]
 
 
 async def test_reporters_are_kept_apart(store):
     for reporter in ("r1", "r2"):
         await store.writer.run(usage.add, reporter, 1, 20_000, batch(answered=1))
 
-    assert await store.writer.run(usage.latest, 1) == [(20_000, "h/a", "answered", 2)]
+    assert await totals(store) == [(20_000, "h/a", "answered", 2)]
 
 
 async def test_the_place_of_a_reporter_is_not_kept_without_its_counts(store):
@@ -43,12 +55,23 @@ async def test_the_place_of_a_reporter_is_not_kept_without_its_counts(store):
     assert await store.writer.run(usage.add, "r1", 1, 20_000, batch(answered=1))
 
 
-async def test_the_latest_days_are_counted_from_the_last_one_with_totals(store):
-    for sequence, day in enumerate((20_000, 20_005, 20_006), 1):
-        await store.writer.run(usage.add, "r1", sequence, day, batch(answered=sequence))
+async def test_totals_are_of_the_days_asked_for_and_over_all_assets(store):
+    for sequence, day in enumerate((20_000, 20_005, 20_006, 20_006, 20_007), 1):
+        increments = [(("h/a", f"m{sequence}"), {"answered": sequence})]
+        await store.writer.run(usage.add, "r1", sequence, day, increments)
 
-    found = await store.writer.run(usage.latest, 2)
-    assert found == [(20_005, "h/a", "answered", 2), (20_006, "h/a", "answered", 3)]
+    assert await totals(store, 20_005, 20_006) == [
+        (20_005, "h/a", "answered", 2),
+        (20_006, "h/a", "answered", 3 + 4),
+    ]
+
+
+async def test_of_too_many_services_the_first_are_told_whole(store):
+    increments = [((f"h/{name}", asset), {"answered": 1}) for name in "cab" for asset in "mn"]
+    await store.writer.run(usage.add, "r1", 1, 20_000, increments)
+
+    found = await store.writer.run(usage.totals, range(20_000, 20_001), 2)
+    assert found == {20_000: {"h/a": {"answered": 2}, "h/b": {"answered": 2}}}
 
 
 async def test_old_totals_and_silent_reporters_are_forgotten(store):
@@ -56,7 +79,7 @@ async def test_old_totals_and_silent_reporters_are_forgotten(store):
     await store.writer.run(usage.add, "new", 1, 20_001, batch(answered=2))
     await store.writer.run(usage.forget, 20_001)
 
-    assert await store.writer.run(usage.latest, 99) == [(20_001, "h/a", "answered", 2)]
+    assert await totals(store) == [(20_001, "h/a", "answered", 2)]
     assert await store.writer.run(usage.add, "old", 1, 20_001, batch(answered=4))
     assert not await store.writer.run(usage.add, "new", 1, 20_001, batch(answered=4))
 
@@ -65,21 +88,26 @@ async def test_a_total_stays_an_integer(store):
     for sequence in (1, 2, 3):
         await store.writer.run(usage.add, "r1", sequence, 20_000, batch(answered=MAX_TOTAL - 1))
 
-    assert await store.writer.run(usage.latest, 1) == [(20_000, "h/a", "answered", MAX_TOTAL)]
+    assert await totals(store) == [(20_000, "h/a", "answered", MAX_TOTAL)]
 
 
-def test_a_store_tells_what_it_has_when_it_is_opened(tmp_path):
+def test_a_store_tells_what_is_shown_when_it_is_opened(tmp_path):
     path = tmp_path / "g.sqlite3"
-    store = open_store(path)
-    assert store.usage == []
-    store.close()
+
+    def shown(day):
+        store = open_store(path, wall_time=lambda: day * DAY_S + 5.0)
+        store.close()
+        return store.usage
+
+    assert shown(20_001) == {20_000: {}, 20_001: {}}
     with sqlite3.connect(path) as database:
         database.execute("INSERT INTO usage VALUES (20000, 'h/a', 'm', 'answered', 5)")
+        # Of a time when the clock was wrong.
+        database.execute("INSERT INTO usage VALUES (30000, 'h/a', 'm', 'answered', 7)")
     database.close()
-    store = open_store(path)
-    store.close()
 
-    assert store.usage == [(20_000, "h/a", "answered", 5)]
+    assert shown(20_001) == {20_000: {"h/a": {"answered": 5}}, 20_001: {}}
+    assert shown(20_002) == {20_001: {}, 20_002: {}}
 
 
 def test_a_store_of_the_first_schema_gets_its_tables(tmp_path, monkeypatch):
@@ -93,12 +121,12 @@ def test_a_store_of_the_first_schema_gets_its_tables(tmp_path, monkeypatch):
     after.close()
 
     assert after.store_id == before
-    assert after.usage == []
+    assert not any(after.usage.values())
 
 
 def schema_of(path, older):
     """Make a store as the GenieHive before this one did; return its identity."""
-    older.setattr(usage, "latest", lambda days: [])
+    older.setattr(usage, "totals", lambda days, most: {})
     store = open_store(path)
     store.close()
     return store.store_id
