@@ -34,9 +34,10 @@ HEALTHS = {
 
 
 def healthy(cluster: Cluster) -> bool:
-    """Return whether every known host is online and every service serves."""
+    """Return whether every known host is heard and every service serves."""
     return (
         bool(cluster.services)
+        and not cluster.health.spared_host_count
         and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
         and all(status.routable for status in cluster.services)
     )
@@ -97,11 +98,27 @@ def hints(cluster: Cluster, now: datetime) -> list[str]:
             url = f"{service.endpoint.scheme}://{service.endpoint.address}"
             why = service.observation.detail or "unhealthy"
             found.append(f"{clean(service.service_id)}: {clean(f'{url} {why}')}")
+    found += _unusual(cluster.health)
     found += _unusable(cluster.health.unusable_resources)
     if not cluster.hosts:
         found.append("no hosts yet: geniehive node --config FILE")
     elif not any(status.service.assets for status in cluster.services):
         found.append("no models yet: start a model server and name it in the node's services")
+    return found
+
+
+def _unusual(health: pb.GetClusterHealthResponse) -> list[str]:
+    found = []
+    if health.spared_host_count:
+        found.append(
+            f"{plural(health.spared_host_count, 'host')} fell silent together and are still"
+            " routed to: control itself may be cut off; check its network"
+        )
+    if health.held_back_count:
+        found.append(
+            f"{plural(health.held_back_count, 'service')} held back, for coming and going:"
+            " called only for models that nobody else serves"
+        )
     return found
 
 
@@ -140,6 +157,8 @@ def document(cluster: Cluster) -> Mapping[str, object]:
         "route_version": health.route_version,
         "route_age_s": health.route_age.ToTimedelta().total_seconds(),
         "settled": health.settled,
+        "spared_hosts": health.spared_host_count,
+        "held_back_services": health.held_back_count,
         "unusable_resources": dict(health.unusable_resources),
         "gateways": health.gateway_count,
         "control_version": health.control_version,
@@ -250,7 +269,7 @@ def _state(status: pb.ServiceStatus, host: inventory.Host, rank: int, now: datet
         DOWN: f"down: {detail}" if detail else "down",
         RETURNING: "returning: not heard since control started",
         LOADING: "loading",
-        WAITING: "up, not routed",
+        WAITING: f"up, {detail or 'not routed'}",
         UP: "up",
     }
     return words[rank]

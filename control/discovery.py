@@ -113,7 +113,8 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
     ) -> pb.GetClusterHealthResponse:
         members = self._membership.members.values()
         offers = list(self._membership.offers())
-        routable = [offer for member, offer in offers if self._membership.routable(member, offer)]
+        well = [offer for member, offer in offers if self._membership.well(member, offer)]
+        routable = [offer for offer in well if not self._membership.held_back(offer)]
         assets = [asset for offer in routable for asset in offer.service.assets]
         now = self._now()
         message = pb.GetClusterHealthResponse(
@@ -130,6 +131,8 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
             settled=self._routes.settled,
             control_version=self._version,
             unusable_resources=self._routes.unusable(MAX_UNUSABLE),
+            spared_host_count=self._cluster.spared,
+            held_back_count=len(well) - len(routable),
         )
         changed_at = self._publisher.changed_at
         since = self._started if changed_at is None else changed_at
@@ -142,7 +145,7 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
 
     def _service_message(self, member: Member, offer: Offer) -> pb.ServiceStatus:
         message = messages.service_message(offer)
-        if left := self._membership.held_back(offer, self._now()):
+        if left := self._membership.held_back_for(offer, self._now()):
             message.observation.detail = f"flapping, held back for {math.ceil(left)} s"
         return pb.ServiceStatus(
             service=message,

@@ -67,14 +67,20 @@ class Membership:
                 yield member, offer
 
     def routable(self, member: Member, offer: Offer) -> bool:
-        """Return whether requests go to a service of `member` now."""
-        held_back = self.flaps.holds(member.host.host_id) or self.flaps.holds(
-            offer.service.service_id
-        )
-        return health.routable(member.state, offer.observation.health, held_back=held_back)
+        """Return whether requests go to a service of `member` now, whoever else there is."""
+        return self.well(member, offer) and not self.held_back(offer)
 
-    def held_back(self, offer: Offer, now: float) -> float:
-        """Return for how many seconds a service is not routed to although it may be well."""
+    def well(self, member: Member, offer: Offer) -> bool:
+        """Return whether requests may go to a service of `member` now."""
+        return health.well(member.state, offer.observation.health)
+
+    def held_back(self, offer: Offer) -> bool:
+        """Return whether a service, or its host, comes and goes too often to be relied upon."""
+        service = offer.service
+        return self.flaps.holds(service.service_id) or self.flaps.holds(service.host_id)
+
+    def held_back_for(self, offer: Offer, now: float) -> float:
+        """Return for how many seconds it is so still, 0.0 when it is not."""
         service = offer.service
         return max(self.flaps.left(one, now) for one in (service.service_id, service.host_id))
 

@@ -100,6 +100,7 @@ class Publisher:
         member, offer = found
         if member.state is HostState.RETURNING:
             return Entry(offer.service, Presence.UNDECIDED)
-        if self._membership.routable(member, offer):
-            return Entry(offer.service, Presence.ROUTABLE)
-        return Entry(offer.service, Presence.UNROUTABLE)
+        if not self._membership.well(member, offer):
+            return Entry(offer.service, Presence.UNROUTABLE)
+        held_back = self._membership.held_back(offer)
+        return Entry(offer.service, Presence.HELD_BACK if held_back else Presence.ROUTABLE)

@@ -15,10 +15,12 @@ class Presence(Enum):
     """What may be said of a service."""
 
     ROUTABLE = auto()
+    HELD_BACK = auto()  # it comes and goes: for names that nobody else serves
     UNROUTABLE = auto()
     UNDECIDED = auto()  # its host is returning, and watchers may still reach it
 
 
+_SERVING = (Presence.ROUTABLE, Presence.HELD_BACK)  # the first that has anybody serves
 _NOTHING = Contents()
 
 
@@ -55,14 +57,14 @@ _NOBODY = Ranked()  # never changed
 class Offered:
     """Everything that is offered for a name of one operation, routable or not, once a service."""
 
-    __slots__ = ("_held", "_name", "_named", "_named_count", "_others", "_undecided_count")
+    __slots__ = ("_held", "_name", "_named_count", "_ranked", "_undecided_count")
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._held: dict[str, tuple[Candidate, Presence]] = {}
-        # Routable candidates: those whose asset has the name, and services that have it.
-        # Mostly one of both stays without any.
-        self._named = self._others = _NOBODY
+        # Who can serve it, by whether the asset has the name, or else the service; and by
+        # presence. Mostly all are of one kind.
+        self._ranked: dict[tuple[bool, Presence], Ranked] = {}
         self._named_count = self._undecided_count = 0  # routable or not
 
     def __len__(self) -> int:
@@ -70,8 +72,16 @@ class Offered:
 
     @property
     def meant(self) -> Ranked:
-        """Who serves the name now: assets that are called so, or else the service itself."""
-        return self._named if self._named_count else self._others
+        """Who serves the name now: assets that are called so, or else the service itself.
+
+        Those that are held back are meant where there is nobody else: better now and
+        then an error than always.
+        """
+        named = self._named_count > 0
+        for presence in _SERVING:
+            if (ranked := self._ranked.get((named, presence))) and ranked.candidates:
+                return ranked
+        return _NOBODY
 
     @property
     def undecided(self) -> bool:
@@ -83,8 +93,8 @@ class Offered:
         self.drop(candidate.service_id)
         self._held[candidate.service_id] = candidate, presence
         self._count(candidate, presence, 1)
-        if presence is Presence.ROUTABLE:
-            self._of(candidate).add(candidate)
+        if presence in _SERVING:
+            self._of(candidate, presence).add(candidate)
 
     def drop(self, service_id: str) -> None:
         """Forget what a service offered, if anything."""
@@ -92,17 +102,14 @@ class Offered:
             return
         candidate, presence = held
         self._count(candidate, presence, -1)
-        if presence is Presence.ROUTABLE:
-            self._of(candidate).remove(candidate)
+        if presence in _SERVING:
+            self._of(candidate, presence).remove(candidate)
 
-    def _of(self, candidate: Candidate) -> Ranked:
-        if candidate.asset_id == self._name:
-            if self._named is _NOBODY:
-                self._named = Ranked()
-            return self._named
-        if self._others is _NOBODY:
-            self._others = Ranked()
-        return self._others
+    def _of(self, candidate: Candidate, presence: Presence) -> Ranked:
+        kind = candidate.asset_id == self._name, presence
+        if (ranked := self._ranked.get(kind)) is None:
+            ranked = self._ranked[kind] = Ranked()
+        return ranked
 
     def _count(self, candidate: Candidate, presence: Presence, step: int) -> None:
         self._named_count += step * (candidate.asset_id == self._name)

@@ -115,7 +115,7 @@ class GetClusterHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetClusterHealthResponse(_message.Message):
-    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources")
+    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources", "spared_host_count", "held_back_count")
     class UnusableResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +138,8 @@ class GetClusterHealthResponse(_message.Message):
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     CONTROL_VERSION_FIELD_NUMBER: _ClassVar[int]
     UNUSABLE_RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    SPARED_HOST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_COUNT_FIELD_NUMBER: _ClassVar[int]
     host_count: int
     online_host_count: int
     lost_host_count: int
@@ -153,4 +155,6 @@ class GetClusterHealthResponse(_message.Message):
     uptime: _duration_pb2.Duration
     control_version: str
     unusable_resources: _containers.ScalarMap[str, str]
-    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    spared_host_count: int
+    held_back_count: int
+    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ..., spared_host_count: _Optional[int] = ..., held_back_count: _Optional[int] = ...) -> None: ...

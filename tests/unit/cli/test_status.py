@@ -53,6 +53,7 @@ def test_assets_are_a_table_of_their_own():
         (inventory.HOST_STATE_ONLINE, {"health": inventory.HEALTH_LOADING}, "loading"),
         (inventory.HOST_STATE_ONLINE, {"health": inventory.HEALTH_UNHEALTHY}, "down"),
         (inventory.HOST_STATE_ONLINE, {"routable": False}, "up, not routed"),
+        (inventory.HOST_STATE_ONLINE, {"routable": False, "detail": "odd"}, "up, odd"),
         (inventory.HOST_STATE_RETURNING, {}, "returning: not heard since control started"),
     ],
 )
@@ -92,6 +93,21 @@ def test_colour_is_on_the_state_alone_and_moves_nothing():
     assert "\x1b[31mlost 4m: no heartbeat\x1b[0m" in colored
     stripped = colored.replace("\x1b[31m", "").replace("\x1b[0m", "")
     assert stripped == plain
+
+
+def test_mass_loss_and_flapping_are_told_with_what_they_mean():
+    told = health(spared_host_count=6, held_back_count=1)
+    cluster = Cluster(told, (host("h"),), (status("h/x", "m"),))
+
+    assert render(cluster, NOW).splitlines()[-2:] == [
+        "! 6 hosts fell silent together and are still routed to: control itself may be cut off;"
+        " check its network",
+        "! 1 service held back, for coming and going: called only for models that nobody else"
+        " serves",
+    ]
+    found = document(cluster)
+    assert (found["spared_hosts"], found["held_back_services"]) == (6, 1)
+    assert not found["healthy"]
 
 
 def test_routes_that_a_gateway_cannot_use_are_named_then_counted():

@@ -169,3 +169,14 @@ async def test_a_service_that_is_held_back_says_so_and_for_how_long(control):
     answer = await control.discovery.GetService(pb.GetServiceRequest(service_id=service_id))
     assert answer.service.service.observation.detail == "flapping, held back for 40 s"
     assert not answer.service.routable
+    health = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+    assert (health.routable_service_count, health.held_back_count) == (1, 1)
+
+
+async def test_hosts_that_are_spared_are_counted(control):
+    await fill(control, 5)
+    control.clock.now += 100.0
+    _, control.cluster.spared = control.membership.expire(control.clock.now)
+    health = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+
+    assert (health.online_host_count, health.spared_host_count) == (5, 5)

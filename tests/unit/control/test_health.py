@@ -1,13 +1,12 @@
 import pytest
 
-from control.health import routable
+from control.health import well
 from control.inventory import Health, HostState
 
 
-@pytest.mark.parametrize("held_back", [False, True])
 @pytest.mark.parametrize("health", Health)
 @pytest.mark.parametrize("state", HostState)
-def test_only_a_healthy_service_of_a_live_host_is_routable(state, health, held_back):
-    expected = (state, health, held_back) == (HostState.ONLINE, Health.HEALTHY, False)
+def test_only_a_healthy_service_of_a_live_host_is_routed_to(state, health):
+    expected = (state, health) == (HostState.ONLINE, Health.HEALTHY)
 
-    assert routable(state, health, held_back=held_back) == expected
+    assert well(state, health) == expected

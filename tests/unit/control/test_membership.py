@@ -338,10 +338,11 @@ class TestWhatComesAndGoes:
         lease = join(members)
         assert self.toggle(members, lease, 300) <= 6
         member, held = members.offer("h1/s")
-        assert members.held_back(held, now=300.0) > 0
+        assert members.held_back_for(held, now=300.0) > 0
         members.take_changes()
         members.beat(beat(lease, 999, ("h1/s", HEALTHY, None)), now=300.0)
         assert not members.routable(member, held)
+        assert members.well(*members.offer("h1/s"))
 
         assert members.release(now=360.0) == ["h1/s"]
         assert members.take_changes().services == {"h1/s"}

@@ -47,6 +47,10 @@ def unroutable(*args, **fields):
     return Entry(service(*args, **fields), Presence.UNROUTABLE)
 
 
+def held_back(*args, **fields):
+    return Entry(service(*args, **fields), Presence.HELD_BACK)
+
+
 def undecided(*args, **fields):
     return Entry(service(*args, **fields), Presence.UNDECIDED)
 
@@ -232,7 +236,7 @@ def test_a_service_is_told_before_its_names_and_withdrawn_after_them():
 ENTRIES = st.builds(
     lambda names, presence, loaded: (names, presence, loaded),
     st.sets(st.sampled_from(["m", "n", "h1/a"])),
-    st.sampled_from([Presence.ROUTABLE, Presence.UNROUTABLE]),
+    st.sampled_from([Presence.ROUTABLE, Presence.UNROUTABLE, Presence.HELD_BACK]),
     st.booleans(),
 )
 STEPS = st.lists(
@@ -265,6 +269,18 @@ def _entry(service_id, names, presence, loaded):
     found = service(service_id)
     assets = tuple(asset(name, loaded=loaded) for name in sorted(names))
     return Entry(type(found)(service_id, found.host_id, found.endpoint, assets=assets), presence)
+
+
+def test_what_is_held_back_serves_only_names_that_nobody_else_serves():
+    table = Table()
+    table.update({"h1/s": held_back("h1/s"), "h2/s": routable("h2/s")})
+    assert table.choices("m") == [("h2/s", "m")]
+    assert table.choices("h1/s") == [("h1/s", "m")]
+
+    # It may come and go as it likes: that changes nothing.
+    assert not table.update({"h1/s": unroutable("h1/s")}).upserts[1:]
+    table.update({"h1/s": held_back("h1/s"), "h2/s": unroutable("h2/s")})
+    assert table.choices("m") == [("h1/s", "m")]
 
 
 def test_candidates_can_be_asked_for_without_the_table():

@@ -26,10 +26,9 @@ def test_after_any_changes_it_is_what_sorting_all_of_it_would_be(steps):
             offered.put(*step)
             held[step[0].service_id] = step
     named = [one for one in held.values() if one[0].asset_id == NAME]
-    meant = sorted(
-        (one for one, presence in named or held.values() if presence is Presence.ROUTABLE),
-        key=order,
-    )
+    serving = [one for one in named or held.values() if one[1] is Presence.ROUTABLE]
+    serving = serving or [one for one in named or held.values() if one[1] is Presence.HELD_BACK]
+    meant = sorted((one for one, _ in serving), key=order)
     choices = [Choice(one.service_id, one.asset_id, one.score) for one in meant]
     contents = Contents()
     for choice in choices:
