@@ -38,8 +38,8 @@ class Memory:
         if not self._told():
             await self.recall()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
             await self.keep()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def recall(self) -> None:
         """Serve from the file, if it is there and can be trusted."""

@@ -64,7 +64,7 @@ def test_a_cold_start_without_control(tmp_path: Path, spawn: Spawn, fake_engine:
         assert secret not in file.read_bytes()
 
     # 2. The next one has nothing else, and asks for the same keys.
-    second = gateway()
+    second, stranger = gateway(), gateway("gk-other")
     wait_until(lambda: bool(ready(second)), 60, "ready from the file")
     told = ready(second)
     assert (told["source"], told["control"]) == ("file", "unreachable")
@@ -73,7 +73,6 @@ def test_a_cold_start_without_control(tmp_path: Path, spawn: Spawn, fake_engine:
     assert chat(second, "sk-wrong") == 401
 
     # 3. One whose key is another believes no word of it.
-    stranger = gateway("gk-other")
     stranger.wait_for_log(REFUSED)
     assert ready(stranger) == {}
 
