@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Follower:
     port: int
     table: Replica[Any] = field(default_factory=lambda: Replica(read_resource))
     updates: int = 0
+    touched: Counter[str] = field(default_factory=Counter)  # resources that came, by name
     lives: set[tuple[str, str]] = field(default_factory=set)  # of control, seen so far
     backwards: int = 0
     _life: tuple[str, str] | None = None
@@ -73,6 +75,7 @@ class Follower:
                     answers.put(pb.Watch(gateway_id="follower", snapshot_wanted=True))
                     continue
                 self._note(response.update.identity)
+                self.touched.update(one.name for one in response.update.upserts)
                 answers.put(pb.Watch(gateway_id="follower", held=self.table.identity))
         finally:
             answers.put(None)  # ends the requests

@@ -8,6 +8,7 @@ from pathlib import Path
 from geniehive.v1 import inventory_pb2 as inventory
 
 from tests.chaos.calls import calling, service
+from tests.chaos.following import Follower
 from tests.chaos.load import OpenLoad
 from tests.chaos.promise import Figure, Promise, none, seconds, told
 from tests.chaos.world import MODELS, World, world
@@ -17,6 +18,7 @@ RATE = 20.0
 MINUTE_S = 60.0
 CHANGES = 6  # of the routes, in a minute
 BACK_S = 120.0
+TARGET = f"target/chat/{MODELS[0]}"
 HOST, SERVICE = "flapping", "flapping/s"
 ILL = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY)
 WELL = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY)
@@ -48,18 +50,19 @@ async def _measure(here: World, period: float, duration: float, wait_for_it: boo
 def _flap(here: World, period: float, duration: float, wait_for_it: bool) -> list[Figure]:
     engine = f"127.0.0.1:{here.engine.port()}"
     changes: list[float] = []
-    with calling(here.control.port()) as calls:
+    follower = Follower(here.control.port())
+    with calling(here.control.port()) as calls, follower.following():
         lease = calls.register(HOST, [service(SERVICE, engine, [MODELS[0]])])
         wait_until(lambda: _routable(here) == 2, BACK_S, "it is routed to")
         wait_until(lambda: here.health().settled, BACK_S, "settled")
-        begin, sequence, version = time.monotonic(), 0, here.health().route_version
+        wait_until(lambda: follower.updates > 0, BACK_S, "the routes are followed")
+        begin, sequence, known = time.monotonic(), 0, follower.touched[TARGET]
         while (now := time.monotonic()) < begin + duration:
             sequence += 1
             calls.beat(lease, sequence, [SERVICE], ILL if sequence % 2 else WELL)
             time.sleep(period)
-            seen = here.health().route_version
-            changes += [now] * (seen - version)
-            version = seen
+            changes += [now] * (follower.touched[TARGET] - known)
+            known = follower.touched[TARGET]
         ended = time.monotonic()
         while wait_for_it and _routable(here) < 2 and time.monotonic() < ended + BACK_S:
             sequence += 1
@@ -68,7 +71,11 @@ def _flap(here: World, period: float, duration: float, wait_for_it: bool) -> lis
         back = time.monotonic() - ended
     return [
         told("toggles", sequence),
-        Figure("route changes in the fullest minute", _fullest(changes), at_most=CHANGES),
+        Figure(
+            "changes of the route of a name that others serve, in the fullest minute",
+            _fullest(changes),
+            at_most=CHANGES,
+        ),
         *([seconds("until it is routed to again", back, at_most=BACK_S)] if wait_for_it else []),
     ]
 
