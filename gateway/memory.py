@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from gateway import last_good
@@ -81,7 +82,7 @@ class Memory:
     async def _write(self) -> None:
         gateway = self._gateway
         routes, keys = gateway.route_table, gateway.key_table
-        at = gateway.true_at
+        at, settled = gateway.true_at, routes.settled
         assert at is not None  # or nothing would be held
         assert routes.identity is not None
         assert keys.identity is not None
@@ -93,6 +94,14 @@ class Memory:
         def write() -> None:
             tables = (last_good.snapshot(*table) for table in held)
             known = LastGood(at, self._control, *tables)
+            if not settled:
+                try:
+                    before = last_good.read(self._folder, self._key, self._control)
+                except Refused:
+                    before = None
+                if before is None:
+                    return
+                known = replace(before, keys=known.keys)
             last_good.write(self._folder, last_good.encode(known, self._key))
 
         await asyncio.to_thread(write)
@@ -100,16 +109,18 @@ class Memory:
     def _mark(self) -> tuple[bytes, bytes] | None:
         """Return what tells one state of the tables from another; None: nothing is to write.
 
-        A control that is not settled may have forgotten much: the file remembers.
+        A control that is not settled may have forgotten routes: the file remembers them. Who
+        may enter it knows at once, and a key that is gone must not come back with the file.
         """
         routes, keys = self._gateway.route_table, self._gateway.key_table
-        if not self._told() or not (routes.settled and keys.settled):
+        if not self._told() or not keys.settled:
             return None
         if self._gateway.true_at is None:
             return None  # it is being connected right now
         assert routes.identity is not None
         assert keys.identity is not None
-        mark = routes.identity.SerializeToString(), keys.identity.SerializeToString()
+        routes_mark = routes.identity.SerializeToString() if routes.settled else b""
+        mark = routes_mark, keys.identity.SerializeToString()
         confirmed = (
             self._gateway.control_connected
             and self._gateway.clock() - self._written_at >= CONFIRM_SECONDS

@@ -10,6 +10,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from gateway import last_good, memory
 from gateway.config import Config
 from gateway.gateway import Gateway
+from gateway.last_good import Refused
 from gateway.memory import Memory
 from gateway.steps import finished
 
@@ -37,15 +38,16 @@ class Life:
     def time(self):
         return self.now
 
-    def told(self, *resources, settled=True, incarnation="i"):
+    def told(self, *resources, settled=True, incarnation="i", keys=()):
         """Hear the whole of both tables from control."""
         self.version += 1
         gateway = self.gateway
         identity = pb.TableIdentity(store_id="s", incarnation=incarnation, version=self.version)
         settings = pb.Resource(name="settings", settings=pb.KeySettings())
+        clients = [client(name) for name in keys]
         applied = gateway.route_table.apply(update(identity, resources or self.routes, settled))
         finished(gateway.routes.follow(gateway.route_table, applied.names))
-        gateway.key_table.apply(update(identity, [settings], True))
+        gateway.key_table.apply(update(identity, [settings, *clients], True))
         gateway.keys.replace(gateway.key_table.current)
         gateway.control_connected = True
 
@@ -71,6 +73,10 @@ def target(name, *services):
     candidates = [pb.Candidate(service_id=one, asset_id=name, score=1) for one in services]
     entry = pb.Target(name=name, operation=CHAT, candidates=candidates)
     return pb.Resource(name=f"target/chat/{name}", target=entry)
+
+
+def client(name):
+    return pb.Resource(name=f"key/{name}", key=pb.ClientKey(principal_id=name, key_hash=bytes(32)))
 
 
 async def remembered(folder):
@@ -157,6 +163,34 @@ async def test_a_control_that_may_have_forgotten_is_not_remembered(tmp_path):
     await life.memory.keep()
 
     assert not (tmp_path / last_good.NAME).exists()
+
+
+async def test_a_key_that_is_gone_is_forgotten_before_routes_are_settled(tmp_path):
+    first = Life(tmp_path)
+    first.told(keys=["a", "b"])
+    await first.memory.keep()
+    known = first.now
+    first.now += 5
+    first.told(service("h/b"), settled=False, incarnation="j", keys=["a"])
+    await first.memory.keep()
+    first.leave()
+
+    kept = last_good.read(tmp_path, "key", CONTROL)
+    assert [one.name for one in kept.keys.upserts] == ["settings", "key/a"]
+    assert [one.name for one in kept.routes.upserts] == ["service/h/a", "target/chat/m"]
+    assert kept.at == known
+
+
+async def test_a_file_that_is_refused_is_not_made_good_by_new_keys(tmp_path):
+    path = await remembered(tmp_path)
+    path.chmod(0o644)
+    second = Life(tmp_path)
+    second.told(settled=False)
+    await second.memory.keep()
+    second.leave()
+
+    with pytest.raises(Refused):
+        last_good.read(tmp_path, "key", CONTROL)
 
 
 async def test_the_age_counts_from_when_control_was_lost(tmp_path):
