@@ -36,7 +36,8 @@ class Flaps:
         if len(self._falls) > MAX_REMEMBERED:
             forgotten = next(iter(self._falls))
             del self._falls[forgotten]
-            self._held.pop(forgotten, None)
+            if forgotten in self._held:
+                self._held[forgotten] = now  # released soon, so that routes follow
 
     def holds(self, name: str) -> bool:
         """Return whether `name` is held back."""

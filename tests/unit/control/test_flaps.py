@@ -101,6 +101,8 @@ def test_memory_is_bounded_whatever_falls():
         for _ in range(3):
             flaps.fell(f"s{n}", 0.0)
 
+    assert len(flaps) <= MAX_REMEMBERED + 10
+    assert flaps.release(0.0) == [f"s{n}" for n in range(10)]  # so that routes follow
     assert len(flaps) == MAX_REMEMBERED
     assert not flaps.holds("s0")
 
