@@ -86,6 +86,7 @@ class Cluster:
         Raises:
             StorageUnavailable: it is done, and is not durable yet; that is tried on.
         """
+        self._account_for_absence()
         self.membership.deregister(host_id, lease, self._now())
         log.info("host %s deregistered", host_id)
         self._follow()
@@ -119,8 +120,9 @@ class Cluster:
             return
         now = self._now()
         if (late := now - self._swept - SWEEP_S) > LATE_S:
-            log.warning("control did not run for %.1f s; leases are longer by that", late)
+            log.warning("control did not run for %.1f s; nobody is lost for that", late)
             self.membership.forgive(late)
+            self._settling.forgive(late)
             self._swept = now
 
     def _sweep(self, now: float) -> None:

@@ -31,6 +31,12 @@ class Settling:
         self._stranger_at = float("-inf")
         self._settled = False
 
+    def forgive(self, seconds: float) -> None:
+        """Lengthen everything by a time in which control itself did not run."""
+        self._all_may_be_back += seconds
+        self._grace_ends += seconds
+        self._latest += seconds
+
     def met(self, now: float) -> None:
         """Note that a host registered that control did not know."""
         self._stranger_at = now

@@ -180,6 +180,19 @@ async def test_nobody_is_lost_because_control_itself_stood_still(keeping_time, c
     scene.cluster.beat(beat(lease, 1))
 
 
+async def test_hosts_have_their_time_to_come_back_although_control_stood_still(keeping_time):
+    scene = Scene(expected=["h1"])
+    await keeping_time(scene)
+    scene.clock.now += GRACE_S + 30.0
+    await sweeps()
+    assert scene.membership.members["h1"].state is HostState.RETURNING
+    assert not scene.cluster.settled
+    await pass_time(scene, GRACE_S + 1.0)
+
+    assert scene.membership.members["h1"].state is HostState.LOST
+    assert scene.cluster.settled
+
+
 async def test_many_that_fall_silent_together_stay_routed_to_and_that_is_said_once(
     keeping_time, caplog
 ):
