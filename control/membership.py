@@ -291,7 +291,7 @@ class Membership:
             held = before.get(service_id)
             if _differs(held, offer):
                 self._services.add(service_id)
-                if online and held is not None and _healthy(held) and not _healthy(offer):
+                if online and held is not None and _falls(held, offer):
                     self.flaps.fell(service_id, now)
             if offer.observation.queue_depth:
                 self.waiting[service_id] = offer.observation.queue_depth
@@ -350,6 +350,11 @@ def _differs(before: Offer | None, after: Offer) -> bool:
     if before is None or before.service != after.service:
         return True
     return _healthy(before) != _healthy(after)
+
+
+def _falls(before: Offer, after: Offer) -> bool:
+    # Whoever loads another model says so; that is work, and no fall.
+    return _healthy(before) and after.observation.health not in (Health.HEALTHY, Health.LOADING)
 
 
 def _healthy(offer: Offer) -> bool:

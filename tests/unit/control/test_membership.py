@@ -368,6 +368,14 @@ class TestWhatComesAndGoes:
 
         assert not members.routable(*members.offer("h1/s"))
 
+    def test_loading_another_model_is_no_fall(self, members):
+        lease = join(members)
+        for sequence in range(1, 21):
+            seen = Observation(Health.LOADING) if sequence % 2 else HEALTHY
+            members.beat(beat(lease, sequence, ("h1/s", seen, None)), now=float(sequence))
+
+        assert members.routable(*members.offer("h1/s"))
+
     def test_loading_for_the_first_time_is_no_fall(self, members):
         lease = join(members, offers=[offer(seen=Observation(Health.LOADING))])
         members.beat(beat(lease, 1, ("h1/s", HEALTHY, None)), now=1.0)
