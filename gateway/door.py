@@ -183,11 +183,11 @@ class Door(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         # Trailers would be added to the same list later: they are no headers.
         headers, self.headers = self.headers, []
-        self._intake.headed(self.gateway.clock())
         intake.check_host(headers, self.parser.get_http_version())
         path = _path(self.url)
         if not path or self.parser.get_method() == b"CONNECT":
             raise InvalidValue("the request asks for no path")
+        self._intake.headed(self.gateway.clock())
         operation = INFERENCE.get(path)
         if operation is None or self.parser.get_method() != b"POST":
             self._fall_through(headers)
@@ -253,7 +253,8 @@ class Door(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle all the time; else look again when it may be."""
-        idle = self.gateway.clock() - self._idle_since if self._idle else 0.0
+        resting = self._idle and self._between
+        idle = self.gateway.clock() - self._idle_since if resting else 0.0
         if idle < self.timeout_keep_alive:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive - idle, self.timeout_keep_alive_handler
@@ -303,18 +304,19 @@ class Door(HttpToolsProtocol):
         front = self._front
         if front is not None and not front.complete:
             front.give_up(error)
-            return
-        if front is not None:
-            # An answer is on its way: a second one in its middle would be read as part of it.
-            front.abandon()
-            self._front = None
+        elif self._idle and (self._between or not self._intake.has_head):
+            self._say(error)
+            # Closed wholly, what the client still sends would meet a reset, and the client
+            # would see that instead of its answer.
+            self.transport.write_eof()
+            self._linger()
+        else:
+            # An answer is on its way, or was given before the whole request had come: this
+            # one would be read as part of it, or in place of it.
+            if front is not None:
+                front.abandon()
+                self._front = None
             self.close()
-            return
-        self._say(error)
-        # Closed wholly, what the client still sends would meet a reset, and the client
-        # would see that instead of its answer.
-        self.transport.write_eof()
-        self._linger()
 
     def _say(self, error: GenieHiveError) -> None:
         head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
@@ -324,6 +326,8 @@ class Door(HttpToolsProtocol):
 
     def may_answer(self, turn: Turn) -> bool:
         """Return whether the turn of `turn` has come, and the client reads."""
+        if self.transport.is_closing():
+            return False  # RFC 9112, 9.6: what stands behind the last request is not served
         return self._front is turn and not self.flow.write_paused
 
     def write(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """What a client is still sending: how large it may be, and how long it may take."""
 
 import re
+from http import HTTPMethod
 
 from control.api.errors import (
     HeadersTooLarge,
@@ -61,8 +62,12 @@ class Intake:
             raise HeadersTooLarge(f"the headers are larger than {MAX_HEAD_BYTES} bytes")
 
     def headed(self, now: float) -> None:
-        """The head is whole."""
+        """The head is whole, and there will be an answer to it."""
         self._headed_at = now
+
+    @property
+    def has_head(self) -> bool:
+        return self._headed_at is not None
 
     def body(self, length: int) -> None:
         """Take so much of the body."""
@@ -96,8 +101,9 @@ def check_host(headers: Headers, version: str) -> None:
 
 
 def not_a_method(data: bytes) -> InvalidValue | MethodNotAllowed:
-    """Return what is said to `data`, which begins with no method that the parser knows."""
+    """Return what is said to `data`, in which a request begins with no method of the parser's."""
     found = _METHOD.match(data)
-    if found is None:
+    # A good method is that of a request before it.
+    if found is None or found[1].decode() in HTTPMethod.__members__:
         return InvalidValue("the request is not valid HTTP")
     return MethodNotAllowed(f"{found[1].decode()} is not a method of HTTP")

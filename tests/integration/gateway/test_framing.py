@@ -12,13 +12,14 @@ import pytest
 from tests.fakes import answers
 from tests.fakes.answers import Hang
 from tests.fakes.engine import Engine
-from tests.integration.gateway.front import Front, request
+from tests.integration.gateway.front import CHAT, Front, request
 from tests.integration.gateway.front import front as serve
 from tests.integration.gateway.test_disconnect import leave
 
 pytestmark = pytest.mark.anyio
 
 GOOD = b'{"model":"small"}'
+KEY = "sk-right"
 MODELS = b"GET /v1/models HTTP/1.1\r\nHost: t\r\n\r\n"
 
 
@@ -194,6 +195,63 @@ async def test_what_is_not_http_is_refused_and_closed(front: Front, engine: Engi
     assert not engine.requests
 
 
+@pytest.mark.parametrize(
+    "last",
+    [request(GOOD), request(b"{", "Connection: close", f"X-Api-Key: {KEY}")],
+    ids=["refused", "closing"],
+)
+async def test_what_stands_behind_the_last_request_is_not_served(
+    front: Front, engine: Engine, last: bytes
+):
+    """Nobody would get its answer. RFC 9112, 9.6."""
+    front.allow(KEY)
+    good = request(GOOD, f"X-Api-Key: {KEY}")
+    assert (await front.post(GOOD, x_api_key=KEY)).status_code == 200  # leaves a kept connection
+    answer = await front.raw(last + good)
+    await front.idle()
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(engine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [(CHAT, b"HTTP/1.1 401 "), ("/v1/nothing", b"HTTP/1.1 404 ")],
+    ids=["ours", "the app's"],
+)
+@pytest.mark.parametrize("rest", [b"", b"no chunk"], ids=["slow", "garbage"])
+async def test_a_request_refused_by_its_head_gets_one_answer(
+    engine: Engine, path: str, said: bytes, rest: bytes
+):
+    """Whatever its body is: a second one would be taken for that of another request."""
+    timeouts = {} if rest else {"request_body": 0.2}
+    async with serve("protocol", timeouts=timeouts) as front:
+        front.allow(KEY)
+        wire = request(b"", path=path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        reader, writer = await front.connect()
+        writer.write(wire)
+        async with asyncio.timeout(10):
+            await reader.readuntil(said)
+            await reader.readuntil(b"}}")
+            writer.write(rest)
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_garbage_behind_a_request_of_the_app_is_not_its_answer(front: Front):
+    assert await front.raw(MODELS + b"\x00garbage\r\n\r\n") == b""
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_garbage_behind_an_answered_request_is_told_so(front: Front, known: bool):
+    """Not that POST is no method, which is what stands at the beginning."""
+    for _ in range(1 + known):
+        answer = await front.raw(request(b"{", f"X-Known: {known}") + b"\x00garbage\r\n\r\n")
+
+    assert answer.count(b"HTTP/1.1 400 ") == 2
+    assert b"the request is not valid HTTP" in answer
+
+
 async def test_garbage_behind_a_request_never_stands_within_its_answer(
     front: Front, engine: Engine
 ):
@@ -351,6 +409,26 @@ async def test_an_idle_connection_is_closed_and_a_used_one_is_not(engine: Engine
         door.timeout_keep_alive_handler()
         assert door.transport.is_closing()
         writer.close()
+
+
+async def test_a_connection_on_which_a_head_begins_is_not_idle(front: Front):
+    reader, writer = await front.connect()
+    writer.write(request(GOOD))
+    await reader.readuntil(b"}}")
+    (door,) = front.connections
+    now = front.gateway.clock()
+    writer.write(request(GOOD, "Connection: close")[:30])
+    async with asyncio.timeout(10):
+        while not front.gateway.incoming:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.005)
+    front.gateway.clock = lambda: now + door.timeout_keep_alive + 1
+    door.timeout_keep_alive_handler()
+    front.gateway.clock = lambda: now
+    writer.write(request(GOOD, "Connection: close")[30:])
+
+    async with asyncio.timeout(10):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
 
 
 async def test_pipelined_requests_wait_in_a_bounded_queue(front: Front, engine: Engine):
