@@ -17,7 +17,7 @@ from pathlib import Path
 from control import collector
 from control import config as configuration
 from control.api.ports import join_address, parse_address
-from control.api.process import EXIT_CANNOT_START, loop_factory
+from control.api.process import EXIT_CANNOT_START, allow_open_files, loop_factory
 from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
 from control.cluster import Cluster
@@ -44,6 +44,7 @@ from control.vitals import vitals
 
 log = logging.getLogger("control")
 
+OPEN_FILES = 65_536  # each host and each gateway has a connection
 LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     options = _options(arguments)
+    allow_open_files(OPEN_FILES)
     try:
         config = _config(options.config, insecure=options.insecure)
         open_kinds = configuration.open_kinds(config, insecure=options.insecure)
