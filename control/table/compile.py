@@ -5,9 +5,9 @@ serves a name: an asset id means every service with that asset; a service id
 means its best asset for the operation.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from control.inventory import Operation, Service
 from control.ranking.scoring import Candidate, best
@@ -45,35 +45,27 @@ class Compiler:
         self.targets: dict[str, dict[str, tuple[Candidate, ...]]] = {o: {} for o in Operation}
         self._entries: dict[str, Entry] = {}
         self._offered: dict[Key, Offered] = {}
+        self._arriving: dict[str, Entry | None] = {}  # the latest, not looked at yet
+        self._taking: Iterator[None] | None = None  # the one that is being taken over
         # To be made again; a set that keeps its order.
         self._dirty: dict[Dirty, None] = {}
 
     @property
     def waiting(self) -> int:
-        """How many resources are to be made again."""
-        return len(self._dirty)
+        """How much is still to be done: resources to be made again, services to be taken over."""
+        return len(self._dirty) + len(self._arriving) + (self._taking is not None)
 
     def take(self, service_id: str, entry: Entry | None) -> None:
         """Take over a service, None for one that is gone; what that changes waits to be made."""
-        before = self._entries.get(service_id)
-        if entry == before:
-            return
-        keys = self._offer(service_id, before, entry)
-        if entry is None:
-            del self._entries[service_id]
-            self._dirty |= keys
-            self._dirty[service_id] = None
-        else:
-            # A target that names a service should not come before it.
-            self._entries[service_id] = entry
-            self._dirty[service_id] = None
-            self._dirty |= keys
+        self._arriving[service_id] = entry
 
     def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
         """Make what waits; return what that changes in `table`.
 
         limit: resources, after which the rest is left waiting; a wide one counts for more.
+        As many offers are taken over before.
         """
+        self._take_over(limit)
         fresh: dict[str, Resource | None] = {}
         for dirty in self._batch(limit):
             if isinstance(dirty, str):
@@ -96,28 +88,48 @@ class Compiler:
             del self._dirty[dirty]
         return batch
 
-    def _offer(
-        self, service_id: str, before: Entry | None, after: Entry | None
-    ) -> dict[Dirty, None]:
-        """Take over what a service offers; return the keys for which that changes anything."""
-        new = _offers(after)
-        same_service = before is not None and after is not None and before.service == after.service
-        old = new if same_service else _offers(before)
-        same_presence = (
-            before is not None and after is not None and before.presence is after.presence
-        )
-        changed: dict[Dirty, None] = {}
-        for key in old | new:
-            if same_presence and old.get(key) == new.get(key):
-                continue
-            changed[key] = None
-            if (offered := self._offered.get(key)) is None:
-                offered = self._offered[key] = Offered(key[1])
-            if after is not None and key in new:
-                offered.put(new[key], after.presence)
-            else:
+    def _take_over(self, limit: int) -> None:
+        """Go on with the services that arrived, for so many offers of theirs."""
+        while limit > 0 and (self._taking or self._arriving):
+            if self._taking is None:
+                service_id = next(iter(self._arriving))
+                self._taking = self._taken(service_id, self._arriving.pop(service_id))
+            offers = sum(1 for _ in islice(self._taking, limit))
+            if offers < limit:
+                self._taking = None
+            limit -= max(offers, 1)
+
+    def _taken(self, service_id: str, entry: Entry | None) -> Iterator[None]:
+        """Take over a service, an offer at a time: one may make ten thousand."""
+        before = self._entries.get(service_id)
+        if entry == before:
+            return
+        if entry is not None:
+            # A target that names a service should not come before it.
+            self._entries[service_id] = entry
+            self._dirty[service_id] = None
+        kept: set[Key] = set()
+        for key, candidate in _offers(entry):
+            if key not in kept and entry is not None:
+                kept.add(key)
+                self._put(key, candidate, entry.presence)
+            yield
+        if before is not None and entry is not None and before.service == entry.service:
+            return
+        for key, _ in _offers(before):
+            if key not in kept and (offered := self._offered.get(key)) is not None:
                 offered.drop(service_id)
-        return changed
+                self._dirty[key] = None
+            yield
+        if entry is None:
+            del self._entries[service_id]
+            self._dirty[service_id] = None
+
+    def _put(self, key: Key, candidate: Candidate, presence: Presence) -> None:
+        if (offered := self._offered.get(key)) is None:
+            offered = self._offered[key] = Offered(key[1])
+        if offered.put(candidate, presence):
+            self._dirty[key] = None
 
     def _target(self, resource: str, key: Key, *, told: bool) -> Resource | None:
         """Make the target of `key` again; None when nothing may be said of it.
@@ -140,20 +152,19 @@ class Compiler:
         return Resource.of_target(resource, target, meant.contents)
 
 
-def _offers(entry: Entry | None) -> dict[Key, Candidate]:
-    """Return what clients can ask `entry` for, and what they get."""
+def _offers(entry: Entry | None) -> Iterator[tuple[Key, Candidate]]:
+    """Yield what clients can ask `entry` for, and what they get; the first of a key counts."""
     if entry is None:
-        return {}
-    offers: dict[Key, Candidate] = {}
-    by_operation: dict[Operation, list[Candidate]] = defaultdict(list)
+        return
+    service_id = entry.service.service_id
+    own: dict[Operation, Candidate] = {}
     for asset in entry.service.assets:
-        candidate = Candidate(entry.service.service_id, asset.asset_id, asset.loaded)
+        candidate = Candidate(service_id, asset.asset_id, asset.loaded)
         for operation in asset.operations:
-            offers[operation, asset.asset_id] = candidate
-            by_operation[operation].append(candidate)
-    for operation, candidates in by_operation.items():
-        offers.setdefault((operation, entry.service.service_id), best(candidates))
-    return offers
+            yield (operation, asset.asset_id), candidate
+            own[operation] = best((own.get(operation, candidate), candidate))
+    for operation, candidate in own.items():
+        yield (operation, service_id), candidate
 
 
 def _route_service(name: str, entry: Entry | None, *, told: bool) -> Resource | None:

@@ -88,13 +88,16 @@ class Offered:
         """Whether some of it may be routable, and is not known to be."""
         return self._undecided_count > 0
 
-    def put(self, candidate: Candidate, presence: Presence) -> None:
-        """Take over what a service offers now, instead of what it offered before."""
+    def put(self, candidate: Candidate, presence: Presence) -> bool:
+        """Take over what a service offers now; return whether that is new."""
+        if self._held.get(candidate.service_id) == (candidate, presence):
+            return False
         self.drop(candidate.service_id)
         self._held[candidate.service_id] = candidate, presence
         self._count(candidate, presence, 1)
         if presence in _SERVING:
             self._of(candidate, presence).add(candidate)
+        return True
 
     def drop(self, service_id: str) -> None:
         """Forget what a service offered, if anything."""
