@@ -8,7 +8,13 @@ from geniehive.v1 import inventory_pb2 as inventory
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from control.api.errors import GenieHiveError, MethodNotAllowed, NotFound, NotReady
+from control.api.errors import (
+    AuthUnavailable,
+    GenieHiveError,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+)
 from gateway import errors, keys
 from gateway.gateway import Gateway
 from gateway.models import Models
@@ -44,6 +50,8 @@ def build(gateway: Gateway) -> FastAPI:
     @app.get("/ready")
     async def ready() -> dict[str, Any]:
         """Tell whether requests can be served, and from which route table."""
+        if gateway.keys.closed:
+            raise AuthUnavailable(keys.CLOSED)
         if not gateway.ready:
             why = "is stopping" if gateway.draining else "has not heard from control yet"
             raise NotReady(f"the gateway {why}")

@@ -81,7 +81,8 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether requests can be judged and routed."""
-        return self.routes.ready and self.keys.settings is not None and not self.draining
+        known = self.routes.ready and self.keys.settings is not None
+        return known and not self.keys.closed and not self.draining
 
     @property
     def control_connected(self) -> bool:

@@ -12,6 +12,10 @@ from gateway.table import Unusable
 
 ANONYMOUS = "anonymous"
 MAX_VERIFIED = 10_000
+CLOSED = (
+    "this gateway is open to the network and no client keys are set; set"
+    " auth.client_api_keys on control, or start the gateway with --insecure"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class KeyRing:
         )
         self._verified = {}
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody may enter, whatever the key: none are set where there must be some."""
+        return self.settings is not None and not (self.settings.required or self.may_be_open)
+
     def principal(self, credential: Credential | None) -> str:
         """Return whom `credential` belongs to.
 
@@ -91,10 +100,7 @@ class KeyRing:
             raise AuthUnavailable("the gateway has not learned from control yet who may enter")
         if not settings.required:
             if not self.may_be_open:
-                raise AuthUnavailable(
-                    "this gateway is open to the network and no client keys are set; set"
-                    " auth.client_api_keys on control, or start the gateway with --insecure"
-                )
+                raise AuthUnavailable(CLOSED)
             return ANONYMOUS
         if credential is None:
             raise InvalidApiKey("an API key is required: Authorization: Bearer KEY, or X-Api-Key")
