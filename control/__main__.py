@@ -98,10 +98,10 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     # 3. What keeps these in step.
     publisher = Publisher(membership, compiler, routes, now)
     keeper = Keeper(membership, store.writer, wall_time)
-    cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s)
+    loads = Loads(now)
+    cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s, loads.silence)
     cluster.begin()
     # 4. What callers see of it.
-    loads = Loads()
     measurements = Measurements(store.writer, time.time, store.usage)
     version = metadata.version("geniehive")
     server, port = build(

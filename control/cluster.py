@@ -16,6 +16,7 @@ from control.settling import Settling
 SWEEP_S = 0.25
 # A sweep this late means that control was stopped or starved, not that nodes were silent.
 LATE_S = 1.0
+DEAF_S = 2.0  # without a word of any gateway; connected ones speak four times a second
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class Cluster:
     """Applies what nodes say and what time does, then stores and publishes the changes.
 
     now: the monotonic clock, in seconds. grace: seconds that hosts of control's
-    last life have to come back, at least.
+    last life have to come back, at least. gateway_silence: seconds since a gateway was
+    heard last.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Cluster:
         publisher: Publisher,
         now: Callable[[], float],
         grace: float,
+        gateway_silence: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.membership = membership
         self.spared = 0  # hosts that are silent and not lost, because too many are
         self._keeper = keeper
         self._publisher = publisher
         self._now = now
+        self._gateway_silence = gateway_silence
         self._swept: float | None = None  # when leases were last looked at
         self._settling = Settling(
             expected=membership.returning > 0,
@@ -129,9 +133,13 @@ class Cluster:
         if self._settling.grace_is_over(now):
             for host_id in self.membership.end_grace(now):
                 log.warning("host %s did not come back", host_id)
-        lost, spared = self.membership.expire(now)
+        lost, spared = self.membership.expire(now, deaf=self._gateway_silence() > DEAF_S)
         if spared and not self.spared:
-            log.error("%d hosts went silent together; control itself may be cut off", spared)
+            log.error(
+                "%d hosts went silent together, with most others or with the gateways; control"
+                " itself may be cut off, so none is lost",
+                spared,
+            )
         if self.spared and not spared:
             log.warning("hosts are heard again; a silent one is lost, as ever")
         self.spared = spared

@@ -4,8 +4,9 @@ Whoever opened a connection owns its count. So what a gateway told lives as long
 as its stream, and a sum never holds what a dead gateway took with it.
 """
 
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 MAX_COUNT = 2**31 - 1  # what the contract carries
 
@@ -13,12 +14,15 @@ MAX_COUNT = 2**31 - 1  # what the contract carries
 class Loads:
     """Requests in flight by service, in all and by gateway stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._heard: float | None = None
         self._total: Counter[str] = Counter()
         self._told: dict[object, dict[str, int]] = {}
 
     def tell(self, stream: object, loads: Mapping[str, int]) -> None:
         """Replace what `stream` told by `loads`; negative counts are taken for none."""
+        self._heard = self._now()
         self.forget(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}
         self._told[stream] = kept
@@ -30,6 +34,10 @@ class Loads:
             self._total[service_id] -= count
             if not self._total[service_id]:
                 del self._total[service_id]
+
+    def silence(self) -> float:
+        """Return for how many seconds no gateway has said anything; 0 before the first one does."""
+        return 0.0 if self._heard is None else self._now() - self._heard
 
     def total(self, service_id: str) -> int:
         """Return the requests in flight at a service."""

@@ -222,12 +222,12 @@ class Membership:
         self._returning += 1
         self._services.update(offers)
 
-    def expire(self, now: float) -> tuple[list[str], int]:
+    def expire(self, now: float, *, deaf: bool = False) -> tuple[list[str], int]:
         """End the leases that are over; return their hosts, and how many silent ones are spared.
 
         Hosts are spared, 0 if none is, when so many went silent together that control
-        itself must be cut off. Once fewer are silent, the others have a lease's time
-        to be heard, too.
+        itself must be cut off, or when it is deaf to gateways, too. Once that is over,
+        those still silent have a lease's time to be heard.
         """
         lease = self._pace().lease
         silent = lost = 0
@@ -240,7 +240,8 @@ class Membership:
             elif member.state is HostState.LOST and now < member.deadline + lease:
                 lost += 1  # just now, so it belongs to whatever goes on
         together = self._online + lost
-        if together >= MASS_LOSS_HOSTS and silent + lost > MASS_LOSS_SHARE * together:
+        mass_loss = together >= MASS_LOSS_HOSTS and silent + lost > MASS_LOSS_SHARE * together
+        if mass_loss or (deaf and silent):
             self._spared_until = now + lease
         if now < self._spared_until:
             return [], silent

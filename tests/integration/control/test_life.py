@@ -245,7 +245,7 @@ def test_no_host_is_lost_because_control_stood_still(spawn, settings):
 
         assert client.host().state == inventory.HOST_STATE_ONLINE
         assert client.host().generation == 1
-    assert "is lost" not in control.logged()
+    assert "host h1 is lost" not in control.logged()
 
 
 AUTH = {"node_api_keys": ["nk"], "gateway_api_keys": ["gk"], "client_api_keys": ["ck"]}

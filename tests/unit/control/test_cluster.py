@@ -33,7 +33,15 @@ class Scene:
         self.keeper.kept = _at_once
         self.hub = Hub("store", "life", settled=False)
         publisher = Publisher(self.membership, Compiler(), self.hub, self.clock)
-        self.cluster = Cluster(self.membership, self.keeper, publisher, self.clock, GRACE_S)
+        self.gateway_silence = 0.0
+        self.cluster = Cluster(
+            self.membership,
+            self.keeper,
+            publisher,
+            self.clock,
+            GRACE_S,
+            lambda: self.gateway_silence,
+        )
 
     async def join(self, host_id="h1"):
         lease, _ = await self.cluster.register(host(host_id), "i", [offer(f"{host_id}/s")])
@@ -137,6 +145,22 @@ async def test_hosts_that_the_disk_did_not_take_have_time_to_come_back(keeping_t
     await pass_time(scene, 2.0)
 
     assert scene.cluster.settled
+
+
+async def test_a_silent_host_is_spared_as_long_as_gateways_are_silent_too(keeping_time):
+    """Few hosts are no majority, but without gateways it is control that is cut off."""
+    scene = Scene()
+    await scene.join()
+    await keeping_time(scene)
+    scene.gateway_silence = 60.0
+    await pass_time(scene, 10.0)
+    assert scene.cluster.spared == 1
+    scene.gateway_silence = 0.1
+    await pass_time(scene, 2.0)
+    assert scene.membership.members["h1"].state is HostState.ONLINE
+    await pass_time(scene, 2.0)
+
+    assert scene.membership.members["h1"].state is HostState.LOST
 
 
 async def test_a_silent_host_is_lost(keeping_time):

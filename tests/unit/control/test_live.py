@@ -57,3 +57,14 @@ def test_the_sums_are_those_of_what_each_told_last(steps):
                 if other != stream:
                     expected[name] = expected.get(name, 0) + count
         assert loads.others(stream) == expected
+
+
+def test_silence_begins_with_the_last_word_of_a_gateway():
+    now = 5.0
+    loads = Loads(lambda: now)
+    assert loads.silence() == 0
+    loads.tell(1, {})
+    now = 7.0
+    loads.forget(1)
+
+    assert loads.silence() == 2
