@@ -145,7 +145,8 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
 
     def _service_message(self, member: Member, offer: Offer) -> pb.ServiceStatus:
         message = messages.service_message(offer)
-        if left := self._membership.held_back_for(offer, self._now()):
+        left = self._membership.held_back_for(offer, self._now())
+        if left and self._membership.well(member, offer):
             message.observation.detail = f"flapping, held back for {math.ceil(left)} s"
         return pb.ServiceStatus(
             service=message,

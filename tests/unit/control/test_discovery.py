@@ -173,6 +173,16 @@ async def test_a_service_that_is_held_back_says_so_and_for_how_long(control):
     assert (health.routable_service_count, health.held_back_count) == (1, 1)
 
 
+async def test_why_a_service_is_down_is_said_whether_or_not_it_is_held_back(control):
+    down = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY, detail="refused")
+    await control.registry.RegisterHost(registration("h1", service("h1/s", observation=down)))
+    for _ in range(3):
+        control.membership.flaps.fell("h1/s", control.clock.now)
+
+    answer = await control.discovery.GetService(pb.GetServiceRequest(service_id="h1/s"))
+    assert answer.service.service.observation.detail == "refused"
+
+
 async def test_hosts_that_are_spared_are_counted(control):
     await fill(control, 5)
     control.clock.now += 100.0
