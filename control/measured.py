@@ -12,6 +12,7 @@ Counts = Counter[str]
 SHOWN_DAYS = 2  # today and yesterday, UTC
 DAY_S = 86_400
 MAX_SHOWN = 20_000  # services a day; above that they are stored, and not shown
+MAX_TOLD = 2**63 - 1  # of one count; what the contract carries
 
 ANSWERED = "answered"
 ABANDONED = "abandoned"
@@ -46,7 +47,7 @@ def shown_days(wall_time: float) -> range:
 def measured(counts: Counts) -> Measured:
     """Return what `counts` tell."""
     errors = {
-        measure.removeprefix(ERROR): count
+        measure.removeprefix(ERROR): min(count, MAX_TOLD)
         for measure, count in counts.items()
         if measure.startswith(ERROR)
     }
@@ -57,11 +58,11 @@ def measured(counts: Counts) -> Measured:
     }
     spent_us = counts[DECODE_US]
     return Measured(
-        requests=counts[ANSWERED] + counts[ABANDONED] + sum(errors.values()),
-        abandoned=counts[ABANDONED],
+        requests=min(counts[ANSWERED] + counts[ABANDONED] + sum(errors.values()), MAX_TOLD),
+        abandoned=min(counts[ABANDONED], MAX_TOLD),
         errors=errors,
-        prompt_tokens=counts[PROMPT_TOKENS],
-        completion_tokens=counts[COMPLETION_TOKENS],
+        prompt_tokens=min(counts[PROMPT_TOKENS], MAX_TOLD),
+        completion_tokens=min(counts[COMPLETION_TOKENS], MAX_TOLD),
         first_byte_p50=quantile(first_bytes, 0.5),
         first_byte_p95=quantile(first_bytes, 0.95),
         tokens_per_second=counts[DECODED_TOKENS] * 1e6 / spent_us if spent_us else None,

@@ -15,6 +15,7 @@ from gateway.inbox import Inbox, Stream
 from gateway.meter import Increment, Meter
 
 MAX_INCREMENTS = 200  # what control takes in one batch
+MAX_COUNT = 2**53  # what control believes of one batch
 FIRST_INTERVAL_S = 1.0  # until control has told its own
 
 
@@ -114,9 +115,10 @@ def _increment(found: Increment) -> pb.UsageIncrement:
         answered_count=found.answered,
         abandoned_count=found.abandoned,
         error_counts=found.errors,
-        prompt_tokens=found.prompt_tokens,
-        completion_tokens=found.completion_tokens,
-        decoded_tokens=found.decoded_tokens,
+        # Whatever engines say of their tokens, others must be heard.
+        prompt_tokens=min(found.prompt_tokens, MAX_COUNT),
+        completion_tokens=min(found.completion_tokens, MAX_COUNT),
+        decoded_tokens=min(found.decoded_tokens, MAX_COUNT),
         first_byte_counts=found.first_bytes,
     )
     message.decode_duration.FromMicroseconds(int(found.decode_s * 1e6))

@@ -8,7 +8,7 @@ from geniehive.v1 import usage_service_pb2 as pb
 
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, StorageUnavailable
-from control.measured import DAY_S
+from control.measured import DAY_S, MAX_TOLD
 from control.store import usage
 from control.usage import MAX_CODES, MAX_INCREMENTS
 from tests.unit.control.requests import registration, service
@@ -97,6 +97,17 @@ async def test_a_list_shows_the_same(control):
     listed = await control.discovery.ListServices(discovery_pb.ListServicesRequest())
 
     assert listed.services[0] == await shown(control)
+
+
+async def test_an_engine_that_counts_beyond_all_reason_breaks_no_list(control):
+    await tell(control, report(1, increment(answered_count=1, error_counts={"odd": 1})))
+    for services in control.measurements._days.values():
+        services["h1/a"].update(answered=2**63, prompt_tokens=2**70, abandoned=2**63)
+        services["h1/a"]["error/odd"] = 2**64
+
+    told = (await shown(control)).measured
+    assert told.request_count == told.prompt_tokens == told.abandoned_count == MAX_TOLD
+    assert dict(told.error_counts) == {"odd": MAX_TOLD}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gateway.control_link import ControlLink
 from gateway.gateway import Gateway
 from gateway.meter import Increment, Meter
 from gateway.reasoning import Usage
-from gateway.usage_link import MAX_INCREMENTS, Batch, Outbox
+from gateway.usage_link import MAX_COUNT, MAX_INCREMENTS, Batch, Outbox
 
 pytestmark = pytest.mark.anyio
 
@@ -131,6 +131,19 @@ async def test_what_was_measured_is_reported():
         assert (len(report.reporter_id), report.sequence) == (32, 1)
         assert list(report.increments) == [expected]
         assert usage.metadata["x-geniehive-gateway-key"] == "gateway-key"
+
+
+async def test_an_engine_that_counts_beyond_all_reason_stops_no_reports():
+    async with linked() as (usage, meter, _):
+        tally = meter.tally("h/a", "m")
+        for _ in range(1_025):
+            tally.answered(1.0, 3.0, Usage(2**53 - 1, 2**53 - 1), streamed=True)
+        meter.tally("h/b", "m").left()
+        odd, other = (await usage.reports.get()).increments
+
+        assert (odd.answered_count, odd.prompt_tokens) == (1_025, MAX_COUNT)
+        assert (odd.completion_tokens, odd.decoded_tokens) == (MAX_COUNT, MAX_COUNT)
+        assert other.abandoned_count == 1
 
 
 async def test_a_batch_that_was_refused_comes_again_unchanged_then_what_came_since():
