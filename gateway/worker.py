@@ -204,9 +204,12 @@ async def accept_as_told(place: Place, server: Server) -> None:
         try:
             if place.patient:
                 await _until(lambda: server.gateway.ready or reader.at_eof())
-            writer.write(READY)
+            if not writer.is_closing():
+                writer.write(READY)
             while line := await reader.readline():
                 await server.accept([int(word) for word in line.split()])
+        except ConnectionError:
+            pass  # the parent is gone
         finally:
             writer.close()
             server.should_exit = True

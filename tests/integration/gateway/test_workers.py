@@ -1,8 +1,12 @@
 """Several workers on one port: real processes that die, are stopped, and see each other."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from gateway.cells import Cells
+from gateway.config import Config
+from gateway.place import Place
 from tests.integration.gateway.test_process import NOWHERE, start
 from tests.processes import STOP_SECONDS, Service, Spawn, stop_all, wait_until
 
@@ -129,11 +136,41 @@ def test_a_killed_worker_is_replaced_and_nobody_waits_for_it(tmp_path, spawn: Sp
 
 def test_workers_leave_with_their_parent(spawn: Spawn):
     gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": NOWHERE, "workers": 2})
-    gateway.port()
-    workers = pids(gateway).values()
+    gateway.wait_for_log(re.compile("worker 2 .* serving from what is known"))
+    workers = [one.pid for one in psutil.Process(gateway.process.pid).children()]
     gateway.kill()
 
+    assert len(workers) == 2
     wait_until(lambda: all(map(gone, workers)), STOP_SECONDS, "the workers are gone")
+
+
+def test_a_worker_whose_parent_died_while_it_started_ends_in_order(tmp_path):
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with contextlib.closing(Cells.create(1)) as cells, theirs:
+        place = Place(
+            number=0,
+            workers=1,
+            gateway_id="g",
+            insecure=False,
+            patient=False,
+            settings=Config(control=NOWHERE, state_dir=tmp_path).model_dump_json(),
+            tether=theirs.fileno(),
+            cells=cells.fd,
+            listeners=[],
+        )
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "gateway.worker"],
+            env={**os.environ, **place.environment()},
+            pass_fds=[place.tether, place.cells],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
 
 
 def test_workers_see_each_others_requests_and_forget_those_of_the_dead(tmp_path, spawn: Spawn):
