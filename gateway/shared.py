@@ -39,4 +39,5 @@ class SharedUpstream(Upstream):
     @elsewhere.setter
     def elsewhere(self, told: int) -> None:
         # To control each worker is a gateway: what it tells holds our siblings' requests too.
-        self._beyond = max(0, told - self._cell.told_by_siblings)
+        # Most services have nothing, and are told so four times a second.
+        self._beyond = told and max(0, told - self._cell.told_by_siblings)
