@@ -124,7 +124,7 @@ class Cluster:
             return
         now = self._now()
         if (late := now - self._swept - SWEEP_S) > LATE_S:
-            log.warning("control did not run for %.1f s; nobody is lost for that", late)
+            log.warning("control did not run for %.1f s; leases and grace are longer by that", late)
             self.membership.forgive(late)
             self._settling.forgive(late)
             self._swept = now
