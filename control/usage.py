@@ -16,8 +16,8 @@ from control.measured import Counts
 from control.measurements import Increment, Measurements
 from control.text import unprintable
 
-INTERVAL_S = 1.0  # what a gateway that crashes takes along
-MAX_INCREMENTS = 200  # read in 5 ms
+INTERVAL_S = 1.0  # between two batches of a gateway: what waits is lost when it crashes
+MAX_INCREMENTS = 200  # in a batch; read in 3 ms
 MAX_NAME = 200
 MAX_CODES = 64
 MAX_COUNT = 2**53  # in one batch; what others can still count exactly
