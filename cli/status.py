@@ -111,8 +111,8 @@ def _unusual(health: pb.GetClusterHealthResponse) -> list[str]:
     found = []
     if health.spared_host_count:
         found.append(
-            f"{plural(health.spared_host_count, 'host')} fell silent together and are still"
-            " routed to: control itself may be cut off; check its network"
+            f"{plural(health.spared_host_count, 'host')} silent and still routed to, because"
+            " control itself may be cut off; check its network"
         )
     if health.held_back_count:
         found.append(

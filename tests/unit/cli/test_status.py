@@ -100,8 +100,8 @@ def test_mass_loss_and_flapping_are_told_with_what_they_mean():
     cluster = Cluster(told, (host("h"),), (status("h/x", "m"),))
 
     assert render(cluster, NOW).splitlines()[-2:] == [
-        "! 6 hosts fell silent together and are still routed to: control itself may be cut off;"
-        " check its network",
+        "! 6 hosts silent and still routed to, because control itself may be cut off; check its"
+        " network",
         "! 1 service held back, for coming and going: called only for models that nobody else"
         " serves",
     ]
