@@ -3,8 +3,13 @@
 import asyncio
 import logging
 import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from gateway import last_good
 from gateway.gateway import Gateway
@@ -15,6 +20,8 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 1.0  # for control, which knows better than any file
 LOOK_SECONDS = 1.0  # between two looks at whether something changed
 CONFIRM_SECONDS = 600.0  # what did not change is written anew, or its age would be wrong
+
+T = TypeVar("T")
 
 
 class Memory:
@@ -46,7 +53,7 @@ class Memory:
         """Serve from the file, if it is there and can be trusted."""
         path = self._folder / last_good.NAME
         try:
-            known = await asyncio.to_thread(last_good.read, self._folder, self._key, self._control)
+            known = await _apart(partial(last_good.read, self._folder, self._key, self._control))
         except Refused as error:
             log.warning("%s refused: %s; waiting for control", path, error)
             return
@@ -61,7 +68,7 @@ class Memory:
             return
         try:
             if self._lock is None:
-                self._lock = await asyncio.to_thread(last_good.elected, self._folder)
+                self._lock = await _apart(partial(last_good.elected, self._folder))
             if self._lock is not None:
                 await self._write()
                 self._written, self._written_at = mark, self._gateway.clock()
@@ -104,7 +111,7 @@ class Memory:
                 known = replace(before, keys=known.keys)
             last_good.write(self._folder, last_good.encode(known, self._key))
 
-        await asyncio.to_thread(write)
+        await _apart(write)
 
     def _mark(self) -> tuple[bytes, bytes] | None:
         """Return what tells one state of the tables from another; None: nothing is to write.
@@ -130,3 +137,21 @@ class Memory:
     def _told(self) -> bool:
         gateway = self._gateway
         return gateway.route_table.identity is not None and gateway.key_table.identity is not None
+
+
+async def _apart(work: Callable[[], T]) -> T:
+    """Return what `work` does in a thread that a stop of the process does not wait for.
+
+    A disk may never answer; the executor of the loop would be waited for.
+    """
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001  # raised again where it is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="last-good", daemon=True).start()
+    return await asyncio.wrap_future(done)

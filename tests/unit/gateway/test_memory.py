@@ -1,7 +1,9 @@
 """A gateway starts from what an earlier one knew, and control has the last word."""
 
+import asyncio
 import os
 import shutil
+import threading
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
@@ -249,3 +251,24 @@ async def test_another_process_writes_when_the_first_is_gone(tmp_path):
     second.leave()
     written = last_good.read(tmp_path, "key", CONTROL)
     assert [one.name for one in written.routes.upserts] == ["service/h/b"]
+
+
+def test_a_disk_that_does_not_answer_keeps_no_process_from_ending(tmp_path, monkeypatch):
+    read, answers, answered = (threading.Event() for _ in range(3))
+
+    def hang(*_args):
+        read.set()
+        answers.wait(10)
+        answered.set()
+
+    async def brief_life():
+        remembering = asyncio.create_task(Life(tmp_path).memory.run())
+        while not read.is_set():  # noqa: ASYNC110  # a thread sets it
+            await asyncio.sleep(0.001)
+        remembering.cancel()
+
+    monkeypatch.setattr(last_good, "read", hang)
+    asyncio.run(brief_life())  # which waits for the threads of the executor
+
+    assert not answered.is_set()
+    answers.set()
