@@ -78,9 +78,17 @@ class Connection(asyncio.Protocol):
         call.connection = self
         self._transport.write(call.request)
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes were not sent, though they may have been answered already."""
+        return self._transport.get_write_buffer_size()
+
     def close(self) -> None:
         self.closing = True
-        self._transport.close()
+        if self.unsent:
+            self._transport.abort()  # who does not read would keep it open
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         self.closing = True

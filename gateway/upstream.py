@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -65,9 +66,7 @@ class Call:
         except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
             # What the system says of it names addresses, which are not for clients.
             log.info("%s: %s", name, error)
-            number = getattr(error, "errno", None)
-            why = os.strerror(number).lower() if number else "no connection came about"
-            self.fail(self._unsent(f"{name} cannot be reached: {why}"))
+            self.fail(self._unsent(f"{name} cannot be reached: {_why(error)}"))
         else:
             self._task = None
             connection.send(self)
@@ -109,6 +108,13 @@ class Call:
     def resume(self) -> None:
         if self.connection is not None:
             self.connection.resume()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):  # its number is none of `os`
+        return "no address is known for its name"
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number else "no connection came about"
 
 
 class Unreachable(UpstreamError):
@@ -192,7 +198,10 @@ class Upstream:
         return None
 
     def keep(self, connection: Connection, generation: int) -> None:
-        if generation == self._generation and len(self._idle) < MAX_IDLE:
+        """Keep the connection of a call that is over, or close it."""
+        fits = generation == self._generation and len(self._idle) < MAX_IDLE
+        # Who answers before it was asked wholly may never read the rest, nor what comes next.
+        if fits and not connection.unsent:
             connection.idle_since = self.now()
             self._idle.append(connection)
         else:

@@ -1,5 +1,6 @@
 """Whatever an engine answers, the client gets one clear outcome, and the next answer is good."""
 
+import asyncio
 import json
 
 import pytest
@@ -180,6 +181,27 @@ async def test_what_follows_an_answer_is_nobodys(front: Front, engine: Engine, a
     await engine.connections[0].closed_within(10)
     engine.script = lambda _: answers.document({"n": "next"})
     assert (await front.post({"model": "small"})).json() == {"n": "next"}
+
+
+async def test_who_answers_before_it_was_asked_wholly_is_asked_anew(front: Front):
+    """It may never read the rest, and with it no other request on that connection."""
+    asked = []
+    over = asyncio.Event()
+
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers.sent(answers.document({}, 400)))
+        await over.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(hasty, "127.0.0.1", 0) as server:
+        front.offer("{}:{}".format(*server.sockets[0].getsockname()))
+        large = {"model": "small", "text": "x" * 9 * MB}  # more than the kernel takes
+
+        for _ in range(2):
+            assert (await front.post(large)).status_code == 400
+        over.set()
+    assert len(asked) == 2
 
 
 DONE = data("[DONE]")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 
 import pytest
 
@@ -257,6 +258,16 @@ async def test_an_unreachable_service_is_left_for_the_next(front: Front, engine:
     assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
     message = response.json()["error"]["message"]
     assert message == "h/0 cannot be reached: connection refused"
+
+
+async def test_a_service_whose_name_is_not_known_is_told_so(front: Front, monkeypatch):
+    async def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    front.offer("nowhere.invalid:80")
+
+    assert "no address is known for its name" in (await front.post(ASK)).text
 
 
 async def test_a_busy_service_is_left_for_the_next(front: Front, engine: Engine):
