@@ -74,9 +74,10 @@ class GrpcRemote:
         control told.
         """
         if self._renew is not None:
-            await self._channel.close()
-            self._channel = self._renew()
+            # First the new one: a node that is stopped meanwhile gives its lease back by it.
+            gone, self._channel = self._channel, self._renew()
             self._stub = pb_grpc.RegistryServiceStub(self._channel)
+            await gone.close()
 
     async def close(self) -> None:
         """Close the channel."""

@@ -230,6 +230,31 @@ async def test_after_hanging_up_the_next_call_connects_anew(server, registry):
 
 
 @pytest.mark.anyio
+async def test_a_node_that_stops_while_it_hangs_up_still_gives_its_lease_back(
+    server, registry, monkeypatch
+):
+    address = f"127.0.0.1:{server.port}"
+    first = aio_channel(address)
+    remote = GrpcRemote(first, "one", None, renew=lambda: aio_channel(address))
+    close, closed = first.close, asyncio.Event()
+
+    async def close_slowly():
+        await close()
+        closed.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(first, "close", close_slowly)
+    hanging_up = asyncio.create_task(remote.hang_up())
+    await closed.wait()
+    hanging_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging_up
+
+    await remote.deregister("h1", 1)
+    await remote.close()
+
+
+@pytest.mark.anyio
 async def test_a_channel_of_others_is_not_hung_up(remote):
     await remote.hang_up()
 
