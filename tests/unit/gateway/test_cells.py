@@ -1,7 +1,6 @@
 """Workers see each other's requests exactly, whatever services and workers come and go."""
 
 import contextlib
-import gc
 import subprocess
 import sys
 import tempfile
@@ -155,7 +154,6 @@ class Table(RuleBasedStateMachine):
     def teardown(self):
         self.held.clear()
         self.workers.clear()
-        gc.collect()
         self.parent.close()
         module.ROWS, module.WINDOW = self.rows, self.window
 
