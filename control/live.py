@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 MAX_COUNT = 2**31 - 1  # what the contract carries
+# A stream that ends so soon after its last word was closed; one that is cut off ends
+# half a minute later.
+LEFT_S = 1.0
 
 
 class Loads:
@@ -23,20 +26,28 @@ class Loads:
     def tell(self, stream: object, loads: Mapping[str, int]) -> None:
         """Replace what `stream` told by `loads`; negative counts are taken for none."""
         self._heard = self._now()
-        self.forget(stream)
+        self._drop(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}
         self._told[stream] = kept
         self._total.update(kept)
 
     def forget(self, stream: object) -> None:
         """Drop what `stream` told, because it ended."""
+        self._drop(stream)
+        if not self._told and self.silence() < LEFT_S:
+            self._heard = None  # nobody is there to be heard
+
+    def _drop(self, stream: object) -> None:
         for service_id, count in self._told.pop(stream, {}).items():
             self._total[service_id] -= count
             if not self._total[service_id]:
                 del self._total[service_id]
 
     def silence(self) -> float:
-        """Return for how many seconds no gateway has said anything; 0 before the first one does."""
+        """Return for how many seconds no gateway has said anything.
+
+        0 before the first one does, and when all have left.
+        """
         return 0.0 if self._heard is None else self._now() - self._heard
 
     def total(self, service_id: str) -> int:

@@ -68,3 +68,20 @@ def test_silence_begins_with_the_last_word_of_a_gateway():
     loads.forget(1)
 
     assert loads.silence() == 2
+
+
+def test_gateways_that_left_are_not_silent():
+    """A connection that is cut off ends long after the last word; one that is closed, at once."""
+    now = 5.0
+    loads = Loads(lambda: now)
+    loads.tell(1, {"a": 1})
+    loads.tell(2, {})
+    now = 5.3
+    loads.forget(2)
+    now = 6.0
+    assert loads.silence() == 1
+    loads.tell(1, {})
+    loads.forget(1)
+    now = 60.0
+
+    assert loads.silence() == 0
