@@ -59,7 +59,7 @@ class Measurements:
         shown = shown_days(self._wall_time())
         today = shown[-1]
         if today != self._cleared:
-            await self._writer.run(usage.forget, today - KEPT_DAYS)
+            await self._writer.run(usage.forget, today, KEPT_DAYS)
             self._days = {day: held for day, held in self._days.items() if day >= shown[0]}
             self._cleared = today
         if await self._writer.run(usage.add, reporter_id, sequence, today, batch):

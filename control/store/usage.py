@@ -4,6 +4,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from peewee import fn
+
 from control.store.database import database
 from control.store.schema import ReporterRow, UsageRow
 
@@ -45,8 +47,14 @@ def add(
     return True
 
 
-def forget(before: int) -> None:
-    """Remove the totals of days before `before`, and reporters not heard since."""
+def forget(today: int, kept: int) -> None:
+    """Remove the totals of days more than `kept` before `today`, and reporters not heard since.
+
+    Before the last day that has totals, where that is earlier: a clock that is wrong
+    for once must not take all of them.
+    """
+    last = UsageRow.select(fn.MAX(UsageRow.day)).scalar()
+    before = (today if last is None else min(today, last)) - kept
     UsageRow.delete().where(UsageRow.day < before).execute()
     ReporterRow.delete().where(ReporterRow.day < before).execute()
 

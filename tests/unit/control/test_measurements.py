@@ -43,13 +43,29 @@ async def test_what_was_stored_is_shown_after_a_restart(measurements, store, day
     assert restarted.of("h/a") == measurements.of("h/a") == {"answered": 3}
 
 
-async def test_old_days_leave_the_store(measurements, store, day):
-    await measurements.add(REPORTER, 1, [(("h/a", "m"), {"answered": 1})])
-    day[0] += 91
-    await measurements.add(REPORTER, 2, [(("h/a", "m"), {"answered": 2})])
+async def days_with_totals(store):
+    found = await store.writer.run(usage.totals, range(19_000, 30_000), 9)
+    return [day for day, services in found.items() if services]
 
-    found = await store.writer.run(usage.totals, range(20_000, 20_092), 9)
-    assert [day for day in found if found[day]] == [20_091]
+
+async def test_old_days_leave_the_store(measurements, store, day):
+    for sequence, later in enumerate((0, 90, 1, 1), 1):
+        day[0] += later
+        await measurements.add(REPORTER, sequence, [(("h/a", "m"), {"answered": 1})])
+
+    assert await days_with_totals(store) == [20_090, 20_091, 20_092]
+
+
+async def test_a_clock_that_is_wrong_for_once_takes_no_old_days_along(measurements, store, day):
+    for sequence, today in enumerate((20_000, 29_000, 20_001), 1):
+        day[0] = today
+        # What comes again counts once, whatever the clock said.
+        for number in (sequence - 1 or 1, sequence):
+            await measurements.add(REPORTER, number, [(("h/a", "m"), {"answered": 1})])
+
+    found = await store.writer.run(usage.totals, range(20_000, 29_001), 9)
+    assert await days_with_totals(store) == [20_000, 20_001, 29_000]
+    assert all(found[day]["h/a"] == {"answered": 1} for day in (20_000, 20_001, 29_000))
 
 
 async def test_a_caller_that_leaves_while_the_disk_works_changes_nothing(measurements):

@@ -77,7 +77,7 @@ async def test_of_too_many_services_the_first_are_told_whole(store):
 async def test_old_totals_and_silent_reporters_are_forgotten(store):
     await store.writer.run(usage.add, "old", 9, 20_000, batch(answered=1))
     await store.writer.run(usage.add, "new", 1, 20_001, batch(answered=2))
-    await store.writer.run(usage.forget, 20_001)
+    await store.writer.run(usage.forget, 20_001, 0)
 
     assert await totals(store) == [(20_001, "h/a", "answered", 2)]
     assert await store.writer.run(usage.add, "old", 1, 20_001, batch(answered=4))
