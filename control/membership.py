@@ -14,9 +14,9 @@ from control import admission, health, observations
 from control.allowance import CALLS_PER_SECOND
 from control.api.errors import HostIdInUse, LeaseLost, NotFound, RateLimited
 from control.flaps import Flaps
-from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
+from control.inventory import UNMEASURED, Host, HostState, Observation, Service
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
-from control.offers import taken
+from control.offers import differs, falls, healthy, taken
 from control.pace import Pace, Rhythm, pace, return_time
 
 # When more than this share of at least this many hosts goes silent together,
@@ -286,13 +286,13 @@ class Membership:
         self._services |= gone
         for service_id in gone:
             self.waiting.pop(service_id, None)
-            if online and _healthy(before[service_id]):
+            if online and healthy(before[service_id]):
                 self.flaps.fell(service_id, now)
         for service_id, offer in offers.items():
             held = before.get(service_id)
-            if _differs(held, offer):
+            if differs(held, offer):
                 self._services.add(service_id)
-                if online and held is not None and _falls(held, offer):
+                if online and held is not None and falls(held, offer):
                     self.flaps.fell(service_id, now)
             if offer.observation.queue_depth:
                 self.waiting[service_id] = offer.observation.queue_depth
@@ -344,19 +344,3 @@ def _admit(member: Member, now: float) -> None:
         raise RateLimited(
             f"host {member.host.host_id!r} calls more than {CALLS_PER_SECOND:.0f} times a second"
         )
-
-
-def _differs(before: Offer | None, after: Offer) -> bool:
-    """Return whether routing could see a difference; how busy it is goes another way."""
-    if before is None or before.service != after.service:
-        return True
-    return _healthy(before) != _healthy(after)
-
-
-def _falls(before: Offer, after: Offer) -> bool:
-    # Whoever loads another model says so; that is work, and no fall.
-    return _healthy(before) and after.observation.health not in (Health.HEALTHY, Health.LOADING)
-
-
-def _healthy(offer: Offer) -> bool:
-    return offer.observation.health is Health.HEALTHY

@@ -1,10 +1,10 @@
-"""What a beat makes of the services of a host: kept, defined anew, withdrawn, refused. Pure."""
+"""What a beat makes of the services of a host, and whether that is a change or a fall. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from control import admission, observations
-from control.inventory import Observation, Service
+from control.inventory import Health, Observation, Service
 from control.members import Offer
 
 ServiceBeat = tuple[str, Observation, Service | None]
@@ -41,6 +41,23 @@ def taken(host_id: str, held: Mapping[str, Offer], beats: Sequence[ServiceBeat])
         elif definition is None:
             wanted.append(service_id)
     return Taken(offers, tuple(wanted[: admission.MAX_SERVICES]), refused, redefined, dropped)
+
+
+def differs(before: Offer | None, after: Offer) -> bool:
+    """Return whether routing could see a difference; how busy it is goes another way."""
+    if before is None or before.service != after.service:
+        return True
+    return healthy(before) != healthy(after)
+
+
+def falls(before: Offer, after: Offer) -> bool:
+    """Return whether a service went down. One that loads another model works, and did not."""
+    return healthy(before) and after.observation.health not in (Health.HEALTHY, Health.LOADING)
+
+
+def healthy(offer: Offer) -> bool:
+    """Return whether a service is reported to be well."""
+    return offer.observation.health is Health.HEALTHY
 
 
 def _define(
