@@ -66,6 +66,8 @@ def _usable(messages: Sequence[pb.UsageIncrement]) -> list[Increment]:
 
 def _counts(message: pb.UsageIncrement) -> Counts | None:
     """Return the counts above 0 in `message`, or None when they cannot be believed."""
+    if len(message.error_counts) > MAX_CODES or len(message.first_byte_counts) > BUCKETS:
+        return None  # a message has room for a million, and control for nothing else meanwhile
     spent = message.decode_duration
     counts = Counts(
         {
@@ -83,7 +85,6 @@ def _counts(message: pb.UsageIncrement) -> Counts | None:
         counts[f"{measured.FIRST_BYTE}{place}"] = count
     believable = (
         all(0 <= count <= MAX_COUNT for count in counts.values())
-        and len(message.error_counts) <= MAX_CODES
         and all(_CODE.fullmatch(code) for code in message.error_counts)
         and all(0 <= place < BUCKETS for place in message.first_byte_counts)
     )
