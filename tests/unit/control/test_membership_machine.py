@@ -28,7 +28,7 @@ class Cluster(RuleBasedStateMachine):
         self.detached = set()  # host ids whose last stream ended
         self.sequences = {}
         self.highest = dict.fromkeys(restored, 3)
-        self.known = {}  # service id: routable, as a follower of the changes sees it
+        self.known = {}  # service id: what a follower of the changes makes of it
         for host_id in restored:
             self.membership.restore(host(host_id), 3, [service(f"{host_id}/s")], heard=-1.0)
         self.follow()
@@ -51,7 +51,7 @@ class Cluster(RuleBasedStateMachine):
             if found is None:
                 self.known.pop(service_id, None)
             else:
-                self.known[service_id] = self.membership.routable(*found)
+                self.known[service_id] = self.told(*found)
 
     @rule(target=leases, host_id=st.sampled_from(HOSTS), instance=st.sampled_from("ab"))
     def register(self, host_id, instance):
@@ -159,10 +159,13 @@ class Cluster(RuleBasedStateMachine):
         assert self.membership.online == states.count(HostState.ONLINE)
         assert self.membership.returning == states.count(HostState.RETURNING)
 
+    def told(self, member, found):
+        return self.membership.well(member, found), self.membership.held_back(found)
+
     @invariant()
     def whoever_follows_the_changes_knows_everything(self):
         seen = {
-            found.service.service_id: self.membership.routable(member, found)
+            found.service.service_id: self.told(member, found)
             for member, found in self.membership.offers()
         }
         assert self.known == seen
