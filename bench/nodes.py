@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,11 +109,10 @@ def report(number: int, services: int) -> Report:
 @contextlib.asynccontextmanager
 async def living(crew: Crew) -> AsyncIterator[Sequence[Node]]:
     """Keep the nodes of `crew` registered, for as long as the context lasts."""
-    # A thousand nodes that lose control would say so a thousand times.
-    logging.getLogger("node").setLevel(logging.CRITICAL)
     board = Board(crew.board, crew.nodes)
     numbers = range(crew.first, crew.last + 1)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_quiet(logging.getLogger("node")))
         nodes = []
         for start in range(0, len(numbers), crew.per_channel):
             channel = await stack.enter_async_context(_own_connection(crew.address))
@@ -131,6 +130,17 @@ async def living(crew: Crew) -> AsyncIterator[Sequence[Node]]:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _quiet(log: logging.Logger) -> Iterator[None]:
+    """Hold back what a thousand nodes that lose control would say a thousand times."""
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _own_connection(address: str) -> grpc.aio.Channel:
