@@ -254,7 +254,10 @@ class Routes:
         similar = difflib.get_close_matches(name[:MAX_NAME], list(islice(known, MAX_COMPARED)), n=3)
         hint = f"; similar: {', '.join(similar)}" if similar else ""
         if not self._settled:
-            return NotReady(f"{shown(name)} is not known yet, control has not told all{hint}")
+            return NotReady(
+                f"no model or role {shown(name)} is known yet; control has just started and waits"
+                f" for its hosts{hint}; known so far: GET /v1/models"
+            )
         return ModelNotFound(
             f"no model or role {shown(name)}{hint}; all: GET /v1/models", param="model"
         )

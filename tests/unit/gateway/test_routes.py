@@ -119,7 +119,7 @@ def test_until_a_table_is_settled_a_name_that_is_not_there_may_come():
     follow(control.delta([service("h/a"), target("m", ("h/a", 1))]))
     assert services(found.resolve(CHAT, "m")) == ["h/a"]
     for ask in (lambda: found.resolve(CHAT, "m2"), lambda: found.services("m2")):
-        with pytest.raises(NotReady, match=r'"m2" is not known yet.*; similar: m'):
+        with pytest.raises(NotReady, match=r'"m2" is known yet.*; similar: m'):
             ask()
 
     control.settled = True
