@@ -34,7 +34,8 @@ class Memo(Generic[T]):
 
     def __init__(self, read: Callable[[bytes], T | None]) -> None:
         self._read = read
-        self._known: dict[bytes, T] = {}
+        self._known: dict[bytes, T | None] = {}  # None: not to be remembered
+        self._once: set[int] = set()  # hashes of heads that came once
 
     def recall(self, data: bytes) -> tuple[T, int, int] | None:
         """Return what the head at the start of `data` means, where it ends, and its length.
@@ -53,18 +54,29 @@ class Memo(Generic[T]):
         return known, end, int(digits)
 
     def learn(self, data: bytes) -> None:
-        """Remember the head at the start of `data`, if it can be."""
+        """Remember the head at the start of `data` when it comes again, if it can be.
+
+        Many never do, as they name their request: to read these as well would cost more
+        than it saves, and they would push out the others.
+        """
         end = data.find(_END) + 4
         start = data.find(_LENGTH, 0, end) + 7
         stop = data.find(b"\r", start, end)
         if not 7 <= start < stop < end <= MAX_HEAD_BYTES:
             return
         before, after = data[:start], data[stop:end]
-        meaning = self._read(b"%b%d%b" % (before, PROBE, after))
-        if meaning is not None:
-            if len(self._known) >= MAX_HEADS:
-                self._known.clear()
-            self._known[before + after] = meaning
+        head = before + after
+        if head in self._known:
+            return
+        mark = hash(head)
+        if mark not in self._once:
+            if len(self._once) >= MAX_HEADS:
+                self._once.clear()
+            self._once.add(mark)
+            return
+        if len(self._known) >= MAX_HEADS:
+            self._known.clear()
+        self._known[head] = self._read(b"%b%d%b" % (before, PROBE, after))
 
 
 class Parser(Protocol):

@@ -242,14 +242,13 @@ async def test_garbage_behind_a_request_of_the_app_is_not_its_answer(front: Fron
     assert await front.raw(MODELS + b"\x00garbage\r\n\r\n") == b""
 
 
-@pytest.mark.parametrize("known", [False, True])
-async def test_garbage_behind_an_answered_request_is_told_so(front: Front, known: bool):
+async def test_garbage_behind_an_answered_request_is_told_so(front: Front):
     """Not that POST is no method, which is what stands at the beginning."""
-    for _ in range(1 + known):
-        answer = await front.raw(request(b"{", f"X-Known: {known}") + b"\x00garbage\r\n\r\n")
+    for _ in range(3):  # the last time it is a head that came before
+        answer = await front.raw(request(b"{", "X-Then: garbage") + b"\x00garbage\r\n\r\n")
 
-    assert answer.count(b"HTTP/1.1 400 ") == 2
-    assert b"the request is not valid HTTP" in answer
+        assert answer.count(b"HTTP/1.1 400 ") == 2
+        assert b"the request is not valid HTTP" in answer
 
 
 async def test_garbage_behind_a_request_never_stands_within_its_answer(

@@ -20,6 +20,7 @@ PLAIN = request(b"Host: a", TYPE, b"Content-Length: 12")
 
 def learned(memo: Memo, head: bytes) -> Memo:
     memo.learn(head)
+    memo.learn(head)
     return memo
 
 
@@ -84,10 +85,28 @@ def test_memory_is_bounded():
     memo = request_memo()
     heads = [request(b"Host: %d" % n, TYPE, b"Content-Length: 5") for n in range(MAX_HEADS + 1)]
     for head in heads:
-        memo.learn(head)
+        learned(memo, head)
 
     assert memo.recall(heads[0]) is None
     assert memo.recall(heads[-1]) is not None
+
+
+def test_heads_that_come_once_push_out_none_that_come_again():
+    memo = learned(request_memo(), PLAIN)
+    for number in range(3 * MAX_HEADS):
+        memo.learn(request(b"Host: a", b"X-Number: %d" % number, TYPE, b"Content-Length: 5"))
+
+    assert memo.recall(PLAIN) is not None
+
+
+def test_a_head_is_read_once_at_most():
+    read = []
+    memo = Memo(read.append)  # which returns None: it is not to be remembered
+    for _ in range(5):
+        memo.learn(PLAIN)
+
+    assert len(read) == 1
+    assert memo.recall(PLAIN) is None
 
 
 class Found:
