@@ -6,6 +6,7 @@ import logging
 import secrets
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from control.api import ports
@@ -48,7 +49,8 @@ def main() -> None:
     if settings.workers == 1:
         from gateway.worker import accept_alone, run
 
-        run(settings, listeners, gateway_id, accept_alone, insecure=insecure)
+        begin = partial(accept_alone, shared=settings.reuse_port)
+        run(settings, listeners, gateway_id, begin, insecure=insecure)
     else:
         from gateway.workers import supervise
 

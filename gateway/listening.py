@@ -11,10 +11,11 @@ BACKLOG = 2_048
 SPREADS = sys.platform == "linux"
 
 
-def listen(address: str, *, shared: bool = False) -> socket.socket:
+def listen(address: str, *, shared: bool = False, later: bool = False) -> socket.socket:
     """Return a socket that listens on `address`.
 
     shared: whether others of the same user may listen there too, if they say so as well.
+    later: it has the address, and no client is led to it before somebody accepts from it.
 
     Raises:
         OSError: the address cannot be had. ValueError: it is not one.
@@ -28,7 +29,8 @@ def listen(address: str, *, shared: bool = False) -> socket.socket:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
-        listener.listen(BACKLOG)
+        if not later:
+            listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()
@@ -39,12 +41,12 @@ def listen(address: str, *, shared: bool = False) -> socket.socket:
 def listen_together(address: str, workers: int, *, shared: bool = False) -> list[socket.socket]:
     """Return the sockets of all workers, on one port; a single one where that is as good.
 
-    shared: as for `listen`, and about others than our own workers.
+    shared: as for `listen`, and about others than our own workers; then it is `later`, too.
 
     Raises:
         OSError: the address cannot be had. ValueError: it is not one.
     """
-    first = listen(address, shared=shared)
+    first = listen(address, shared=shared, later=shared)
     if workers == 1 or not SPREADS:
         return [first]
     # It found a free port, and out that nobody else has it. Now it is in the way.
@@ -53,7 +55,7 @@ def listen_together(address: str, workers: int, *, shared: bool = False) -> list
     listeners: list[socket.socket] = []
     try:
         for _ in range(workers):
-            listeners.append(listen(found, shared=True))
+            listeners.append(listen(found, shared=True, later=shared))
     except OSError:
         for listener in listeners:
             listener.close()

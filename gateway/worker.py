@@ -40,7 +40,11 @@ LAST_WORDS_SECONDS = 0.3
 LAST_REPORT_SECONDS = 0.4
 GRACE_SECONDS = 0.1  # before connections without a request are closed
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
+TAKE_OVER_SECONDS = 10.0  # then clients are told that this gateway is not ready
 LOOK_SECONDS = 0.05  # between two looks whether tables have come
+
+# Another gateway took the port while this one was not ready, and does not share it.
+CANNOT_LISTEN = "cannot listen any more: %s"
 
 Begin = Callable[["Server"], Awaitable[None]]
 
@@ -76,8 +80,10 @@ class Server(uvicorn.Server):
             self._taken.pop(number).close()
         for number in set(numbers) - self._taken.keys():
             # A duplicate: it is closed with the server, and the listener may be taken again.
+            listener = self.listeners[number].dup()
+            listener.listen(BACKLOG)  # uvloop does, too, and does not tell when it cannot
             self._taken[number] = await asyncio.get_running_loop().create_server(
-                self._connection, sock=self.listeners[number].dup(), backlog=BACKLOG
+                self._connection, sock=listener, backlog=BACKLOG
             )
         self.servers = list(self._taken.values())
 
@@ -186,30 +192,51 @@ async def serve(
     log.info("stopped")
 
 
-async def accept_alone(server: Server) -> None:
-    """Begin as the only process of a gateway."""
-    await server.accept([0])
-    log.info("listening on %s", address_of(server.listeners[0]))
+async def accept_alone(server: Server, *, shared: bool) -> None:
+    """Begin as the only process of a gateway.
+
+    shared: another gateway may serve the port, and better as long as this one is not ready.
+    """
+
+    async def begin() -> None:
+        if shared:
+            await _until(lambda: server.gateway.ready, TAKE_OVER_SECONDS)
+        try:
+            await server.accept([0])
+        except OSError as error:
+            log.error(CANNOT_LISTEN, error)
+            server.should_exit = True
+        else:
+            log.info("listening on %s", address_of(server.listeners[0]))
+
+    server.following = asyncio.create_task(begin())
 
 
-async def accept_as_told(place: Place, server: Server) -> None:
+async def accept_as_told(place: Place, server: Server, *, shared: bool) -> None:
     """Begin as one of several workers: tell the parent, and accept on the listeners it names.
 
-    When the parent is gone, stop: nobody would restart or stop us any more.
+    When the parent is gone, stop: nobody would restart or stop us any more. shared: as above.
     """
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=place.tether))
     writer.write(UP)
 
+    def ready_or_alone() -> bool:
+        return server.gateway.ready or reader.at_eof()
+
     async def follow() -> None:
         try:
             if place.patient:
-                await _until(lambda: server.gateway.ready or reader.at_eof())
+                await _until(ready_or_alone)
+            elif shared:
+                await _until(ready_or_alone, TAKE_OVER_SECONDS)
             if not writer.is_closing():
                 writer.write(READY)
             while line := await reader.readline():
                 await server.accept([int(word) for word in line.split()])
         except ConnectionError:
             pass  # the parent is gone
+        except OSError as error:
+            log.error(CANNOT_LISTEN, error)
         finally:
             writer.close()
             server.should_exit = True
@@ -217,9 +244,12 @@ async def accept_as_told(place: Place, server: Server) -> None:
     server.following = asyncio.create_task(follow())
 
 
-async def _until(fact: Callable[[], bool]) -> None:
-    while not fact():  # noqa: ASYNC110  # it sends no event
-        await asyncio.sleep(LOOK_SECONDS)
+async def _until(fact: Callable[[], bool], seconds: float | None = None) -> None:
+    """Wait for `fact`, at most so many seconds. It sends no event."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not fact():  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 def run(
@@ -271,11 +301,12 @@ def main() -> None:
         level=logging.INFO, format=f"%(asctime)s %(levelname)s {place.name} %(name)s: %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    settings = Config.model_validate_json(place.settings)
     run(
-        Config.model_validate_json(place.settings),
+        settings,
         [socket.socket(fileno=number) for number in place.listeners],
         f"{place.gateway_id}.{place.number + 1}",
-        partial(accept_as_told, place),
+        partial(accept_as_told, place, shared=settings.reuse_port),
         insecure=place.insecure,
         cells=Cells(place.cells, place.workers, place.number),
     )

@@ -2,11 +2,15 @@
 
 import re
 import socket
+import time
 from pathlib import Path
 
 import httpx
+from geniehive.v1 import routing_service_pb2 as pb
 
 from gateway import last_good
+from gateway.last_good import LastGood
+from tests.integration.gateway.test_process import NOWHERE
 from tests.processes import Service, Spawn, wait_until
 
 REFUSED = re.compile(r"gateway\.last-good refused: it is damaged, or .* another gateway key")
@@ -82,3 +86,26 @@ def test_a_cold_start_without_control(tmp_path: Path, spawn: Spawn, fake_engine:
     assert "source" not in ready(second)
     # Without a grace period it knows no service until the node is back.
     wait_until(lambda: chat(second, "sk-client") == 200, 60, "an answer by control's table")
+
+
+def test_a_second_gateway_on_the_port_takes_no_clients_before_it_can_serve_them(
+    tmp_path: Path, spawn: Spawn
+):
+    identity = pb.TableIdentity(store_id="s", incarnation="i", version=1)
+    open_to_all = pb.Resource(name="settings", settings=pb.KeySettings())
+    known = LastGood(
+        at=time.time(),
+        control=NOWHERE,
+        routes=last_good.snapshot(identity, []),
+        keys=last_good.snapshot(identity, [open_to_all.SerializeToString()]),
+    )
+    last_good.write(tmp_path, last_good.encode(known, None))
+    settings = {"control": NOWHERE, "reuse_port": True, "state_dir": str(tmp_path)}
+    first = spawn("gateway", {"listen": "127.0.0.1:0", **settings})
+    second = spawn("gateway", {"listen": f"127.0.0.1:{first.port()}", **settings})
+
+    def taken_over() -> bool:
+        assert ready(first)
+        return "listening on" in second.logged()
+
+    wait_until(taken_over, 60, "the second one serves, too")
