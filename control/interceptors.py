@@ -138,7 +138,9 @@ class Edge(grpc.aio.ServerInterceptor):
                 self._streams.discard(task)
             level = logging.DEBUG if any(word in method for word in QUIET) else logging.INFO
             took = (time.monotonic() - started) * 1000
-            log.log(level, "%s by %s: %s, %.1f ms", method, caller.get().id, outcome, took)
+            # The address, too: who has a wrong key has no name.
+            who = f"{caller.get().id} at {context.peer()}"
+            log.log(level, "%s by %s: %s, %.1f ms", method, who, outcome, took)
 
     async def _stream(self, answer: Any, context: Context) -> None:
         # A handler either yields its messages or writes them itself.

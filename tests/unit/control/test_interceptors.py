@@ -272,6 +272,9 @@ class SlowContext:
     def invocation_metadata(self):
         return OPERATOR
 
+    def peer(self):
+        return "ipv4:127.0.0.1:1"
+
     def cancelled(self):
         return False
 
@@ -370,6 +373,7 @@ async def test_heartbeats_are_logged_only_on_request(call, caplog, monkeypatch):
 
     assert record.levelno == logging.INFO
     assert record.getMessage().startswith("/test/unary_unary by static:")
+    assert " at ipv4:127.0.0.1:" in record.getMessage()
     assert "ok" in record.getMessage()
     monkeypatch.setattr("control.interceptors.QUIET", ("unary",))
     caplog.clear()
