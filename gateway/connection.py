@@ -113,8 +113,8 @@ class Connection(asyncio.Protocol):
             return
         if not self._before_head:
             known = _memo.recall(data)
-            if known is not None and known[1] + known[2] == len(data):
-                self._whole(call, call.receiver, known[0], data[known[1] :])
+            if known is not None and known[1] == len(known[2]):
+                self._whole(call, call.receiver, known[0], known[2])
                 return
         self._before_head += 0 if self._headed else len(data)
         try:

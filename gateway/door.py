@@ -70,7 +70,7 @@ class Door(HttpToolsProtocol):
         elif self._between and self._idle:
             known = self._memo.recall(data)
             if known is not None:
-                data = self._begin_known(*known, data)
+                data = self._begin_known(*known)
             elif data:
                 self._parse(data)
                 self._memo.learn(data)
@@ -78,21 +78,21 @@ class Door(HttpToolsProtocol):
         if data:
             self._parse(data)
 
-    def _begin_known(self, head: RequestHead, end: int, length: int, data: bytes) -> bytes:
-        """Begin a request under a head like one before; return what follows it in `data`.
+    def _begin_known(self, head: RequestHead, length: int, data: bytes) -> bytes:
+        """Begin a request under a head like one before; return what in `data` follows its body.
 
         The parser rests between two requests, and never learns of this one.
         """
         self.cycle = self._front = turn = Turn(self, head, length)  # type: ignore[assignment]
-        if end + length == len(data) and not self.flow.write_paused:
+        if len(data) == length and not self.flow.write_paused:
             self.gateway.incoming.discard(self)
-            turn.serve(data[end:])
+            turn.serve(data)
             return b""
         self._expect()
         self._intake.headed(self.gateway.clock())
         turn.begin()
         self._missing = length
-        return self._take_body(data[end:])
+        return self._take_body(data)
 
     def _take_body(self, data: bytes) -> bytes:
         """Take what is missing of the body of a request that no parser knows; return the rest."""
@@ -336,11 +336,11 @@ class Door(HttpToolsProtocol):
 
     def write_answer(self, status: int, head: bytes, content: bytes, *, keep_alive: bool) -> None:
         """Write a whole answer at once."""
-        own = self.own_head(keep_alive)
-        self.write(
-            b"%b%b%bcontent-length: %d\r\n\r\n%b"
-            % (STATUS_LINE[status], head, own, len(content), content)
-        )
+        if not self.transport.is_closing():
+            self.transport.write(
+                b"%b%b%bcontent-length: %d\r\n\r\n%b"
+                % (STATUS_LINE[status], head, self.own_head(keep_alive), len(content), content)
+            )
 
     def own_head(self, keep_alive: bool) -> bytes:
         """Return the header lines of the server itself."""

@@ -8,7 +8,6 @@ import logging
 from typing import Protocol
 
 import msgspec
-from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import (
     BodyTooLarge,
@@ -116,8 +115,6 @@ class Exchange:
         self._scanner: Scanner | None = None
         self._answer: list[bytes] = []
         self._size = 0
-        self._framed = True
-        self._last_events = b""
         self._started = False
         self._paused = False
         self._over = False
@@ -284,8 +281,9 @@ class Exchange:
         self._status = head.status
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
-            self._scanner = Scanner(strip=self._strips)
+            self._scanner = Scanner(strip=self._gateway.strip and self._head.may_hide)
             self._framed = head.framed
+            self._last_events = b""
             self._started = True
             self._downstream.start(head.status, self._told(_STREAM_HEAD))
         elif verdict.error is not None:
@@ -322,7 +320,10 @@ class Exchange:
             # Where only the connection's end would tell, a cut stream looks like a whole one.
             self.refuse(UpstreamError("the engine closed the connection before the end"))
             return
-        self._answered(now, streamed=True)
+        self._tally().answered(
+            self._first - self._sent, now - self._sent, self.usage, streamed=True
+        )
+        self._release()
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:
@@ -332,23 +333,16 @@ class Exchange:
             self.refuse(failed)
             return
         try:
-            content, self.usage = cleaned(content, strip=self._strips)
+            content, self.usage = cleaned(
+                content, strip=self._gateway.strip and self._head.may_hide
+            )
         except Unreadable as error:
             self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
-        now = self._first = self._gateway.clock()
-        self._answered(now, streamed=False)
-        self._finish().respond(self._status, self._told(_JSON_HEAD), content)
-
-    @property
-    def _strips(self) -> bool:
-        return self._gateway.strip and self._head.operation == inventory.OPERATION_CHAT
-
-    def _answered(self, now: float, *, streamed: bool) -> None:
-        self._tally().answered(
-            self._first - self._sent, now - self._sent, self.usage, streamed=streamed
-        )
+        took = self._gateway.clock() - self._sent
+        self._tally().answered(took, took, self.usage, streamed=False)
         self._release()
+        self._finish().respond(self._status, self._told(_JSON_HEAD), content)
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

@@ -22,6 +22,9 @@ PROBE = 987_654_321
 _END = b"\r\n\r\n"
 _LENGTH = b"ength: "
 
+# A head without its length: what stands before it, what ends its line, what comes then.
+_Shape = tuple[bytes, bytes, bytes]
+
 
 class Memo(Generic[T]):
     """Remembers heads of messages whose body has a length.
@@ -34,24 +37,21 @@ class Memo(Generic[T]):
 
     def __init__(self, read: Callable[[bytes], T | None]) -> None:
         self._read = read
-        self._known: dict[bytes, T | None] = {}  # None: not to be remembered
+        self._known: dict[_Shape, T | None] = {}  # None: not to be remembered
         self._once: set[int] = set()  # hashes of heads that came once
 
-    def recall(self, data: bytes) -> tuple[T, int, int] | None:
-        """Return what the head at the start of `data` means, where it ends, and its length.
+    def recall(self, data: bytes) -> tuple[T, int, bytes] | None:
+        """Return what the head at the start of `data` means, its length, and what follows it.
 
         None when it is not known, or not whole.
         """
-        end = data.find(_END) + 4
-        start = data.find(_LENGTH, 0, end) + 7
-        stop = data.find(b"\r", start, end)
-        known = self._known.get(data[:start] + data[stop:end])
-        if known is None:
+        head, end, body = data.partition(_END)
+        before, _, rest = head.partition(_LENGTH)
+        digits, line_end, after = rest.partition(b"\r")
+        known = self._known.get((before, line_end, after))
+        if known is None or not end or len(digits) > MAX_DIGITS or not digits.isdigit():
             return None
-        digits = data[start:stop]
-        if len(digits) > MAX_DIGITS or not digits.isdigit():
-            return None
-        return known, end, int(digits)
+        return known, int(digits), body
 
     def learn(self, data: bytes) -> None:
         """Remember the head at the start of `data` when it comes again, if it can be.
@@ -59,16 +59,15 @@ class Memo(Generic[T]):
         Many never do, as they name their request: to read these as well would cost more
         than it saves, and they would push out the others.
         """
-        end = data.find(_END) + 4
-        start = data.find(_LENGTH, 0, end) + 7
-        stop = data.find(b"\r", start, end)
-        if not 7 <= start < stop < end <= MAX_HEAD_BYTES:
+        head, end, _ = data.partition(_END)
+        before, name, rest = head.partition(_LENGTH)
+        if not (name and end) or len(head) > MAX_HEAD_BYTES:
             return
-        before, after = data[:start], data[stop:end]
-        head = before + after
-        if head in self._known:
+        _, line_end, after = rest.partition(b"\r")
+        shape = before, line_end, after
+        if shape in self._known:
             return
-        mark = hash(head)
+        mark = hash(shape)
         if mark not in self._once:
             if len(self._once) >= MAX_HEADS:
                 self._once.clear()
@@ -76,7 +75,9 @@ class Memo(Generic[T]):
             return
         if len(self._known) >= MAX_HEADS:
             self._known.clear()
-        self._known[head] = self._read(b"%b%d%b" % (before, PROBE, after))
+        self._known[shape] = self._read(
+            b"%b%b%d%b%b%b" % (before, _LENGTH, PROBE, line_end, after, _END)
+        )
 
 
 class Parser(Protocol):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 import httptools
+from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import ConflictingCredentials, GenieHiveError, UnsupportedMediaType
 from gateway import keys
@@ -19,16 +20,18 @@ Headers = list[tuple[bytes, bytes]]
 class RequestHead:
     """The head of an inference request, as far as the gateway acts on it.
 
-    objection: what speaks against the request, whoever sends it.
+    objection: what speaks against the request, whoever sends it. may_hide: whether an
+    answer to it may hold reasoning.
     """
 
-    __slots__ = ("client_id", "credential", "objection", "operation", "path")
+    __slots__ = ("client_id", "credential", "may_hide", "objection", "operation", "path")
 
     def __init__(self, operation: Operation, path: bytes, headers: Headers) -> None:
         """headers: names in lower case."""
         found = dict(headers)
         client_id = found.get(b"x-request-id", b"")
         self.operation = operation
+        self.may_hide = operation == inventory.OPERATION_CHAT
         self.path = path
         self.client_id = client_id if _CLIENT_ID.fullmatch(client_id) else None
         self.credential: keys.Credential | None = None
