@@ -71,6 +71,7 @@ class Cluster(RuleBasedStateMachine):
         self.heard[host_id] = self.now
         self.detached.discard(host_id)
         self.sequences[lease] = 0
+        self.streams[lease] = 0  # the lease of a host that was removed may come again
         self.follow()
         return lease
 
@@ -112,13 +113,13 @@ class Cluster(RuleBasedStateMachine):
         except RateLimited:
             assert self.streams[lease] == MAX_STREAMS
             return
-        self.streams[lease] = self.streams.get(lease, 0) + 1
+        self.streams[lease] += 1
         self.detached.discard(lease.host_id)
 
     @rule(lease=leases)
     def close_stream(self, lease):
         self.membership.close_stream(lease)
-        if self.streams.get(lease):
+        if self.streams[lease]:
             self.streams[lease] -= 1
             if not self.streams[lease] and self.current.get(lease.host_id) == lease:
                 self.detached.add(lease.host_id)
