@@ -153,6 +153,8 @@ def _ours(workers: int) -> Callable[[Path, int], Launch]:
                 "listen": f"127.0.0.1:{port}",
                 "control": f"127.0.0.1:{control}",
                 "workers": workers,
+                # The file of a gateway that serves here must not be written over.
+                "state_dir": str(folder),
             },
         )
         return Launch(port, gateway, helpers=helpers)

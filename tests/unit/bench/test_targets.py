@@ -1,3 +1,5 @@
+import yaml
+
 from bench.cases import CASES, SSE_64
 from bench.targets import TARGETS, free_port
 
@@ -14,3 +16,10 @@ def test_a_stream_is_asked_for_its_events():
 
 def test_a_free_port_is_free():
     assert 1_024 <= free_port() <= 65_535
+
+
+def test_our_gateway_keeps_its_file_apart_from_that_of_a_real_one(tmp_path):
+    next(one for one in TARGETS if one.name == "GenieHive").launch(tmp_path, 1)
+
+    settings = yaml.safe_load((tmp_path / "gateway.yaml").read_text())
+    assert settings["state_dir"] == str(tmp_path)
