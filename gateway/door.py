@@ -11,11 +11,7 @@ from typing import Any, ClassVar
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from control.api.errors import GenieHiveError, InvalidValue, NotReady
@@ -25,21 +21,17 @@ from gateway.memo import Memo
 from gateway.paths import INFERENCE
 from gateway.request_head import RequestHead, body_length, request_memo
 from gateway.turn import Turn
+from gateway.wire import Wire
 
 log = logging.getLogger(__name__)
 
 MAX_PIPELINED_BYTES = 64 << 10
-# After this a connection is cut although the client has not read, or not sent, everything.
-LINGER_SECONDS = 5.0
 
 
 class Door(HttpToolsProtocol):
     """One client connection."""
 
-    # Shared by all connections of the process.
-    _memo: ClassVar[Memo[RequestHead]] = request_memo()
-    _own: ClassVar[list[tuple[bytes, bytes]]] = []
-    _own_lines: ClassVar[bytes] = b""
+    _memo: ClassVar[Memo[RequestHead]] = request_memo()  # of all connections of the process
 
     def __init__(
         self,
@@ -51,6 +43,7 @@ class Door(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.gateway = gateway
+        self.wire: Wire  # from `connection_made` on
         self._front: Turn | None = None  # the one whose answer is next on the wire
         self._between = True  # the parser has seen no part of the next request
         self._missing = 0  # bytes of the body of a request that no parser knows
@@ -58,7 +51,6 @@ class Door(HttpToolsProtocol):
         self._refused = False  # nothing that comes counts any more
         self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
-        self._end: asyncio.TimerHandle | None = None  # of the connection, whatever is left to do
 
     # What the transport calls.
 
@@ -73,7 +65,8 @@ class Door(HttpToolsProtocol):
                 data = self._begin_known(*known)
             elif data:
                 self._parse(data)
-                self._memo.learn(data)
+                if not self._refused:  # a head that is known is not judged again
+                    self._memo.learn(data)
                 return
         if data:
             self._parse(data)
@@ -139,12 +132,13 @@ class Door(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.wire = Wire(transport, self.server_state)
         if len(self.connections) <= self.gateway.limits.connections:
             self._expect()
             return
         self._refused = True
         self._say(NotReady("the gateway has as many connections as it may"))
-        self.close()
+        self.wire.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gateway.incoming.discard(self)
@@ -153,8 +147,7 @@ class Door(HttpToolsProtocol):
             self._front = None
         self.pipeline.clear()
         self._unset_keepalive_if_required()
-        if self._end is not None:
-            self._end.cancel()
+        self.wire.lost()
         super().connection_lost(exc)
         # Or only the collector would free us, with all that the last request held.
         self.cycle = self.flow = None  # type: ignore[assignment]
@@ -306,21 +299,18 @@ class Door(HttpToolsProtocol):
             front.give_up(error)
         elif self._idle and (self._between or not self._intake.has_head):
             self._say(error)
-            # Closed wholly, what the client still sends would meet a reset, and the client
-            # would see that instead of its answer.
-            self.transport.write_eof()
-            self._linger()
+            self.wire.close_sending()
         else:
             # An answer is on its way, or was given before the whole request had come: this
             # one would be read as part of it, or in place of it.
             if front is not None:
                 front.abandon()
                 self._front = None
-            self.close()
+            self.wire.close()
 
     def _say(self, error: GenieHiveError) -> None:
         head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
-        self.write_answer(error.http, head, errors.body(error), keep_alive=False)
+        self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)
 
     # What a turn calls.
 
@@ -329,26 +319,6 @@ class Door(HttpToolsProtocol):
         if self.transport.is_closing():
             return False  # RFC 9112, 9.6: what stands behind the last request is not served
         return self._front is turn and not self.flow.write_paused
-
-    def write(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(data)
-
-    def write_answer(self, status: int, head: bytes, content: bytes, *, keep_alive: bool) -> None:
-        """Write a whole answer at once."""
-        if not self.transport.is_closing():
-            self.transport.write(
-                b"%b%b%bcontent-length: %d\r\n\r\n%b"
-                % (STATUS_LINE[status], head, self.own_head(keep_alive), len(content), content)
-            )
-
-    def own_head(self, keep_alive: bool) -> bytes:
-        """Return the header lines of the server itself."""
-        headers = self.server_state.default_headers  # uvicorn makes a new list every second
-        if self._own is not headers:
-            Door._own = headers
-            Door._own_lines = b"".join(b"%b: %b\r\n" % line for line in headers)
-        return self._own_lines if keep_alive else self._own_lines + b"connection: close\r\n"
 
     def turn_over(self, turn: Turn) -> None:
         """Go on with the next request, or wait for one."""
@@ -359,29 +329,15 @@ class Door(HttpToolsProtocol):
         self._idle_since = self.gateway.clock()
         if not turn.keep_alive:
             if turn.complete:
-                self.close()
+                self.wire.close()
             else:
-                self._linger()  # see `_refuse`
+                self.wire.linger()
         elif self.pipeline or self.timeout_keep_alive_task is None:
             self.on_response_complete()
             self._regulate()
         else:
             self.server_state.total_requests += 1
             self.flow.resume_reading()
-
-    def close(self) -> None:
-        """Close the connection; a client that does not read is not waited for long."""
-        self.transport.close()
-        if self.transport.get_write_buffer_size():
-            self._linger()
-
-    def cut(self) -> None:
-        """End the connection now."""
-        self.transport.abort()
-
-    def _linger(self) -> None:
-        if self._end is None:
-            self._end = self.loop.call_later(LINGER_SECONDS, self.cut)
 
     def _regulate(self) -> None:
         """Read on behind a request under way, or a client that leaves would not be noticed.

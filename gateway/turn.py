@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from control.api.errors import GenieHiveError, InvalidBody
 from gateway.exchange import Exchange, too_large
 from gateway.request_head import RequestHead
@@ -38,6 +36,7 @@ class Turn:
         "_framing",
         "_length",
         "_refusal",
+        "_wire",
         "complete",
         "disconnected",
         "exchange",
@@ -67,6 +66,7 @@ class Turn:
         self._begun = False
         self._refusal: GenieHiveError | None = None
         self._door = door
+        self._wire = door.wire
         self._length = length
         self._expects_continue = expects_continue
         self._content: bytes | bytearray = b""
@@ -124,7 +124,7 @@ class Turn:
         """Serve the request, if it is its turn."""
         self.complete = True
         if self.response_complete:
-            self._door.close()  # it was refused before its end, which has come now
+            self._wire.close()  # it was refused before its end, which has come now
         else:
             self.proceed()
 
@@ -146,7 +146,7 @@ class Turn:
     def give_up(self, error: GenieHiveError) -> None:
         """Refuse a request that does not come as a whole."""
         self._refuse(error)
-        self._door.close()
+        self._wire.close()
 
     def abandon(self) -> None:
         self.disconnected = True
@@ -156,7 +156,7 @@ class Turn:
         """Let the body come, if the client waits for that."""
         if self._expects_continue and self._door.may_answer(self):
             self._expects_continue = False
-            self._door.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, error: GenieHiveError) -> None:
         self._refusal = error
@@ -167,22 +167,21 @@ class Turn:
     # From the exchange: a `Downstream`.
 
     def respond(self, status: int, head: bytes, content: bytes) -> None:
-        self._door.write_answer(status, head, content, keep_alive=self.keep_alive)
+        self._wire.write_answer(status, head, content, keep_alive=self.keep_alive)
         self._over()
 
     def start(self, status: int, head: bytes) -> None:
         if not self._framing:
             self.keep_alive = False  # HTTP/1.0: the body ends with the connection
-        own = self._door.own_head(self.keep_alive)
-        self._door.write(b"".join((STATUS_LINE[status], head, own, self._framing, b"\r\n")))
+        self._wire.write_head(status, head, self._framing, keep_alive=self.keep_alive)
 
     def write(self, content: bytes) -> None:
-        self._door.write(self._framed(content))
+        self._wire.write(self._framed(content))
 
     def end(self, content: bytes) -> None:
         last = self._framed(content) + (b"0\r\n\r\n" if self._framing else b"")
         if last:
-            self._door.write(last)
+            self._wire.write(last)
         self._over()
 
     def break_off(self, content: bytes) -> None:
@@ -190,7 +189,7 @@ class Turn:
         self.end(content)
 
     def cut(self) -> None:
-        self._door.cut()
+        self._wire.cut()
 
     def _framed(self, content: bytes) -> bytes:
         if not content or not self._framing:
