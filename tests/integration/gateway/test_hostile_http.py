@@ -193,6 +193,25 @@ async def test_h21_a_strange_request_id_is_not_repeated(front: Front, name: byte
     assert re.search(rb"\r\nx-request-id: req_[0-9a-f]{32}\r\n", answer)
 
 
+@pytest.mark.parametrize(
+    "wire",
+    [
+        changed(b"Host: t\r\n", b""),
+        changed(b"Host: t", b"Host: a@b"),
+        with_line(b"Host: u"),
+        with_line(b"\r\n".join(b"X-%d: y" % number for number in range(200))),
+    ],
+    ids=["no host", "host with a user", "two hosts", "many headers"],
+)
+async def test_a_head_that_is_refused_is_refused_however_often_it_comes(
+    front: Front, engine: Engine, wire: bytes
+):
+    said = [await front.raw(wire) for _ in range(4)]
+
+    assert all(answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 ")) for answer in said)
+    assert not engine.requests
+
+
 async def make_known(front: Front) -> None:
     """Let the door remember the head of `PLAIN`."""
     reader, writer = await front.connect()
