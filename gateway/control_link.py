@@ -38,6 +38,7 @@ class ControlLink:
         self._metadata = auth.metadata("gateway", key)
         self._stub: Any = pb_grpc.RoutingServiceStub(channel)
         self._usage = UsageLink(gateway.meter, channel, self._metadata)
+        self._silent: dict[str, str] = {}  # streams that are down, and why
 
     async def run(self) -> None:
         """Watch routes and keys, exchange load and report usage, until cancelled."""
@@ -53,14 +54,12 @@ class ControlLink:
 
     async def _keep(self, what: str, life: Callable[[], AsyncIterator[None]]) -> None:
         """Live one life of a stream after the other; each yields once it is connected."""
-        silent = False
         while True:
             try:
                 with control_errors():
                     async for _ in life():
-                        if silent:
+                        if self._silent.pop(what, None) is not None:
                             log.info("control: %s connected", what)
-                        silent = False
                         if what == "routes":
                             self._gateway.control_connected = True
                 problem = "stream ended"
@@ -73,11 +72,21 @@ class ControlLink:
                 problem = repr(error)
             if what == "routes":
                 self._gateway.control_connected = False
-            if not silent:
-                log.warning("control: %s: %s; serving from what is known", what, problem)
-            silent = True
+            self._tell(what, problem)
             low, high = RETRY_SECONDS
             await asyncio.sleep(low + (high - low) * self._gateway.random())
+
+    def _tell(self, what: str, problem: str) -> None:
+        """Log why a stream is down: once, and not again for others that have the same reason."""
+        if what not in self._silent and problem not in self._silent.values():
+            known = self._gateway.routes.ready
+            log.warning(
+                "control: %s: %s; %s",
+                what,
+                problem,
+                "serving from what is known" if known else "nothing is known yet",
+            )
+        self._silent.setdefault(what, problem)
 
     async def _watch_routes(self) -> AsyncIterator[None]:
         gateway = self._gateway

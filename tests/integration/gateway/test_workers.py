@@ -136,7 +136,7 @@ def test_a_killed_worker_is_replaced_and_nobody_waits_for_it(tmp_path, spawn: Sp
 
 def test_workers_leave_with_their_parent(spawn: Spawn):
     gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": NOWHERE, "workers": 2})
-    gateway.wait_for_log(re.compile("worker 2 .* serving from what is known"))
+    gateway.wait_for_log(re.compile("worker 2 .* nothing is known yet"))
     workers = [one.pid for one in psutil.Process(gateway.process.pid).children()]
     gateway.kill()
 

@@ -1,6 +1,8 @@
 """What a gateway says to control, and what it does with what control says."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -219,3 +221,26 @@ async def test_what_others_have_in_flight_is_forgotten_with_control():
         while not gateway.routes.upstreams["h/a"].elsewhere:
             await control.loads.get()
     assert gateway.routes.upstreams["h/a"].elsewhere == 0
+
+
+async def test_a_reason_that_all_streams_have_is_told_once(caplog):
+    again = asyncio.Semaphore(0)
+
+    def failed():
+        again.release()
+        return 0.5
+
+    with socket.socket() as nowhere:
+        nowhere.bind(("127.0.0.1", 0))
+        gateway = Gateway(Config(), random=failed)
+        async with aio_channel(f"127.0.0.1:{nowhere.getsockname()[1]}") as channel:
+            link = asyncio.create_task(ControlLink(gateway, channel, "g1", None).run())
+            async with asyncio.timeout(20):
+                for _ in range(12):  # four streams
+                    await again.acquire()
+            link.cancel()
+            with suppress(asyncio.CancelledError):
+                await link
+
+    (told,) = caplog.messages
+    assert re.fullmatch(r"control: \w+: .*refused.*; nothing is known yet", told)
