@@ -67,7 +67,7 @@ def decode(content: bytes, key: str | None, control: str) -> LastGood:
         Refused: it is not such a file, or was changed.
     """
     if not content.startswith(_KIND):
-        raise Refused("it is no such file")
+        raise Refused("it is not a last-known-good file")
     start = len(_KIND) + len(_VERSION)
     if content[len(_KIND) : start] != _VERSION:
         raise Refused("its format is not known to this version")

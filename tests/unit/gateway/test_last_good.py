@@ -121,7 +121,7 @@ def huge(path: Path):
         (replaced_by(Path.mkdir), "not a plain file"),
         (replaced_by(os.mkfifo), "not a plain file"),
         (replaced_by(lambda path: path.symlink_to("/etc/passwd")), "symbolic links"),
-        (replaced_by(lambda path: path.touch(0o600)), "no such file"),
+        (replaced_by(lambda path: path.touch(0o600)), "not a last-known-good file"),
     ],
     ids=["group-readable", "world-writable", "huge", "directory", "fifo", "symlink", "empty"],
 )
