@@ -58,7 +58,7 @@ def build(gateway: Gateway) -> FastAPI:
         held = gateway.route_table.identity
         return {
             "status": "ok",
-            "routes": held.version if held is not None else 0,
+            "route_version": held.version if held is not None else None,
             "settled": gateway.route_table.settled,
             "control": "connected" if gateway.control_connected else "unreachable",
             **gateway.age(),
