@@ -61,7 +61,7 @@ class Registry(pb_grpc.RegistryServiceServicer):
 
 
 @pytest.fixture
-async def registry(anyio_backend):
+async def registry(one_loop):
     return Registry()
 
 
