@@ -36,7 +36,7 @@ class Refusals(rpc.RoutingServiceServicer):
 
 
 @pytest.fixture
-async def refusals(anyio_backend) -> AsyncIterator[tuple[Refusals, rpc.RoutingServiceStub]]:
+async def refusals(one_loop) -> AsyncIterator[tuple[Refusals, rpc.RoutingServiceStub]]:
     servicer = Refusals()
     server = grpc.aio.server(options=SERVER_OPTIONS)
     rpc.add_RoutingServiceServicer_to_server(servicer, server)
@@ -69,7 +69,7 @@ async def test_an_error_keeps_its_class(refusals, status, reason, raised):
     assert str(caught.value) == "because"
 
 
-async def test_a_control_that_is_not_there_is_unavailable():
+async def test_a_control_that_is_not_there_is_unavailable(one_loop):
     async with aio_channel("127.0.0.1:1") as channel:
         stub = rpc.RoutingServiceStub(channel)
         with pytest.raises(ControlUnavailable), control_errors():
