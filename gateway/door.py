@@ -6,7 +6,6 @@ pinned in pyproject.toml, and all tests run through `gateway.asgi` as well.
 """
 
 import asyncio
-import logging
 from typing import Any, ClassVar
 
 import httptools
@@ -14,22 +13,22 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from control.api.errors import GenieHiveError, InvalidValue, NotReady
-from gateway import errors, intake
+from control.api.errors import GenieHiveError, NotReady
+from gateway import errors
 from gateway.gateway import Gateway
+from gateway.intake import Intake
 from gateway.memo import Memo
+from gateway.objections import check_host, objection, path_of
 from gateway.paths import INFERENCE
 from gateway.request_head import RequestHead, body_length, request_memo
 from gateway.turn import Turn
 from gateway.wire import Wire
 
-log = logging.getLogger(__name__)
-
 MAX_PIPELINED_BYTES = 64 << 10
 
 
 class Door(HttpToolsProtocol):
-    """One client connection."""
+    """The receiving side of one client connection; its `wire` is the other."""
 
     _memo: ClassVar[Memo[RequestHead]] = request_memo()  # of all connections of the process
 
@@ -53,6 +52,39 @@ class Door(HttpToolsProtocol):
         self._idle_since = gateway.clock()
 
     # What the transport calls.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.wire = Wire(transport, self.server_state)
+        if len(self.connections) <= self.gateway.limits.connections:
+            self._expect()
+            return
+        self._refused = True
+        self._say(NotReady("the gateway has as many connections as it may"))
+        self.wire.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gateway.incoming.discard(self)
+        if self._front is not None:
+            self._front.abandon()
+            self._front = None
+        self.pipeline.clear()
+        self._unset_keepalive_if_required()
+        self.wire.lost()
+        super().connection_lost(exc)
+        # Or only the collector would free us, with all that the last request held.
+        self.cycle = self.flow = None  # type: ignore[assignment]
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._front is not None:
+            self._front.exchange.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._front is not None:
+            self._front.exchange.resume()
+            self._front.proceed()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -115,53 +147,13 @@ class Door(HttpToolsProtocol):
             self._unparsed = True
             self._take_unparsed(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(self._explained(error, data))
+            self._refuse(objection(error, data))
         self._regulate()
 
-    def _explained(self, error: Exception, data: bytes) -> GenieHiveError:
-        """Return what the parser stumbled over, or one of its callbacks."""
-        cause = error.__context__
-        if isinstance(cause, GenieHiveError):
-            return cause
-        if cause is not None:
-            log.error("a request could not be taken: bug", exc_info=cause)
-            return GenieHiveError("the gateway has a bug; the log has more")
-        if isinstance(error, httptools.HttpParserInvalidMethodError):
-            return intake.not_a_method(data)
-        return InvalidValue("the request is not valid HTTP")
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.wire = Wire(transport, self.server_state)
-        if len(self.connections) <= self.gateway.limits.connections:
-            self._expect()
-            return
-        self._refused = True
-        self._say(NotReady("the gateway has as many connections as it may"))
-        self.wire.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.gateway.incoming.discard(self)
-        if self._front is not None:
-            self._front.abandon()
-            self._front = None
-        self.pipeline.clear()
-        self._unset_keepalive_if_required()
-        self.wire.lost()
-        super().connection_lost(exc)
-        # Or only the collector would free us, with all that the last request held.
-        self.cycle = self.flow = None  # type: ignore[assignment]
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._front is not None:
-            self._front.exchange.pause()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._front is not None:
-            self._front.exchange.resume()
-            self._front.proceed()
+    def _take_unparsed(self, data: bytes) -> None:
+        """Give an inference request that offered an upgrade its body; drop what is more."""
+        if isinstance(self.cycle, Turn):
+            self.cycle.collect_unparsed(data)
 
     # What the parser calls.
 
@@ -173,21 +165,27 @@ class Door(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
 
+    def on_url(self, url: bytes) -> None:
+        self._intake.url(len(url))
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._intake.line(len(name) + len(value))
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         # Trailers would be added to the same list later: they are no headers.
         headers, self.headers = self.headers, []
-        intake.check_host(headers, self.parser.get_http_version())
-        path = _path(self.url)
-        if not path or self.parser.get_method() == b"CONNECT":
-            raise InvalidValue("the request asks for no path")
+        parser = self.parser
+        version, method = parser.get_http_version(), parser.get_method()
+        check_host(headers, version)
+        path = path_of(method, self.url)
         self._intake.headed(self.gateway.clock())
         operation = INFERENCE.get(path)
-        if operation is None or self.parser.get_method() != b"POST":
+        if operation is None or method != b"POST":
             self._fall_through(headers)
             return
-        before = self.cycle
-        parser = self.parser
-        version, upgrade = parser.get_http_version(), parser.should_upgrade()
+        upgrade = parser.should_upgrade()
         turn = Turn(
             self,
             RequestHead(operation, path, headers),
@@ -197,6 +195,7 @@ class Door(HttpToolsProtocol):
             expects_continue=self.expect_100_continue,
             chunks=version != "1.0",
         )
+        before = self.cycle
         self.cycle = turn  # type: ignore[assignment]  # it has what the parent looks at
         if before is None or before.response_complete:
             self._front = turn
@@ -214,14 +213,6 @@ class Door(HttpToolsProtocol):
         if upgrade:
             self.cycle.keep_alive = False
 
-    def on_url(self, url: bytes) -> None:
-        self._intake.url(len(url))
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._intake.line(len(name) + len(value))
-        super().on_header(name, value)
-
     def on_body(self, body: bytes) -> None:
         self._intake.body(len(body))
         if isinstance(self.cycle, Turn):
@@ -237,12 +228,15 @@ class Door(HttpToolsProtocol):
         elif not self.cycle.upgrade:
             self.cycle.completed()
 
-    def _take_unparsed(self, data: bytes) -> None:
-        """Give an inference request that offered an upgrade its body; drop what is more."""
-        if isinstance(self.cycle, Turn):
-            self.cycle.collect_unparsed(data)
-
     # What the parent calls.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if isinstance(cycle, Turn):
+            self._front = cycle
+            # Not in this turn of the loop: 1,000 pipelined requests would nest 1,000 deep.
+            self.loop.call_soon(cycle.proceed)
+        else:
+            super()._start_asgi_task(cycle, app)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle all the time; else look again when it may be."""
@@ -254,18 +248,6 @@ class Door(HttpToolsProtocol):
             )
         else:
             super().timeout_keep_alive_handler()
-
-    @property
-    def _idle(self) -> bool:
-        return self._front is None and (self.cycle is None or self.cycle.response_complete)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if isinstance(cycle, Turn):
-            self._front = cycle
-            # Not in this turn of the loop: 1,000 pipelined requests would nest 1,000 deep.
-            self.loop.call_soon(cycle.proceed)
-        else:
-            super()._start_asgi_task(cycle, app)
 
     # What the gateway calls.
 
@@ -284,33 +266,6 @@ class Door(HttpToolsProtocol):
             self.transport.close()  # it never said anything
         else:
             self._refuse(overdue)
-
-    def _expect(self) -> None:
-        """Begin to wait for a request."""
-        self._intake = intake.Intake(self.gateway.clock())
-        self.gateway.incoming.add(self)
-
-    def _refuse(self, error: GenieHiveError) -> None:
-        """Refuse what came, and whatever follows it."""
-        self._refused = True
-        self.gateway.incoming.discard(self)
-        front = self._front
-        if front is not None and not front.complete:
-            front.give_up(error)
-        elif self._idle and (self._between or not self._intake.has_head):
-            self._say(error)
-            self.wire.close_sending()
-        else:
-            # An answer is on its way, or was given before the whole request had come: this
-            # one would be read as part of it, or in place of it.
-            if front is not None:
-                front.abandon()
-                self._front = None
-            self.wire.close()
-
-    def _say(self, error: GenieHiveError) -> None:
-        head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
-        self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)
 
     # What a turn calls.
 
@@ -339,6 +294,17 @@ class Door(HttpToolsProtocol):
             self.server_state.total_requests += 1
             self.flow.resume_reading()
 
+    # What these have in common.
+
+    @property
+    def _idle(self) -> bool:
+        return self._front is None and (self.cycle is None or self.cycle.response_complete)
+
+    def _expect(self) -> None:
+        """Begin to wait for a request."""
+        self._intake = Intake(self.gateway.clock())
+        self.gateway.incoming.add(self)
+
     def _regulate(self) -> None:
         """Read on behind a request under way, or a client that leaves would not be noticed.
 
@@ -352,12 +318,24 @@ class Door(HttpToolsProtocol):
         else:
             self.flow.resume_reading()
 
+    def _refuse(self, error: GenieHiveError) -> None:
+        """Refuse what came, and whatever follows it."""
+        self._refused = True
+        self.gateway.incoming.discard(self)
+        front = self._front
+        if front is not None and not front.complete:
+            front.give_up(error)
+        elif self._idle and (self._between or not self._intake.has_head):
+            self._say(error)
+            self.wire.close_sending()
+        else:
+            # An answer is on its way, or was given before the whole request had come: this
+            # one would be read as part of it, or in place of it.
+            if front is not None:
+                front.abandon()
+                self._front = None
+            self.wire.close()
 
-def _path(url: bytes) -> bytes:
-    """Return the path of a request target."""
-    if url in INFERENCE:
-        return url
-    try:
-        return httptools.parse_url(url).path or b""
-    except httptools.HttpParserInvalidURLError:
-        return b""
+    def _say(self, error: GenieHiveError) -> None:
+        head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
+        self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)

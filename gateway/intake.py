@@ -1,15 +1,6 @@
 """What a client is still sending: how large it may be, and how long it may take."""
 
-import re
-from http import HTTPMethod
-
-from control.api.errors import (
-    HeadersTooLarge,
-    InvalidValue,
-    MethodNotAllowed,
-    RequestTimeout,
-    UriTooLong,
-)
+from control.api.errors import HeadersTooLarge, RequestTimeout, UriTooLong
 from gateway.config import Timeouts
 
 MAX_URL_BYTES = 8 << 10
@@ -18,12 +9,6 @@ MAX_HEADERS = 100
 # A body may be slow, but not stand still: after the grace at least so much a second.
 MIN_RATE = 1_024
 RATE_GRACE_S = 10.0
-
-# RFC 9110, 7.2: a name or an address, and perhaps a port; no path, and no user.
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,}\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?")
-_METHOD = re.compile(rb"([A-Z-]{1,20}) /")
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Intake:
@@ -85,25 +70,3 @@ class Intake:
         if waited > RATE_GRACE_S and self._body < MIN_RATE * waited:
             return RequestTimeout(f"the body came at less than {MIN_RATE} bytes a second")
         return None
-
-
-def check_host(headers: Headers, version: str) -> None:
-    """Check that the request names one host. headers: names in lower case.
-
-    Raises:
-        InvalidValue: it does not, or what it names is none.
-    """
-    hosts = [value for name, value in headers if name == b"host"]
-    if not hosts and version == "1.0":
-        return
-    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
-        raise InvalidValue("the request needs one Host header, of a name and perhaps a port")
-
-
-def not_a_method(data: bytes) -> InvalidValue | MethodNotAllowed:
-    """Return what is said to `data`, in which a request begins with no method of the parser's."""
-    found = _METHOD.match(data)
-    # A good method is that of a request before it.
-    if found is None or found[1].decode() in HTTPMethod.__members__:
-        return InvalidValue("the request is not valid HTTP")
-    return MethodNotAllowed(f"{found[1].decode()} is not a method of HTTP")
