@@ -1,6 +1,7 @@
 """The `geniehive bench` commands: what to measure speed with, and the comparison itself."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -52,7 +53,8 @@ def upstream(output: Output, port: int, models: int, events: int, gap_ms: float)
     try:
         listener = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
     except OSError as error:
-        raise Failure(f"cannot listen on port {port}: {error.strerror}", USAGE, "port") from error
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise Failure(f"cannot listen on port {port}: {why}", USAGE, "port") from error
     with listener:
         output.answer(f"listening on 127.0.0.1:{listener.getsockname()[1]}")
         pace = Pace(events, int(gap_ms * 1_000_000))
@@ -65,7 +67,7 @@ def upstream(output: Output, port: int, models: int, events: int, gap_ms: float)
 )
 @bench.command()
 @click.argument("url")
-@click.option("--model", default="bench-0000", help="What to ask for.")
+@click.option("--model", default="bench-0000", show_default=True, help="What to ask for.")
 @click.option("--key", envvar="GENIEHIVE_API_KEY", show_envvar=True, help="Client key.")
 @click.option("--stream", is_flag=True, help="Ask for streams.")
 @click.option("--connections", type=click.IntRange(1, 10_000), default=1, show_default=True)
@@ -95,7 +97,10 @@ def load(
     events: int | None,
     pid: int | None,
 ) -> None:
-    """Send chats to URL and tell how long they took, from the first to the slowest."""
+    """Send chats to URL and tell how long they took, from the first to the slowest.
+
+    Exits with 1 when all were answered with errors.
+    """
     from bench import chat, processes
     from bench.load import Plan, Unreachable, run
     from bench.outcome import outcome
@@ -108,7 +113,9 @@ def load(
     request = chat.post(address.netloc, address.path.rstrip("/") or CHAT_PATH, content, key)
     host, port = address.hostname, address.port or 80
     plan = Plan(host, port, request, connections, seconds, warmup, rate, events)
-    pids = processes.family(pid) if pid else []
+    if pid is not None and not processes.lives(pid):
+        raise Failure(f"no process has the id {pid}", USAGE, "pid")
+    pids = processes.family(pid) if pid is not None else []
     be_punctual()
     try:
         record = run(plan, lambda: processes.usage(pids))
@@ -120,6 +127,8 @@ def load(
     else:
         width = max(len(what) for what, _ in result.rows())
         output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in result.rows()))
+    if result.errors and not result.answered:
+        sys.exit(BAD)
 
 
 @examples("geniehive bench compare --quick", "geniehive bench compare --only nginx --rounds 3")
@@ -159,7 +168,7 @@ def compare(
     chosen = only or (targets.QUICK if quick else [one.name for one in targets.TARGETS])
     unknown = set(chosen) - {one.name for one in targets.TARGETS}
     if unknown:
-        names = ", ".join(one.name for one in targets.TARGETS)
+        names = ", ".join(repr(one.name) for one in targets.TARGETS)
         raise Failure(f"no target {sorted(unknown)[0]!r}; there are: {names}", USAGE, "target")
     # Whoever ends us must not leave frozen programs behind.
     for number in (signal.SIGTERM, signal.SIGHUP):

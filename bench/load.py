@@ -105,7 +105,7 @@ class _Load:
             try:
                 self._free.append(self._connect())
             except OSError as error:
-                raise Unreachable(str(error)) from error
+                raise Unreachable((error.strerror or str(error)).lower()) from error
         start = time.monotonic_ns()
         if self._plan.rate is not None:
             self._schedule = OpenLoop(start, self._plan.rate)

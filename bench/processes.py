@@ -21,6 +21,11 @@ class Usage:
 NOTHING = Usage(0, 0)
 
 
+def lives(pid: int, proc: Path = PROC) -> bool:
+    """Return whether there is a process with this id."""
+    return (proc / str(pid)).exists()
+
+
 def family(pid: int, proc: Path = PROC) -> list[int]:
     """Return a process and all that came of it and still run, parents first."""
     found = [pid]

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -79,9 +81,31 @@ def test_figures_add_up(upstream, options):
         assert found["events"] == found["asked"] == 0
 
 
-def test_an_address_where_nobody_listens_is_said_so():
-    command = [*BENCH, "load", "http://127.0.0.1:1", "--seconds", "0.1"]
+def refused(*options: str) -> tuple[int, str, str]:
+    """Return the exit code of a load that cannot be measured, and what it said."""
+    command = [*BENCH, "load", *options, "--seconds", "0.1", "--warmup", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
 
-    assert done.returncode == 3
-    assert done.stderr.startswith("error: http://127.0.0.1:1 cannot be reached")
+
+def test_an_address_where_nobody_listens_is_said_so():
+    code, _, said = refused("http://127.0.0.1:1")
+
+    assert code == 3
+    assert said == "error: http://127.0.0.1:1 cannot be reached: connection refused\n"
+
+
+def test_a_process_that_is_not_there_is_said_so(upstream):
+    code, _, said = refused(upstream.url, "--pid", "999999999")
+
+    assert (code, said) == (2, "error: no process has the id 999999999\n")
+
+
+def test_a_load_that_only_met_errors_is_no_success():
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code, shown, _ = refused(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+    assert code == 1
+    assert "error: status 501" in shown
