@@ -56,8 +56,8 @@ class UsageServiceServicer:
 
         Ends with `UNAVAILABLE` (`storage_unavailable`) while the disk takes nothing;
         the reporter keeps its batch and goes on counting. Ends with
-        `INVALID_ARGUMENT` when the reporter or the sequence is none. Increments that
-        make no sense are left out and acknowledged.
+        `INVALID_ARGUMENT` when the reporter or the sequence is not as told below.
+        Increments that make no sense are left out and acknowledged.
         Callers: gateways.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
