@@ -69,7 +69,8 @@ class Exchange:
     """One request and its answer.
 
     The door calls `admit` with the head and `run` with the body, then `pause` and
-    `resume` as the client reads, and `cancel` if the client leaves. The downstream
+    `resume` as the client reads, and `cancel` if the client leaves. From `run` on
+    `expire` is due at `deadline`, seconds of the gateway's clock. The downstream
     is called in order, and never after `respond`, `end`, `break_off`, `cut` or `cancel`.
     """
 
@@ -97,8 +98,6 @@ class Exchange:
         "_status",
         "_tried",
         "deadline",
-        "principal",
-        "usage",
     )
 
     def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
@@ -128,7 +127,7 @@ class Exchange:
             GenieHiveError: the request is refused, whatever its body is.
         """
         gateway = self._gateway
-        self.principal = self._head.principal(gateway.keys)
+        self._head.principal(gateway.keys)
         if length is not None and length > gateway.limits.request_body:
             raise too_large(gateway)
 
@@ -137,7 +136,7 @@ class Exchange:
         gateway = self._gateway
         gateway.active.add(self)
         self._began = self._sent = gateway.clock()
-        self._last = self._began + gateway.timeouts.total
+        self._last = self._began + gateway.timeouts.total  # no deadline is later
         try:
             self._body = body.parse(content)
             self._route = gateway.routes.resolve(self._head.operation, self._body.model)
@@ -217,7 +216,7 @@ class Exchange:
         self._tried.append(choice)
         self._choice = choice
         self._status = 0
-        self._first = NEVER
+        self._first = NEVER  # when the answer's first byte came
         upstream.in_flight += 1
         self._sent = gateway.clock()
         self.deadline = min(self._sent + gateway.timeouts.first_byte, self._last)
@@ -315,13 +314,12 @@ class Exchange:
                 self._downstream.write(passed)
             return
         passed += scanner.finish()
-        self.usage = scanner.usage
         if not self._framed and _END not in self._last_events + passed:
             # Where only the connection's end would tell, a cut stream looks like a whole one.
             self.refuse(UpstreamError("the engine closed the connection before the end"))
             return
         self._tally().answered(
-            self._first - self._sent, now - self._sent, self.usage, streamed=True
+            self._first - self._sent, now - self._sent, scanner.usage, streamed=True
         )
         self._release()
         self._finish().end(passed)
@@ -333,14 +331,12 @@ class Exchange:
             self.refuse(failed)
             return
         try:
-            content, self.usage = cleaned(
-                content, strip=self._gateway.strip and self._head.may_hide
-            )
+            content, usage = cleaned(content, strip=self._gateway.strip and self._head.may_hide)
         except Unreadable as error:
             self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
         took = self._gateway.clock() - self._sent
-        self._tally().answered(took, took, self.usage, streamed=False)
+        self._tally().answered(took, took, usage, streamed=False)
         self._release()
         self._finish().respond(self._status, self._told(_JSON_HEAD), content)
 

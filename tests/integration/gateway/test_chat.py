@@ -317,21 +317,6 @@ async def test_a_silent_engine_is_given_up(door: str, engine: Engine, answer, na
         await engine.connections[0].closed_within(10)
 
 
-async def test_usage_is_recognised(front: Front, engine: Engine):
-    seen = []
-
-    class Watching(set):
-        def discard(self, exchange):
-            seen.append(exchange)
-            super().discard(exchange)
-
-    front.gateway.active = Watching()
-    await front.post(ASK)
-    await front.post({**ASK, "stream": True, "stream_options": {"include_usage": True}})
-
-    assert [(one.usage.prompt_tokens, one.usage.completion_tokens) for one in seen] == [(7, 8)] * 2
-
-
 async def test_work_that_was_long_under_way_is_not_begun_again(front: Front, engine: Engine):
     await front.post(ASK)
     engine.script = lambda _: [Pause(1.2), Close()]
