@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 100
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 _memo = answer_memo()
 
@@ -48,6 +48,10 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._used = False
         self._paused = False
+        self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        """Know nothing of the next answer, whatever the parser found in the last one."""
         self._status = 0
         self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
@@ -55,18 +59,6 @@ class Connection(asyncio.Protocol):
         self._silent_bytes = 0  # bytes read since there was some of the body
         self._headed = False  # the receiver has the head
         self._framed = False  # the head tells where the body ends
-        self._done = False
-        self._keep = False
-
-    def _expect_answer(self) -> None:
-        """Forget what the parser found in the last answer."""
-        self._status = 0
-        self._headers = {}
-        self._chunks = []
-        self._before_head = 0
-        self._silent_bytes = 0
-        self._headed = False
-        self._framed = False
         self._done = False
         self._keep = False
 
@@ -116,7 +108,8 @@ class Connection(asyncio.Protocol):
             if known is not None and known[1] == len(known[2]):
                 self._whole(call, call.receiver, known[0], known[2])
                 return
-        self._before_head += 0 if self._headed else len(data)
+        if not self._headed:
+            self._before_head += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -124,9 +117,8 @@ class Connection(asyncio.Protocol):
                 self._fail(call, _fault(error))
                 return
             self.closing = True  # the answer is whole; what follows it was not asked for
-        self._silent_bytes = (
-            0 if self._chunks or not self._headed else self._silent_bytes + len(data)
-        )
+        silent = self._headed and not self._chunks
+        self._silent_bytes = self._silent_bytes + len(data) if silent else 0
         if self._silent_bytes > MAX_HEAD_BYTES:
             self._fail(call, "more trailers than an answer may have")
         elif self._status:
@@ -209,7 +201,7 @@ class Connection(asyncio.Protocol):
             self._headers = {}  # interim: the answer is still to come
             return
         self._status = status
-        self._framed = not FRAMING.isdisjoint(self._headers) or status in (204, 304)
+        self._framed = not _FRAMING.isdisjoint(self._headers) or status in (204, 304)
         self._keep = self._parser.should_keep_alive()  # it does not know at the end any more
 
     def on_body(self, body: bytes) -> None:

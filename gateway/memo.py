@@ -20,7 +20,7 @@ MAX_DIGITS = 9
 PROBE = 987_654_321
 
 _END = b"\r\n\r\n"
-_LENGTH = b"ength: "
+_LENGTH = b"ength: "  # of `Content-Length: ` and of `content-length: `
 
 # A head without its length: what stands before it, what ends its line, what comes then.
 _Shape = tuple[bytes, bytes, bytes]

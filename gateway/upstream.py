@@ -37,6 +37,10 @@ class Origin:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Unreachable(UpstreamError):
+    """No connection came about; nothing was sent, so any other service may be asked."""
+
+
 class Call:
     """One request on its way. `cancel` ends it and closes its connection."""
 
@@ -115,10 +119,6 @@ def _why(error: Exception) -> str:
         return "no address is known for its name"
     number = getattr(error, "errno", None)
     return os.strerror(number).lower() if number else "no connection came about"
-
-
-class Unreachable(UpstreamError):
-    """No connection came about; nothing was sent, so any other service may be asked."""
 
 
 class Upstream:
@@ -215,7 +215,8 @@ class Upstream:
         """Return a new connection.
 
         Raises:
-            OSError: nothing listens there. TimeoutError: no answer in time.
+            OSError: nothing listens there.
+            TimeoutError: no answer in time.
         """
         origin, generation = self.origin, self._generation
         async with asyncio.timeout(self._connect_timeout):
