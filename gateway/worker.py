@@ -102,7 +102,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         gateway = self.gateway
         gateway.draining = True
-        log.info("stopping, %d requests in flight", len(gateway.active))
+        log.info("stopping, %d in flight", len(gateway.active))
         loop = asyncio.get_running_loop()
         timers = [
             loop.call_later(gateway.drain, gateway.stop),

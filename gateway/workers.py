@@ -121,7 +121,8 @@ class Workers:
                 self.stop()
                 return
             pause = pause_after(time.monotonic() - born, pause)
-            log.warning("worker %d %s, starting it again in %.1f s", number + 1, end, pause)
+            when = f"in {pause:.1f} s" if pause else "at once"
+            log.warning("worker %d %s, starting it again %s", number + 1, end, when)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
