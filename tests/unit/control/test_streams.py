@@ -72,7 +72,7 @@ async def test_leaving_early_stops_reading():
         await anext(events)
 
     assert peer.closed
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before  # those of other tests may have ended meanwhile
 
 
 async def test_a_cancelled_reader_stops_reading():
@@ -90,4 +90,4 @@ async def test_a_cancelled_reader_stops_reading():
     await asyncio.gather(task, return_exceptions=True)
 
     assert task.cancelled()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before  # those of other tests may have ended meanwhile
