@@ -59,7 +59,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="geniehive gateway", description=__doc__)
-    parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, YAML; optional")
     parser.add_argument(
         "--workers",
         type=_workers,

@@ -78,7 +78,7 @@ def _stop_event() -> asyncio.Event:
 def main() -> None:
     """Entry point of `python -m node`."""
     parser = argparse.ArgumentParser(prog="geniehive node", description=__doc__)
-    parser.add_argument("--config", type=Path, help="settings, YAML; all keys have defaults")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, YAML; optional")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
