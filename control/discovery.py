@@ -115,7 +115,8 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         offers = list(self._membership.offers())
         well = [offer for member, offer in offers if self._membership.well(member, offer)]
         routable = [offer for offer in well if not self._membership.held_back(offer)]
-        assets = [asset for offer in routable for asset in offer.service.assets]
+        # What is held back still serves what nobody else does.
+        assets = [asset for offer in well for asset in offer.service.assets]
         now = self._now()
         message = pb.GetClusterHealthResponse(
             host_count=len(members),

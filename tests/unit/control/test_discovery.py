@@ -173,6 +173,19 @@ async def test_a_service_that_is_held_back_says_so_and_for_how_long(control):
     assert (health.routable_service_count, health.held_back_count) == (1, 1)
 
 
+async def test_models_of_a_service_that_is_held_back_are_there(control):
+    await fill(control, 1)
+    before = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+    for _, offer in control.membership.offers():
+        for _ in range(4):
+            control.membership.flaps.fell(offer.service.service_id, control.clock.now)
+
+    after = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+    assert after.routable_service_count == 0
+    assert after.asset_count == before.asset_count > 0
+    assert after.loaded_asset_count == before.loaded_asset_count
+
+
 async def test_why_a_service_is_down_is_said_whether_or_not_it_is_held_back(control):
     down = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY, detail="refused")
     await control.registry.RegisterHost(registration("h1", service("h1/s", observation=down)))
