@@ -58,7 +58,7 @@ def upstream(output: Output, port: int, models: int, events: int, gap_ms: float)
     with listener:
         output.answer(f"listening on 127.0.0.1:{listener.getsockname()[1]}")
         pace = Pace(events, int(gap_ms * 1_000_000))
-        Upstream(listener, answers(models), pace, lambda: bool(stopped)).serve()
+        Upstream(listener, answers(models, pace.events), pace, lambda: bool(stopped)).serve()
 
 
 @examples(

@@ -9,7 +9,8 @@ _TEXT = (
     "a short paragraph of text, so that whoever carries it, and whoever reads it, has to do "
     "something for it. Here it ends."
 )
-_USAGE = {"prompt_tokens": 23, "completion_tokens": 42, "total_tokens": 65}
+_PROMPT_TOKENS, _TEXT_TOKENS = 23, 42
+_END = b"data: [DONE]\n\n"
 _CREATED = 1_700_000_000  # Unix seconds
 
 
@@ -30,8 +31,8 @@ class Answers:
     unknown: bytes
 
 
-def answers(models: int) -> Answers:
-    """Return the answers of an engine that lists so many models."""
+def answers(models: int, tokens: int) -> Answers:
+    """Return the answers of an engine that lists so many models; `tokens`: of a stream."""
     names = [f"bench-{number:04}" for number in range(models)]
     entries = [{"id": name, "object": "model", "owned_by": "bench"} for name in names]
     choice = {"index": 0, "message": {"role": "assistant", "content": _TEXT}, "logprobs": None}
@@ -39,18 +40,26 @@ def answers(models: int) -> Answers:
     delta = {"index": 0, "delta": {"content": " token"}, "logprobs": None, "finish_reason": None}
     chunk = _head("chat.completion.chunk")
     return Answers(
-        completion=_document("200 OK", {**whole, "usage": _USAGE}),
+        completion=_document("200 OK", {**whole, "usage": _usage(_TEXT_TOKENS)}),
         opening=(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
             b"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
         ),
         event=_chunk(_event(_json({**chunk, "choices": [delta]}))),
-        closing=_chunk(_event(_json({**chunk, "choices": [], "usage": _USAGE})) + _event(b"[DONE]"))
+        closing=_chunk(_event(_json({**chunk, "choices": [], "usage": _usage(tokens)})) + _END)
         + _chunk(b""),
         models=_document("200 OK", {"object": "list", "data": entries}),
         health=_document("200 OK", {"status": "ok"}),
         unknown=_document("404 Not Found", {"error": {"message": "no such path"}}),
     )
+
+
+def _usage(tokens: int) -> dict[str, int]:
+    return {
+        "prompt_tokens": _PROMPT_TOKENS,
+        "completion_tokens": tokens,
+        "total_tokens": _PROMPT_TOKENS + tokens,
+    }
 
 
 def _head(kind: str) -> dict[str, object]:

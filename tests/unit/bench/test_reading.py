@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bench.answers import answers
 from bench.reading import Chunks, Events, Malformed, Reader
 
-ANSWERS = answers(2)
+ANSWERS = answers(2, tokens=3)
 STREAM = ANSWERS.opening + ANSWERS.event * 5 + ANSWERS.closing
 
 

@@ -9,8 +9,8 @@ from bench.answers import answers
 from bench.reading import Reader
 from bench.upstream import Pace, Upstream
 
-ANSWERS = answers(3)
 TOKENS = 4
+ANSWERS = answers(3, TOKENS)
 WHOLE = chat.post("h", "/v1/chat/completions", chat.body("m", 0, stream=False), None)
 STREAM = chat.post("h", "/v1/chat/completions", chat.body("m", 0, stream=True), None)
 
@@ -61,6 +61,10 @@ def test_a_stream_has_its_tokens_and_its_usage(ask):
     assert ask(STREAM, len(streamed())) == streamed()
     assert reader.feed(streamed())
     assert reader.events == TOKENS + 1
+
+
+def test_a_stream_tells_as_many_tokens_as_it_has():
+    assert b'"completion_tokens":%d,' % TOKENS in ANSWERS.closing
 
 
 def test_what_comes_during_a_stream_is_answered_after_it(ask):
