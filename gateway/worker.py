@@ -139,6 +139,26 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
+def http_config(gateway: Gateway, settings: Config) -> uvicorn.Config:
+    """Return how uvicorn serves clients of `gateway`, behind the door that `settings` name."""
+    app: Any = build(gateway)
+    protocol: Any = partial(Door, gateway)
+    if settings.door == "asgi":
+        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(settings.timeouts.keep_alive),
+        timeout_graceful_shutdown=int(settings.drain) + 1,
+    )
+
+
 async def serve(
     settings: Config,
     listeners: Sequence[socket.socket],
@@ -156,23 +176,7 @@ async def serve(
     insecure: to anybody, if there are no keys. cells: shared with other workers.
     """
     gateway = Gateway(settings, insecure=insecure, cells=cells)
-    app: Any = build(gateway)
-    protocol: Any = partial(Door, gateway)
-    if settings.door == "asgi":
-        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=int(settings.timeouts.keep_alive),
-        timeout_graceful_shutdown=int(settings.drain) + 1,
-    )
-    server = Server(config, gateway, listeners, begin, stopping)
+    server = Server(http_config(gateway, settings), gateway, listeners, begin, stopping)
     async with aio_channel(settings.control, credentials) as channel:
         link = ControlLink(gateway, channel, gateway_id, key)
         background = [

@@ -4,24 +4,19 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Any
 
 import httpx
-import uvicorn
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.app import build
-from gateway.asgi import AsgiDoor
 from gateway.config import Config
-from gateway.door import Door
 from gateway.gateway import Gateway
 from gateway.listening import listen
 from gateway.steps import finished
 from gateway.table import Applied, Replica
+from gateway.worker import http_config
 
 CHAT = "/v1/chat/completions"
 HASH_SECRET = b"s" * 32
@@ -133,20 +128,9 @@ def request(body: bytes, *headers: str, path: str = CHAT, version: str = "1.1") 
 @asynccontextmanager
 async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
     """Serve behind `door` until the block ends. Nothing may be left in flight then."""
-    gateway = Gateway(Config(**settings))
-    app: Any = build(gateway)
-    protocol: Any = partial(Door, gateway)
-    if door == "asgi":
-        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    chosen = Config(door=door, **settings)
+    gateway = Gateway(chosen)
+    config = http_config(gateway, chosen)
     config.load()
     state = ServerState()
     listener = listen("127.0.0.1:0")
