@@ -29,6 +29,7 @@ SCOPES: dict[str, Scope] = {
     f"{_V1}DiscoveryService/GetService": Scope.READ,
     f"{_V1}DiscoveryService/GetClusterHealth": Scope.READ,
     f"{_V1}RoutingService/ResolveRoute": Scope.READ,
+    f"{_V1}RoutingService/MatchRoutes": Scope.READ,
     f"{_V1}RoutingService/WatchRoutes": Scope.SERVE,
     f"{_V1}RoutingService/WatchKeys": Scope.SERVE,
     f"{_V1}RoutingService/ExchangeLoad": Scope.SERVE,

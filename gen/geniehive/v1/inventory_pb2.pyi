@@ -18,10 +18,29 @@ class HostState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOST_STATE_RETURNING: _ClassVar[HostState]
     HOST_STATE_LOST: _ClassVar[HostState]
 
+class LoadMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOAD_MODE_UNSPECIFIED: _ClassVar[LoadMode]
+    LOAD_MODE_NONE: _ClassVar[LoadMode]
+    LOAD_MODE_ON_REQUEST: _ClassVar[LoadMode]
+
 class EndpointKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ENDPOINT_KIND_UNSPECIFIED: _ClassVar[EndpointKind]
     ENDPOINT_KIND_DIRECT: _ClassVar[EndpointKind]
+
+class SystemPromptPosition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SYSTEM_PROMPT_POSITION_UNSPECIFIED: _ClassVar[SystemPromptPosition]
+    SYSTEM_PROMPT_POSITION_PREPEND: _ClassVar[SystemPromptPosition]
+    SYSTEM_PROMPT_POSITION_APPEND: _ClassVar[SystemPromptPosition]
+    SYSTEM_PROMPT_POSITION_REPLACE: _ClassVar[SystemPromptPosition]
+
+class Reasoning(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASONING_UNSPECIFIED: _ClassVar[Reasoning]
+    REASONING_STRIP: _ClassVar[Reasoning]
+    REASONING_PASS: _ClassVar[Reasoning]
 
 class Operation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -29,6 +48,16 @@ class Operation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_CHAT: _ClassVar[Operation]
     OPERATION_EMBEDDINGS: _ClassVar[Operation]
     OPERATION_TRANSCRIPTION: _ClassVar[Operation]
+
+class Availability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AVAILABILITY_UNSPECIFIED: _ClassVar[Availability]
+    AVAILABILITY_AVAILABLE: _ClassVar[Availability]
+    AVAILABILITY_BUSY: _ClassVar[Availability]
+    AVAILABILITY_DRAINING: _ClassVar[Availability]
+    AVAILABILITY_PAUSED_BY_USER: _ClassVar[Availability]
+    AVAILABILITY_OFFLINE: _ClassVar[Availability]
+    AVAILABILITY_QUARANTINED: _ClassVar[Availability]
 
 class Health(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,19 +69,36 @@ HOST_STATE_UNSPECIFIED: HostState
 HOST_STATE_ONLINE: HostState
 HOST_STATE_RETURNING: HostState
 HOST_STATE_LOST: HostState
+LOAD_MODE_UNSPECIFIED: LoadMode
+LOAD_MODE_NONE: LoadMode
+LOAD_MODE_ON_REQUEST: LoadMode
 ENDPOINT_KIND_UNSPECIFIED: EndpointKind
 ENDPOINT_KIND_DIRECT: EndpointKind
+SYSTEM_PROMPT_POSITION_UNSPECIFIED: SystemPromptPosition
+SYSTEM_PROMPT_POSITION_PREPEND: SystemPromptPosition
+SYSTEM_PROMPT_POSITION_APPEND: SystemPromptPosition
+SYSTEM_PROMPT_POSITION_REPLACE: SystemPromptPosition
+REASONING_UNSPECIFIED: Reasoning
+REASONING_STRIP: Reasoning
+REASONING_PASS: Reasoning
 OPERATION_UNSPECIFIED: Operation
 OPERATION_CHAT: Operation
 OPERATION_EMBEDDINGS: Operation
 OPERATION_TRANSCRIPTION: Operation
+AVAILABILITY_UNSPECIFIED: Availability
+AVAILABILITY_AVAILABLE: Availability
+AVAILABILITY_BUSY: Availability
+AVAILABILITY_DRAINING: Availability
+AVAILABILITY_PAUSED_BY_USER: Availability
+AVAILABILITY_OFFLINE: Availability
+AVAILABILITY_QUARANTINED: Availability
 HEALTH_UNSPECIFIED: Health
 HEALTH_HEALTHY: Health
 HEALTH_LOADING: Health
 HEALTH_UNHEALTHY: Health
 
 class Host(_message.Message):
-    __slots__ = ("host_id", "display_name", "address", "labels", "capabilities", "resources", "metrics", "state", "heartbeat_time", "generation")
+    __slots__ = ("host_id", "display_name", "address", "labels", "capabilities", "resources", "metrics", "state", "heartbeat_time", "generation", "trust_tier", "device_class", "workload_classes", "allowed_model_families", "node_key_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +123,11 @@ class Host(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIME_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    TRUST_TIER_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_MODEL_FAMILIES_FIELD_NUMBER: _ClassVar[int]
+    NODE_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     host_id: str
     display_name: str
     address: str
@@ -87,7 +138,12 @@ class Host(_message.Message):
     state: HostState
     heartbeat_time: _timestamp_pb2.Timestamp
     generation: int
-    def __init__(self, host_id: _Optional[str] = ..., display_name: _Optional[str] = ..., address: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., capabilities: _Optional[_Mapping[str, bool]] = ..., resources: _Optional[_Union[HostResources, _Mapping]] = ..., metrics: _Optional[_Union[HostMetrics, _Mapping]] = ..., state: _Optional[_Union[HostState, str]] = ..., heartbeat_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., generation: _Optional[int] = ...) -> None: ...
+    trust_tier: str
+    device_class: str
+    workload_classes: _containers.RepeatedScalarFieldContainer[str]
+    allowed_model_families: _containers.RepeatedScalarFieldContainer[str]
+    node_key_id: str
+    def __init__(self, host_id: _Optional[str] = ..., display_name: _Optional[str] = ..., address: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., capabilities: _Optional[_Mapping[str, bool]] = ..., resources: _Optional[_Union[HostResources, _Mapping]] = ..., metrics: _Optional[_Union[HostMetrics, _Mapping]] = ..., state: _Optional[_Union[HostState, str]] = ..., heartbeat_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., generation: _Optional[int] = ..., trust_tier: _Optional[str] = ..., device_class: _Optional[str] = ..., workload_classes: _Optional[_Iterable[str]] = ..., allowed_model_families: _Optional[_Iterable[str]] = ..., node_key_id: _Optional[str] = ...) -> None: ...
 
 class HostResources(_message.Message):
     __slots__ = ("cpu_threads", "memory_bytes")
@@ -106,7 +162,7 @@ class HostMetrics(_message.Message):
     def __init__(self, cpu_utilization: _Optional[float] = ..., memory_available_bytes: _Optional[int] = ...) -> None: ...
 
 class Service(_message.Message):
-    __slots__ = ("service_id", "host_id", "engine", "endpoint", "assets", "concurrency", "revision", "observation")
+    __slots__ = ("service_id", "host_id", "engine", "endpoint", "assets", "concurrency", "revision", "observation", "load_mode", "direct_requests")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     HOST_ID_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +171,8 @@ class Service(_message.Message):
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     OBSERVATION_FIELD_NUMBER: _ClassVar[int]
+    LOAD_MODE_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     host_id: str
     engine: str
@@ -123,7 +181,9 @@ class Service(_message.Message):
     concurrency: int
     revision: int
     observation: ServiceObservation
-    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., engine: _Optional[str] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., assets: _Optional[_Iterable[_Union[Asset, _Mapping]]] = ..., concurrency: _Optional[int] = ..., revision: _Optional[int] = ..., observation: _Optional[_Union[ServiceObservation, _Mapping]] = ...) -> None: ...
+    load_mode: LoadMode
+    direct_requests: bool
+    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., engine: _Optional[str] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., assets: _Optional[_Iterable[_Union[Asset, _Mapping]]] = ..., concurrency: _Optional[int] = ..., revision: _Optional[int] = ..., observation: _Optional[_Union[ServiceObservation, _Mapping]] = ..., load_mode: _Optional[_Union[LoadMode, str]] = ..., direct_requests: _Optional[bool] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("scheme", "address", "base_path", "tls_name", "kind")
@@ -140,29 +200,80 @@ class Endpoint(_message.Message):
     def __init__(self, scheme: _Optional[str] = ..., address: _Optional[str] = ..., base_path: _Optional[str] = ..., tls_name: _Optional[str] = ..., kind: _Optional[_Union[EndpointKind, str]] = ...) -> None: ...
 
 class Asset(_message.Message):
-    __slots__ = ("asset_id", "operations", "loaded", "context_tokens")
+    __slots__ = ("asset_id", "operations", "loaded", "context_tokens", "family", "labels", "request_policy", "modality", "format", "locator", "metadata", "digest")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_POLICY_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    LOCATOR_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     asset_id: str
     operations: _containers.RepeatedScalarFieldContainer[Operation]
     loaded: bool
     context_tokens: int
-    def __init__(self, asset_id: _Optional[str] = ..., operations: _Optional[_Iterable[_Union[Operation, str]]] = ..., loaded: _Optional[bool] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+    family: str
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    request_policy: RequestPolicy
+    modality: str
+    format: str
+    locator: AssetLocator
+    metadata: _containers.ScalarMap[str, str]
+    digest: str
+    def __init__(self, asset_id: _Optional[str] = ..., operations: _Optional[_Iterable[_Union[Operation, str]]] = ..., loaded: _Optional[bool] = ..., context_tokens: _Optional[int] = ..., family: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., request_policy: _Optional[_Union[RequestPolicy, _Mapping]] = ..., modality: _Optional[str] = ..., format: _Optional[str] = ..., locator: _Optional[_Union[AssetLocator, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class AssetLocator(_message.Message):
+    __slots__ = ("kind", "value")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    value: str
+    def __init__(self, kind: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class RequestPolicy(_message.Message):
+    __slots__ = ("body_defaults", "body_overrides", "system_prompt", "system_prompt_position", "user_template", "reasoning", "without_tools")
+    BODY_DEFAULTS_FIELD_NUMBER: _ClassVar[int]
+    BODY_OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_PROMPT_POSITION_FIELD_NUMBER: _ClassVar[int]
+    USER_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    REASONING_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_TOOLS_FIELD_NUMBER: _ClassVar[int]
+    body_defaults: str
+    body_overrides: str
+    system_prompt: str
+    system_prompt_position: SystemPromptPosition
+    user_template: str
+    reasoning: Reasoning
+    without_tools: bool
+    def __init__(self, body_defaults: _Optional[str] = ..., body_overrides: _Optional[str] = ..., system_prompt: _Optional[str] = ..., system_prompt_position: _Optional[_Union[SystemPromptPosition, str]] = ..., user_template: _Optional[str] = ..., reasoning: _Optional[_Union[Reasoning, str]] = ..., without_tools: _Optional[bool] = ...) -> None: ...
 
 class ServiceObservation(_message.Message):
-    __slots__ = ("health", "in_flight", "queue_depth", "tokens_per_second", "latency_p50", "detail")
+    __slots__ = ("health", "in_flight", "queue_depth", "tokens_per_second", "latency_p50", "detail", "availability")
     HEALTH_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
     TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     LATENCY_P50_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    AVAILABILITY_FIELD_NUMBER: _ClassVar[int]
     health: Health
     in_flight: int
     queue_depth: int
     tokens_per_second: float
     latency_p50: _duration_pb2.Duration
     detail: str
-    def __init__(self, health: _Optional[_Union[Health, str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+    availability: Availability
+    def __init__(self, health: _Optional[_Union[Health, str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ..., availability: _Optional[_Union[Availability, str]] = ...) -> None: ...

@@ -3,6 +3,7 @@ import datetime
 from geniehive.v1 import inventory_pb2 as _inventory_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -10,25 +11,176 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STRATEGY_UNSPECIFIED: _ClassVar[Strategy]
+    STRATEGY_SCORED: _ClassVar[Strategy]
+    STRATEGY_ROUND_ROBIN: _ClassVar[Strategy]
+    STRATEGY_LEAST_LOADED: _ClassVar[Strategy]
+    STRATEGY_POWER_OF_TWO: _ClassVar[Strategy]
+STRATEGY_UNSPECIFIED: Strategy
+STRATEGY_SCORED: Strategy
+STRATEGY_ROUND_ROBIN: Strategy
+STRATEGY_LEAST_LOADED: Strategy
+STRATEGY_POWER_OF_TWO: Strategy
+
 class ResolveRouteRequest(_message.Message):
-    __slots__ = ("model", "operation")
+    __slots__ = ("model", "operation", "explain")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     model: str
     operation: _inventory_pb2.Operation
-    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ...) -> None: ...
+    explain: bool
+    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class ResolveRouteResponse(_message.Message):
-    __slots__ = ("model", "operation", "candidates", "table")
+    __slots__ = ("model", "operation", "candidates", "table", "role_id", "strategy", "explanations", "fallback_roles")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_ID_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATIONS_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_ROLES_FIELD_NUMBER: _ClassVar[int]
     model: str
     operation: _inventory_pb2.Operation
     candidates: _containers.RepeatedCompositeFieldContainer[ResolvedCandidate]
     table: TableIdentity
-    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[ResolvedCandidate, _Mapping]]] = ..., table: _Optional[_Union[TableIdentity, _Mapping]] = ...) -> None: ...
+    role_id: str
+    strategy: Strategy
+    explanations: _containers.RepeatedCompositeFieldContainer[Explanation]
+    fallback_roles: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[ResolvedCandidate, _Mapping]]] = ..., table: _Optional[_Union[TableIdentity, _Mapping]] = ..., role_id: _Optional[str] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., explanations: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ..., fallback_roles: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen")
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    GATES_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCES_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    LIVE_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    service_id: str
+    asset_id: str
+    gates: _containers.RepeatedCompositeFieldContainer[Gate]
+    terms: _containers.RepeatedCompositeFieldContainer[ScoreTerm]
+    score: float
+    tier: int
+    preferences: _containers.RepeatedScalarFieldContainer[str]
+    in_flight: int
+    queue_depth: int
+    live_penalty: float
+    chosen: bool
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ...) -> None: ...
+
+class Gate(_message.Message):
+    __slots__ = ("name", "passed", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    passed: bool
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., passed: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ScoreTerm(_message.Message):
+    __slots__ = ("name", "weight", "value", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weight: float
+    value: float
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[float] = ..., value: _Optional[float] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class MatchRoutesRequest(_message.Message):
+    __slots__ = ("task", "tasks", "workload", "workloads", "operation", "modality", "include_direct_services", "limit")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    WORKLOADS_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_DIRECT_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    tasks: _containers.RepeatedScalarFieldContainer[str]
+    workload: str
+    workloads: _containers.RepeatedScalarFieldContainer[str]
+    operation: _inventory_pb2.Operation
+    modality: str
+    include_direct_services: bool
+    limit: int
+    def __init__(self, task: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., workload: _Optional[str] = ..., workloads: _Optional[_Iterable[str]] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., modality: _Optional[str] = ..., include_direct_services: _Optional[bool] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class MatchRoutesResponse(_message.Message):
+    __slots__ = ("candidates", "tasks", "workloads")
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    WORKLOADS_FIELD_NUMBER: _ClassVar[int]
+    candidates: _containers.RepeatedCompositeFieldContainer[RouteMatch]
+    tasks: _containers.RepeatedScalarFieldContainer[str]
+    workloads: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, candidates: _Optional[_Iterable[_Union[RouteMatch, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., workloads: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RouteMatch(_message.Message):
+    __slots__ = ("role_id", "direct_service_id", "operation", "score", "reasons", "signals", "service_id", "asset_id", "terms")
+    ROLE_ID_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    role_id: str
+    direct_service_id: str
+    operation: _inventory_pb2.Operation
+    score: float
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    signals: MatchSignals
+    service_id: str
+    asset_id: str
+    terms: _containers.RepeatedCompositeFieldContainer[ScoreTerm]
+    def __init__(self, role_id: _Optional[str] = ..., direct_service_id: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., score: _Optional[float] = ..., reasons: _Optional[_Iterable[str]] = ..., signals: _Optional[_Union[MatchSignals, _Mapping]] = ..., service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ...) -> None: ...
+
+class MatchSignals(_message.Message):
+    __slots__ = ("task_overlap", "preferred_family_match", "guardrail_profile_match", "loaded", "p50_latency_ms", "tokens_per_sec", "queue_depth", "loaded_model_count", "availability", "benchmark_match_count", "best_workload_overlap", "benchmark_quality_score")
+    TASK_OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    PREFERRED_FAMILY_MATCH_FIELD_NUMBER: _ClassVar[int]
+    GUARDRAIL_PROFILE_MATCH_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    P50_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SEC_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    LOADED_MODEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVAILABILITY_FIELD_NUMBER: _ClassVar[int]
+    BENCHMARK_MATCH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    BEST_WORKLOAD_OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    BENCHMARK_QUALITY_SCORE_FIELD_NUMBER: _ClassVar[int]
+    task_overlap: float
+    preferred_family_match: float
+    guardrail_profile_match: float
+    loaded: bool
+    p50_latency_ms: float
+    tokens_per_sec: float
+    queue_depth: int
+    loaded_model_count: int
+    availability: _inventory_pb2.Availability
+    benchmark_match_count: int
+    best_workload_overlap: float
+    benchmark_quality_score: float
+    def __init__(self, task_overlap: _Optional[float] = ..., preferred_family_match: _Optional[float] = ..., guardrail_profile_match: _Optional[float] = ..., loaded: _Optional[bool] = ..., p50_latency_ms: _Optional[float] = ..., tokens_per_sec: _Optional[float] = ..., queue_depth: _Optional[int] = ..., loaded_model_count: _Optional[int] = ..., availability: _Optional[_Union[_inventory_pb2.Availability, str]] = ..., benchmark_match_count: _Optional[int] = ..., best_workload_overlap: _Optional[float] = ..., benchmark_quality_score: _Optional[float] = ...) -> None: ...
 
 class ResolvedCandidate(_message.Message):
     __slots__ = ("candidate", "endpoint", "in_flight")
@@ -88,20 +240,24 @@ class TableUpdate(_message.Message):
     def __init__(self, identity: _Optional[_Union[TableIdentity, _Mapping]] = ..., snapshot: _Optional[bool] = ..., base_version: _Optional[int] = ..., settled: _Optional[bool] = ..., upserts: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., tombstones: _Optional[_Iterable[str]] = ..., table_hash: _Optional[int] = ...) -> None: ...
 
 class Resource(_message.Message):
-    __slots__ = ("name", "hash", "service", "target", "key", "settings")
+    __slots__ = ("name", "hash", "service", "target", "key", "settings", "policy", "target_patch")
     NAME_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    TARGET_PATCH_FIELD_NUMBER: _ClassVar[int]
     name: str
     hash: int
     service: RouteService
     target: Target
     key: ClientKey
     settings: KeySettings
-    def __init__(self, name: _Optional[str] = ..., hash: _Optional[int] = ..., service: _Optional[_Union[RouteService, _Mapping]] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., key: _Optional[_Union[ClientKey, _Mapping]] = ..., settings: _Optional[_Union[KeySettings, _Mapping]] = ...) -> None: ...
+    policy: RoutePolicy
+    target_patch: TargetPatch
+    def __init__(self, name: _Optional[str] = ..., hash: _Optional[int] = ..., service: _Optional[_Union[RouteService, _Mapping]] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., key: _Optional[_Union[ClientKey, _Mapping]] = ..., settings: _Optional[_Union[KeySettings, _Mapping]] = ..., policy: _Optional[_Union[RoutePolicy, _Mapping]] = ..., target_patch: _Optional[_Union[TargetPatch, _Mapping]] = ...) -> None: ...
 
 class RouteService(_message.Message):
     __slots__ = ("service_id", "host_id", "endpoint", "concurrency")
@@ -116,24 +272,64 @@ class RouteService(_message.Message):
     def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., endpoint: _Optional[_Union[_inventory_pb2.Endpoint, _Mapping]] = ..., concurrency: _Optional[int] = ...) -> None: ...
 
 class Target(_message.Message):
-    __slots__ = ("name", "operation", "candidates")
+    __slots__ = ("name", "operation", "candidates", "strategy", "role", "fallback_roles", "queue_steps")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_ROLES_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_STEPS_FIELD_NUMBER: _ClassVar[int]
     name: str
     operation: _inventory_pb2.Operation
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
-    def __init__(self, name: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ...) -> None: ...
+    strategy: Strategy
+    role: bool
+    fallback_roles: _containers.RepeatedScalarFieldContainer[str]
+    queue_steps: _containers.RepeatedCompositeFieldContainer[QueueStep]
+    def __init__(self, name: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., role: _Optional[bool] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., queue_steps: _Optional[_Iterable[_Union[QueueStep, _Mapping]]] = ...) -> None: ...
+
+class QueueStep(_message.Message):
+    __slots__ = ("queue_depth", "penalty")
+    QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    PENALTY_FIELD_NUMBER: _ClassVar[int]
+    queue_depth: int
+    penalty: float
+    def __init__(self, queue_depth: _Optional[int] = ..., penalty: _Optional[float] = ...) -> None: ...
+
+class TargetPatch(_message.Message):
+    __slots__ = ("base_hash", "upserts", "removed")
+    BASE_HASH_FIELD_NUMBER: _ClassVar[int]
+    UPSERTS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    base_hash: int
+    upserts: _containers.RepeatedCompositeFieldContainer[Candidate]
+    removed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, base_hash: _Optional[int] = ..., upserts: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., removed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RoutePolicy(_message.Message):
+    __slots__ = ("policy_id", "policy")
+    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    policy_id: int
+    policy: _inventory_pb2.RequestPolicy
+    def __init__(self, policy_id: _Optional[int] = ..., policy: _Optional[_Union[_inventory_pb2.RequestPolicy, _Mapping]] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("service_id", "asset_id", "score")
+    __slots__ = ("service_id", "asset_id", "score", "tier", "runtime", "policy_id")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     asset_id: str
     score: float
-    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+    tier: int
+    runtime: float
+    policy_id: int
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., runtime: _Optional[float] = ..., policy_id: _Optional[int] = ...) -> None: ...
 
 class ClientKey(_message.Message):
     __slots__ = ("principal_id", "key_hash")

@@ -41,6 +41,11 @@ class RoutingServiceStub:
                 request_serializer=geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteRequest.SerializeToString,
                 response_deserializer=geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteResponse.FromString,
                 _registered_method=True)
+        self.MatchRoutes = channel.unary_unary(
+                '/geniehive.v1.RoutingService/MatchRoutes',
+                request_serializer=geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesRequest.SerializeToString,
+                response_deserializer=geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesResponse.FromString,
+                _registered_method=True)
         self.WatchRoutes = channel.stream_stream(
                 '/geniehive.v1.RoutingService/WatchRoutes',
                 request_serializer=geniehive_dot_v1_dot_routing__service__pb2.WatchRoutesRequest.SerializeToString,
@@ -70,6 +75,16 @@ class RoutingServiceServicer:
         name, with `UNAVAILABLE` (`no_healthy_route`) when nothing can serve it
         now, with `INVALID_ARGUMENT` (`operation_mismatch`) when the name serves
         another operation only.
+        Callers: operators, gateways.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MatchRoutes(self, request, context):
+        """Ranks roles and services for a task, best first; never changes anything.
+
+        Fails with `INVALID_ARGUMENT` for a limit below 1 or a task that is too long.
         Callers: operators, gateways.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -116,6 +131,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     request_deserializer=geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteRequest.FromString,
                     response_serializer=geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteResponse.SerializeToString,
             ),
+            'MatchRoutes': grpc.unary_unary_rpc_method_handler(
+                    servicer.MatchRoutes,
+                    request_deserializer=geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesRequest.FromString,
+                    response_serializer=geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesResponse.SerializeToString,
+            ),
             'WatchRoutes': grpc.stream_stream_rpc_method_handler(
                     servicer.WatchRoutes,
                     request_deserializer=geniehive_dot_v1_dot_routing__service__pb2.WatchRoutesRequest.FromString,
@@ -161,6 +181,33 @@ class RoutingService:
             '/geniehive.v1.RoutingService/ResolveRoute',
             geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteRequest.SerializeToString,
             geniehive_dot_v1_dot_routing__service__pb2.ResolveRouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MatchRoutes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/geniehive.v1.RoutingService/MatchRoutes',
+            geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesRequest.SerializeToString,
+            geniehive_dot_v1_dot_routing__service__pb2.MatchRoutesResponse.FromString,
             options,
             channel_credentials,
             insecure,
