@@ -29,6 +29,32 @@ class HostState(StrEnum):
     LOST = "lost"
 
 
+class Availability(StrEnum):
+    """Whether the owner of a service lets it be used."""
+
+    AVAILABLE = "available"
+    BUSY = "busy"  # usable, and others should be preferred
+    DRAINING = "draining"
+    PAUSED_BY_USER = "paused_by_user"
+    OFFLINE = "offline"
+    QUARANTINED = "quarantined"
+
+
+class Position(StrEnum):
+    """Where a system prompt stands beside the caller's own."""
+
+    PREPEND = "prepend"
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class Reasoning(StrEnum):
+    """What becomes of hidden reasoning in answers."""
+
+    STRIP = "strip"
+    PASS = "pass"
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What a machine has; 0 when unknown."""
@@ -61,6 +87,11 @@ class Host:
     labels: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, bool] = field(default_factory=dict)
     resources: Resources = UNKNOWN_RESOURCES
+    trust_tier: str = ""
+    device_class: str = ""
+    workload_classes: tuple[str, ...] = ()
+    allowed_model_families: tuple[str, ...] = ()  # empty for all
+    node_key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,30 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestPolicy:
+    """How requests are shaped before a service sees them; what is empty changes nothing.
+
+    body_defaults, body_overrides: JSON objects, as texts.
+    """
+
+    body_defaults: str = ""
+    body_overrides: str = ""
+    system_prompt: str = ""
+    position: Position = Position.PREPEND
+    user_template: str = ""
+    reasoning: Reasoning | None = None  # None: as the gateway is configured
+    without_tools: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Where weights are."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A model, by the service's own name."""
 
@@ -82,6 +137,14 @@ class Asset:
     operations: tuple[Operation, ...]
     loaded: bool = False
     context_tokens: int = 0  # 0 when unknown
+    family: str = ""
+    labels: tuple[str, ...] = ()
+    request_policy: RequestPolicy | None = None
+    modality: str = ""
+    format: str = ""
+    locator: Locator | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +158,8 @@ class Service:
     assets: tuple[Asset, ...] = ()
     concurrency: int = 0  # requests it serves at the same time, 0 when unknown
     revision: int = 0
+    loads_on_request: bool = False  # loads a model by itself when it is asked for it
+    direct_requests: bool = False  # whether a personal device may be asked directly
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +172,7 @@ class Observation:
     tokens_per_second: float | None = None
     latency_p50: float | None = None  # seconds
     detail: str = ""
+    availability: Availability = Availability.AVAILABLE
 
 
 UNOBSERVED = Observation()

@@ -1,1 +1,1 @@
-"""Which candidate is best and what a name means. Pure; imports the standard library only."""
+"""Which candidate is best and what a name means. Pure; of ours it knows the inventory only."""

@@ -14,7 +14,7 @@ OURS = {"control", "node", "gateway", "bench", "cli", "tests"}
 # Folder: what of ours it may import. The longest folder that holds a file decides.
 MAY_IMPORT = {
     "control/api": {"control.api"},
-    "control/ranking": {"control.ranking"},
+    "control/ranking": {"control.ranking", "control.inventory", "control.api.strategies"},
     "control": {"control"},
     "node": {"node", "control.api"},
     "gateway": {"gateway", "control.api"},
