@@ -155,13 +155,13 @@ class RouteMatch(_message.Message):
     def __init__(self, role_id: _Optional[str] = ..., direct_service_id: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., score: _Optional[float] = ..., reasons: _Optional[_Iterable[str]] = ..., signals: _Optional[_Union[MatchSignals, _Mapping]] = ..., service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ...) -> None: ...
 
 class MatchSignals(_message.Message):
-    __slots__ = ("task_overlap", "preferred_family_match", "guardrail_profile_match", "loaded", "p50_latency_ms", "tokens_per_sec", "queue_depth", "loaded_model_count", "availability", "benchmark_match_count", "best_workload_overlap", "benchmark_quality_score")
+    __slots__ = ("task_overlap", "preferred_family_match", "guardrail_profile_match", "loaded", "latency_p50", "tokens_per_second", "queue_depth", "loaded_model_count", "availability", "benchmark_match_count", "best_workload_overlap", "benchmark_quality_score")
     TASK_OVERLAP_FIELD_NUMBER: _ClassVar[int]
     PREFERRED_FAMILY_MATCH_FIELD_NUMBER: _ClassVar[int]
     GUARDRAIL_PROFILE_MATCH_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
-    P50_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
-    TOKENS_PER_SEC_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_P50_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
     LOADED_MODEL_COUNT_FIELD_NUMBER: _ClassVar[int]
     AVAILABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -172,15 +172,15 @@ class MatchSignals(_message.Message):
     preferred_family_match: float
     guardrail_profile_match: float
     loaded: bool
-    p50_latency_ms: float
-    tokens_per_sec: float
+    latency_p50: _duration_pb2.Duration
+    tokens_per_second: float
     queue_depth: int
     loaded_model_count: int
     availability: _inventory_pb2.Availability
     benchmark_match_count: int
     best_workload_overlap: float
     benchmark_quality_score: float
-    def __init__(self, task_overlap: _Optional[float] = ..., preferred_family_match: _Optional[float] = ..., guardrail_profile_match: _Optional[float] = ..., loaded: _Optional[bool] = ..., p50_latency_ms: _Optional[float] = ..., tokens_per_sec: _Optional[float] = ..., queue_depth: _Optional[int] = ..., loaded_model_count: _Optional[int] = ..., availability: _Optional[_Union[_inventory_pb2.Availability, str]] = ..., benchmark_match_count: _Optional[int] = ..., best_workload_overlap: _Optional[float] = ..., benchmark_quality_score: _Optional[float] = ...) -> None: ...
+    def __init__(self, task_overlap: _Optional[float] = ..., preferred_family_match: _Optional[float] = ..., guardrail_profile_match: _Optional[float] = ..., loaded: _Optional[bool] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., queue_depth: _Optional[int] = ..., loaded_model_count: _Optional[int] = ..., availability: _Optional[_Union[_inventory_pb2.Availability, str]] = ..., benchmark_match_count: _Optional[int] = ..., best_workload_overlap: _Optional[float] = ..., benchmark_quality_score: _Optional[float] = ...) -> None: ...
 
 class ResolvedCandidate(_message.Message):
     __slots__ = ("candidate", "endpoint", "in_flight")
