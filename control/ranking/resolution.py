@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from control.ranking.scoring import Candidate
+from control.ranking.candidates import Candidate
 
 # Comparing costs about 20 us a name, and this runs beside the heartbeats.
 MAX_COMPARED = 500

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from control.inventory import Operation, Service
-from control.ranking.scoring import Candidate, best
+from control.ranking.candidates import Candidate, best
 from control.table.diff import Delta, changes
 from control.table.offered import Offered, Presence
 from control.table.resources import (
@@ -159,7 +159,7 @@ def _offers(entry: Entry | None) -> Iterator[tuple[Key, Candidate]]:
     service_id = entry.service.service_id
     own: dict[Operation, Candidate] = {}
     for asset in entry.service.assets:
-        candidate = Candidate(service_id, asset.asset_id, asset.loaded)
+        candidate = Candidate(service_id, asset.asset_id, asset.loaded, float(asset.loaded))
         for operation in asset.operations:
             yield (operation, asset.asset_id), candidate
             own[operation] = best((own.get(operation, candidate), candidate))

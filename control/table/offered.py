@@ -7,7 +7,7 @@ and the hash of their contents, follows each change instead of being made again.
 from bisect import bisect_left, insort
 from enum import Enum, auto
 
-from control.ranking.scoring import Candidate, order
+from control.ranking.candidates import Candidate, order
 from control.table.resources import Choice, Contents
 
 

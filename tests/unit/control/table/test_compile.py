@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.inventory import Operation
-from control.ranking.scoring import Candidate
+from control.ranking.candidates import Candidate
 from control.table.compile import Compiler, Entry
 from control.table.diff import apply
 from control.table.offered import Presence
@@ -290,4 +290,4 @@ def test_candidates_can_be_asked_for_without_the_table():
     table = Table()
     table.update({"h1/s": routable("h1/s", asset("m", loaded=True))})
 
-    assert table.compiler.targets["chat"]["m"] == (Candidate("h1/s", "m", loaded=True),)
+    assert table.compiler.targets["chat"]["m"] == (Candidate("h1/s", "m", loaded=True, score=1.0),)

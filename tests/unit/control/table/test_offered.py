@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.ranking.scoring import Candidate, order
+from control.ranking.candidates import Candidate, order
 from control.table.offered import Offered, Presence
 from control.table.resources import Choice, Contents
 
