@@ -23,7 +23,8 @@ from control.api.errors import (
 from control.inventory import Operation
 from control.live import Loads
 from control.membership import Membership
-from control.ranking import resolution, scoring
+from control.ranking import resolution
+from control.ranking.candidates import Candidate
 from control.streams import interleaved
 from control.table.compile import Compiler
 from control.table.resources import (
@@ -122,7 +123,7 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
             seen[service_id] = in_flight, waiting
         return seen
 
-    def _resolved(self, candidate: scoring.Candidate) -> pb.ResolvedCandidate:
+    def _resolved(self, candidate: Candidate) -> pb.ResolvedCandidate:
         found = self._membership.offer(candidate.service_id)
         return pb.ResolvedCandidate(
             candidate=pb.Candidate(
@@ -133,7 +134,7 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         )
 
 
-def _found(name: str, operation: Operation, compiler: Compiler) -> list[scoring.Candidate]:
+def _found(name: str, operation: Operation, compiler: Compiler) -> list[Candidate]:
     if not name or len(name) > MAX_NAME:
         raise InvalidValue(f"model is not 1 to {MAX_NAME} characters", param="model")
     match resolution.resolve(name, operation, compiler.targets):

@@ -1,7 +1,7 @@
 import time
 
-from control.ranking.resolution import Found, Mismatch, Unknown, Unserved, resolve
 from control.ranking.candidates import Candidate
+from control.ranking.resolution import Found, Mismatch, Unknown, Unserved, resolve
 
 BEST = Candidate("h/s", "qwen3:14b", loaded=True)
 TARGETS = {
