@@ -4,10 +4,12 @@ from geniehive.v1 import inventory_pb2 as pb
 
 from control.inventory import (
     Asset,
+    Availability,
     Endpoint,
     Health,
     Host,
     HostState,
+    Locator,
     Metrics,
     Observation,
     Operation,
@@ -15,6 +17,7 @@ from control.inventory import (
     Service,
 )
 from control.members import Member, Offer
+from control.policy_messages import policy, policy_message
 
 OPERATIONS: dict[int, Operation] = {
     pb.OPERATION_CHAT: Operation.CHAT,
@@ -37,6 +40,22 @@ _HEALTH_VALUES: dict[Health, pb.Health] = {
     Health.LOADING: pb.HEALTH_LOADING,
     Health.UNHEALTHY: pb.HEALTH_UNHEALTHY,
 }
+# What is not told, or by a newer node, is the default: it would be routed to without.
+_AVAILABILITY: dict[int, Availability] = {
+    pb.AVAILABILITY_BUSY: Availability.BUSY,
+    pb.AVAILABILITY_DRAINING: Availability.DRAINING,
+    pb.AVAILABILITY_PAUSED_BY_USER: Availability.PAUSED_BY_USER,
+    pb.AVAILABILITY_OFFLINE: Availability.OFFLINE,
+    pb.AVAILABILITY_QUARANTINED: Availability.QUARANTINED,
+}
+_AVAILABILITY_VALUES: dict[Availability, pb.Availability] = {
+    Availability.AVAILABLE: pb.AVAILABILITY_AVAILABLE,
+    Availability.BUSY: pb.AVAILABILITY_BUSY,
+    Availability.DRAINING: pb.AVAILABILITY_DRAINING,
+    Availability.PAUSED_BY_USER: pb.AVAILABILITY_PAUSED_BY_USER,
+    Availability.OFFLINE: pb.AVAILABILITY_OFFLINE,
+    Availability.QUARANTINED: pb.AVAILABILITY_QUARANTINED,
+}
 _STATE_VALUES: dict[HostState, pb.HostState] = {
     HostState.ONLINE: pb.HOST_STATE_ONLINE,
     HostState.RETURNING: pb.HOST_STATE_RETURNING,
@@ -45,7 +64,7 @@ _STATE_VALUES: dict[HostState, pb.HostState] = {
 
 
 def host(message: pb.Host) -> Host:
-    """Return the host in `message`."""
+    """Return the host in `message`, as it describes itself: not the key that it came with."""
     return Host(
         host_id=message.host_id,
         display_name=message.display_name,
@@ -53,6 +72,10 @@ def host(message: pb.Host) -> Host:
         labels=dict(message.labels),
         capabilities=dict(message.capabilities),
         resources=Resources(message.resources.cpu_threads, message.resources.memory_bytes),
+        trust_tier=message.trust_tier,
+        device_class=message.device_class,
+        workload_classes=tuple(message.workload_classes),
+        allowed_model_families=tuple(message.allowed_model_families),
     )
 
 
@@ -74,19 +97,31 @@ def service(message: pb.Service, host_id: str) -> Service:
         host_id=host_id,
         endpoint=endpoint(message.endpoint),
         engine=message.engine,
-        assets=tuple(
-            Asset(
-                asset_id=asset.asset_id,
-                operations=tuple(
-                    dict.fromkeys(OPERATIONS[o] for o in asset.operations if o in OPERATIONS)
-                ),
-                loaded=asset.loaded,
-                context_tokens=asset.context_tokens,
-            )
-            for asset in message.assets
-        ),
+        assets=tuple(map(_asset, message.assets)),
         concurrency=message.concurrency,
         revision=message.revision,
+        loads_on_request=message.load_mode == pb.LOAD_MODE_ON_REQUEST,
+        direct_requests=message.direct_requests,
+    )
+
+
+def _asset(message: pb.Asset) -> Asset:
+    has = message.HasField
+    return Asset(
+        asset_id=message.asset_id,
+        operations=tuple(
+            dict.fromkeys(OPERATIONS[o] for o in message.operations if o in OPERATIONS)
+        ),
+        loaded=message.loaded,
+        context_tokens=message.context_tokens,
+        family=message.family,
+        labels=tuple(message.labels),
+        request_policy=policy(message.request_policy) if has("request_policy") else None,
+        modality=message.modality,
+        format=message.format,
+        locator=Locator(message.locator.kind, message.locator.value) if has("locator") else None,
+        metadata=dict(message.metadata),
+        digest=message.digest,
     )
 
 
@@ -116,6 +151,7 @@ def observation(message: pb.ServiceObservation) -> Observation:
             latency.seconds + latency.nanos / 1e9 if message.HasField("latency_p50") else None
         ),
         detail=message.detail,
+        availability=_AVAILABILITY.get(message.availability, Availability.AVAILABLE),
     )
 
 
@@ -137,6 +173,11 @@ def host_message(member: Member, heard_time: float) -> pb.Host:
         ),
         state=_STATE_VALUES[member.state],
         generation=member.generation,
+        trust_tier=found.trust_tier,
+        device_class=found.device_class,
+        workload_classes=found.workload_classes,
+        allowed_model_families=found.allowed_model_families,
+        node_key_id=found.node_key_id,
     )
     message.heartbeat_time.FromMilliseconds(max(0, int(heard_time * 1000)))
     return message
@@ -150,19 +191,33 @@ def service_message(offer: Offer) -> pb.Service:
         host_id=found.host_id,
         engine=found.engine,
         endpoint=endpoint_message(found.endpoint),
-        assets=[
-            pb.Asset(
-                asset_id=asset.asset_id,
-                operations=[OPERATION_VALUES[operation] for operation in asset.operations],
-                loaded=asset.loaded,
-                context_tokens=asset.context_tokens,
-            )
-            for asset in found.assets
-        ],
+        assets=map(_asset_message, found.assets),
         concurrency=found.concurrency,
         revision=found.revision,
         observation=_observation_message(offer.observation),
+        load_mode=pb.LOAD_MODE_ON_REQUEST if found.loads_on_request else pb.LOAD_MODE_NONE,
+        direct_requests=found.direct_requests,
     )
+
+
+def _asset_message(found: Asset) -> pb.Asset:
+    message = pb.Asset(
+        asset_id=found.asset_id,
+        operations=[OPERATION_VALUES[operation] for operation in found.operations],
+        loaded=found.loaded,
+        context_tokens=found.context_tokens,
+        family=found.family,
+        labels=found.labels,
+        modality=found.modality,
+        format=found.format,
+        metadata=found.metadata,
+        digest=found.digest,
+    )
+    if found.request_policy is not None:
+        message.request_policy.CopyFrom(policy_message(found.request_policy))
+    if found.locator is not None:
+        message.locator.kind, message.locator.value = found.locator.kind, found.locator.value
+    return message
 
 
 def endpoint_message(found: Endpoint) -> pb.Endpoint:
@@ -183,6 +238,7 @@ def _observation_message(seen: Observation) -> pb.ServiceObservation:
         queue_depth=seen.queue_depth,
         tokens_per_second=seen.tokens_per_second,
         detail=seen.detail,
+        availability=_AVAILABILITY_VALUES[seen.availability],
     )
     if seen.latency_p50 is not None:
         message.latency_p50.FromMicroseconds(int(seen.latency_p50 * 1e6))

@@ -26,6 +26,7 @@ def clean(seen: Observation) -> tuple[Observation, int]:
         tokens_per_second=_usable(seen.tokens_per_second, MAX_TOKENS_PER_SECOND),
         latency_p50=_usable(seen.latency_p50, MAX_LATENCY_S),
         detail=printable(seen.detail, MAX_DETAIL),
+        availability=seen.availability,
     )
     pairs = (
         (seen.in_flight, kept.in_flight),

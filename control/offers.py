@@ -47,11 +47,16 @@ def differs(before: Offer | None, after: Offer) -> bool:
     """Return whether routing could see a difference; how busy it is goes another way."""
     if before is None or before.service != after.service:
         return True
+    if before.observation.availability is not after.observation.availability:
+        return True
     return healthy(before) != healthy(after)
 
 
 def falls(before: Offer, after: Offer) -> bool:
-    """Return whether a service went down. One that loads another model works, and did not."""
+    """Return whether a service went down.
+
+    One that loads another model works, and did not; nor did one whose owner needs it.
+    """
     return healthy(before) and after.observation.health not in (Health.HEALTHY, Health.LOADING)
 
 

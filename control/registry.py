@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import lru_cache
 
 import grpc
@@ -14,7 +15,7 @@ from control.api.errors import InvalidValue, OperationNotAllowed, PeerTooSlow
 from control.cluster import Cluster
 from control.members import Answer, Beat, Lease, Offer
 from control.pace import Pace
-from control.principals import caller
+from control.principals import ANYONE, caller
 from control.scopes import Scope
 
 FIRST_BEAT_S = 10.0
@@ -33,7 +34,9 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         request: pb.RegisterHostRequest,
         context: grpc.aio.ServicerContext[pb.RegisterHostRequest, pb.RegisterHostResponse],
     ) -> pb.RegisterHostResponse:
-        host = messages.host(request.host)
+        principal = caller.get()
+        key_id = "" if principal.kind == ANYONE.kind else principal.id
+        host = replace(messages.host(request.host), node_key_id=key_id)
         offers = [
             Offer(messages.service(one, host.host_id), messages.observation(one.observation))
             for one in request.services

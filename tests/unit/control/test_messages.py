@@ -2,12 +2,17 @@ import pytest
 from geniehive.v1 import inventory_pb2 as pb
 
 from control import messages
-from control.inventory import Asset, Endpoint, Health, Observation, Operation
-from control.members import Offer
+from control.inventory import Asset, Availability, Endpoint, Health, Host, Observation, Operation
+from control.members import Member, Offer
 from tests.unit.control.builders import asset, service
 
 SEEN = pb.ServiceObservation(
-    health=pb.HEALTH_LOADING, in_flight=0, queue_depth=2, tokens_per_second=1.5, detail="warming"
+    health=pb.HEALTH_LOADING,
+    in_flight=0,
+    queue_depth=2,
+    tokens_per_second=1.5,
+    detail="warming",
+    availability=pb.AVAILABILITY_BUSY,
 )
 SEEN.latency_p50.FromMilliseconds(250)
 
@@ -30,10 +35,28 @@ def test_a_service_survives_the_way_in_and_out():
                 operations=[pb.OPERATION_CHAT, pb.OPERATION_EMBEDDINGS],
                 loaded=True,
                 context_tokens=8192,
+                family="Qwen3-8B",
+                labels=["coding", "instruction"],
+                request_policy=pb.RequestPolicy(
+                    body_defaults='{"top_p": 0.9}',
+                    body_overrides='{"n": 1}',
+                    system_prompt="be brief",
+                    system_prompt_position=pb.SYSTEM_PROMPT_POSITION_APPEND,
+                    user_template="{{ user_input }}!",
+                    reasoning=pb.REASONING_PASS,
+                    without_tools=True,
+                ),
+                modality="text",
+                format="gguf",
+                locator=pb.AssetLocator(kind="path", value="/models/qwen.gguf"),
+                metadata={"quant": "Q4_K_M"},
+                digest="sha256:00",
             )
         ],
         concurrency=2,
         revision=3,
+        load_mode=pb.LOAD_MODE_ON_REQUEST,
+        direct_requests=True,
         observation=SEEN,
     )
     offer = Offer(messages.service(message, "h1"), messages.observation(message.observation))
@@ -81,3 +104,53 @@ def test_an_endpoint_is_told_as_it_is():
     assert messages.service_message(found).endpoint == pb.Endpoint(
         scheme="http", address="[::1]:1", base_path="/x", kind=pb.ENDPOINT_KIND_DIRECT
     )
+
+
+def test_a_host_survives_the_way_in_and_out_but_for_what_control_tells():
+    told = {
+        "host_id": "h1",
+        "display_name": "Lab",
+        "address": "10.0.0.1",
+        "labels": {"site": "lab"},
+        "capabilities": {"cuda": True},
+        "trust_tier": "employee_device",
+        "device_class": "laptop",
+        "workload_classes": ["background", "batch"],
+        "allowed_model_families": ["qwen3"],
+    }
+    member = Member(messages.host(pb.Host(**told)), 1, 0.0)
+    message = messages.host_message(member, 0.0)
+
+    assert {name: getattr(message, name) for name in told} == told
+
+
+def test_a_node_does_not_choose_the_key_it_registered_with():
+    assert messages.host(pb.Host(host_id="h1", node_key_id="static:0")).node_key_id == ""
+
+
+def test_people_see_the_key_that_a_host_registered_with():
+    member = Member(Host("h1", node_key_id="static:1f3a9c02"), 1, 0.0)
+
+    assert messages.host_message(member, 0.0).node_key_id == "static:1f3a9c02"
+
+
+@pytest.mark.parametrize("told", [pb.AVAILABILITY_UNSPECIFIED, 99])
+def test_an_unknown_availability_is_available(told):
+    seen = messages.observation(pb.ServiceObservation(availability=told))
+
+    assert seen.availability is Availability.AVAILABLE
+
+
+@pytest.mark.parametrize("availability", Availability)
+def test_every_availability_survives_the_way_out_and_in(availability):
+    found = Offer(service(), Observation(availability=availability))
+    message = messages.service_message(found)
+
+    assert messages.observation(message.observation).availability is availability
+
+
+def test_what_an_asset_does_not_tell_stays_untold():
+    message = messages.service_message(Offer(service("h1/s", asset())))
+
+    assert message.assets[0] == pb.Asset(asset_id="m", operations=[pb.OPERATION_CHAT])
+    assert messages.service(message, "h1") == service("h1/s", asset())

@@ -2,14 +2,14 @@ import math
 
 import pytest
 
-from control.inventory import Health, Metrics, Observation
+from control.inventory import Availability, Health, Metrics, Observation
 from control.observations import clean, clean_metrics
 
 ODD = [math.nan, math.inf, -math.inf, -1.0, -1e-9]
 
 
 def test_good_values_pass_unchanged():
-    seen = Observation(Health.HEALTHY, 1, 2, 3.5, 0.25, "busy")
+    seen = Observation(Health.HEALTHY, 1, 2, 3.5, 0.25, "busy", Availability.DRAINING)
 
     assert clean(seen) == (seen, 0)
 

@@ -1,7 +1,11 @@
 """Single facts; what a beat leads to in the life of a host is in `test_membership`."""
 
-from control.inventory import Health, Observation
-from control.offers import taken
+from dataclasses import replace
+
+import pytest
+
+from control.inventory import Availability, Health, Observation
+from control.offers import differs, falls, taken
 from tests.unit.control.builders import HEALTHY, offer, service
 
 HELD = {"h1/a": offer("h1/a"), "h1/b": offer("h1/b")}
@@ -43,3 +47,18 @@ def test_odd_values_are_counted():
     seen = Observation(Health.HEALTHY, in_flight=-1, queue_depth=-1)
 
     assert taken("h1", HELD, [("h1/a", seen, None)]).dropped == 2
+
+
+@pytest.mark.parametrize("availability", set(Availability) - {Availability.AVAILABLE})
+def test_a_change_of_availability_is_seen_and_is_not_a_fall(availability):
+    before = offer("h1/a")
+    after = offer("h1/a", seen=replace(HEALTHY, availability=availability))
+
+    assert differs(before, after)
+    assert differs(after, before)
+    assert not differs(after, after)
+    assert not falls(before, after)
+
+
+def test_being_busier_is_no_difference():
+    assert not differs(offer("h1/a"), offer("h1/a", seen=replace(HEALTHY, queue_depth=9)))

@@ -17,8 +17,9 @@ from control.api.errors import (
     PeerTooSlow,
     RateLimited,
 )
+from control.key_hashes import key_hash, principal_id
 from tests.unit.control.requests import HEALTHY, heartbeat, registration, service
-from tests.unit.control.serving import serving, until
+from tests.unit.control.serving import SECRET, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -275,3 +276,21 @@ async def test_one_lease_has_few_streams(control):
         await streams[4].beat(heartbeat(lease, 5, "h1/s"))
 
     await streams[0].beat(heartbeat(lease, 6, "h1/s"))
+
+
+async def test_a_host_is_listed_with_the_key_that_its_node_registered_with(one_loop):
+    request = registration()
+    request.host.node_key_id = "static:forged"
+    async with serving({"node": ["nk"], "gateway": ["g"]}) as control:
+        await control.registry.RegisterHost(request, metadata=NODE)
+
+        key_id = principal_id(key_hash("nk", SECRET))
+        assert control.membership.members["h1"].host.node_key_id == key_id
+
+
+async def test_without_keys_a_host_has_the_key_of_nobody(control):
+    request = registration()
+    request.host.node_key_id = "static:forged"
+    await control.registry.RegisterHost(request)
+
+    assert control.membership.members["h1"].host.node_key_id == ""

@@ -1,7 +1,16 @@
 import pytest
 
-from control.inventory import Endpoint, Operation, Resources
+from control.inventory import (
+    Endpoint,
+    Locator,
+    Operation,
+    Position,
+    Reasoning,
+    RequestPolicy,
+    Resources,
+)
 from control.store import hosts
+from control.store.database import database
 from control.store.hosts import StoredHost
 from tests.unit.control.builders import asset, host, service
 
@@ -15,16 +24,38 @@ FULL = StoredHost(
         labels={"room": "attic"},
         capabilities={"cuda": True, "rocm": False},
         resources=Resources(8, 16 << 30),
+        trust_tier="employee_device",
+        device_class="laptop",
+        workload_classes=("background",),
+        allowed_model_families=("qwen3", "mistral"),
+        node_key_id="static:1f3a9c02",
     ),
     generation=7,
     heartbeat_time=1_700_000_000.25,
     services=(
         service(
             "h1/a",
-            asset("m", (Operation.CHAT, Operation.EMBEDDINGS), loaded=True, context_tokens=8192),
+            asset(
+                "m",
+                (Operation.CHAT, Operation.EMBEDDINGS),
+                loaded=True,
+                context_tokens=8192,
+                family="Qwen3-8B",
+                labels=("coding",),
+                request_policy=RequestPolicy(
+                    '{"top_p": 0.9}', "", "be brief", Position.REPLACE, "", Reasoning.PASS, True
+                ),
+                modality="text",
+                format="gguf",
+                locator=Locator("path", "/models/qwen.gguf"),
+                metadata={"quant": "Q4_K_M"},
+                digest="sha256:00",
+            ),
             engine="llamacpp",
             concurrency=2,
             revision=3,
+            loads_on_request=True,
+            direct_requests=True,
             endpoint=Endpoint("https", "gpu-1:443", "/openai", "gpu-1.lan"),
         ),
         service("h1/b"),
@@ -60,3 +91,37 @@ async def test_the_time_of_a_heartbeat_changes_alone(store):
 
     loaded = await store.writer.run(hosts.load)
     assert loaded == [StoredHost(FULL.host, 7, 5.5, FULL.services)]
+
+
+# As GenieHive wrote them before hosts had tiers and assets had policies.
+OLD_HOST = (
+    '{"host_id":"h1","display_name":"Gr\u00f6\u00dfe","address":"","labels":{"room":"attic"},'
+    '"capabilities":{"cuda":true},"resources":{"cpu_threads":8,"memory_bytes":17179869184}}'
+)
+OLD_SERVICE = (
+    '{"service_id":"h1/a","host_id":"h1","endpoint":{"scheme":"http","address":"127.0.0.1:8080",'
+    '"base_path":"","tls_name":"","direct":true},"engine":"llamacpp","assets":[{"asset_id":"m",'
+    '"operations":["chat"],"loaded":true,"context_tokens":8192}],"concurrency":2,"revision":3}'
+)
+
+
+async def test_rows_of_an_older_geniehive_are_loaded_with_what_they_do_not_tell_at_its_default(
+    store,
+):
+    def write():
+        connection = database.connection()
+        connection.execute("INSERT INTO hosts VALUES ('h1', 7, ?, 5.5)", (OLD_HOST,))
+        connection.execute("INSERT INTO services VALUES ('h1/a', 'h1', ?)", (OLD_SERVICE,))
+
+    await store.writer.run(write)
+
+    old = host(
+        "h1",
+        display_name="Größe",
+        labels={"room": "attic"},
+        capabilities={"cuda": True},
+        resources=Resources(8, 16 << 30),
+    )
+    model = asset(loaded=True, context_tokens=8192)
+    offered = service("h1/a", model, engine="llamacpp", concurrency=2, revision=3)
+    assert await store.writer.run(hosts.load) == [StoredHost(old, 7, 5.5, (offered,))]
