@@ -1,0 +1,76 @@
+"""What roles prefer, and the tier that makes of it: who serves before whom."""
+
+from collections.abc import Collection, Sequence
+
+from control.inventory import Asset, Host, Service
+
+_GUARDED_BY = {"forge_proxy": ("forge",), "forge_middleware": ("forge", "guardrail")}
+_PLAIN = "native_light"  # an engine that speaks OpenAI's language, as all do that we know
+
+
+def of_family(asset: Asset, family: str) -> bool:
+    """Return whether `asset` belongs to `family`, in lower case: it is part of one of its names.
+
+    A vendor is none of them: `mistralai/Mixtral-8x7B` is no `mistral`. A family with a
+    slash in it says what it means.
+    """
+    return any(family in name for name in family_names(asset, whole="/" in family))
+
+
+def family_names(asset: Asset, *, whole: bool) -> tuple[str, str]:
+    """Return what families are looked for in, in lower case; `whole` with the vendor."""
+    asset_id, family = asset.asset_id.lower(), asset.family.lower()
+    if whole:
+        return asset_id, family
+    return asset_id.rpartition("/")[2], family.rpartition("/")[2]
+
+
+def family_rank(families: Sequence[str], of: Collection[str]) -> int:
+    """Return the place of the first of `families` that is among those `of` an asset.
+
+    Their number when none is.
+    """
+    for rank, family in enumerate(families):
+        if family in of:
+            return rank
+    return len(families)
+
+
+def host_labels(host: Host) -> frozenset[str]:
+    """Return all labels that a role may name to prefer a host, in lower case.
+
+    Of `gpu: A100` these are `gpu`, `a100` and `gpu=a100`; its tier and classes are labels too.
+    """
+    labels = {host.trust_tier, host.device_class, *host.workload_classes}
+    for key, value in host.labels.items():
+        labels |= {key, value, f"{key}={value}"}
+    return frozenset(label.lower() for label in labels if label)
+
+
+def asset_labels(asset: Asset) -> frozenset[str]:
+    """Return the labels of an asset, in lower case."""
+    return frozenset(label.lower() for label in asset.labels)
+
+
+def has_guardrails(profile: str, service: Service) -> bool:
+    """Return whether `service` keeps what a guardrail profile promises; `none` is never kept."""
+    if profile == _PLAIN:
+        return True
+    endpoint = service.endpoint
+    text = f"{service.service_id} {service.engine} {endpoint.address} {endpoint.base_path}".lower()
+    return any(word in text for word in _GUARDED_BY.get(profile, ()))
+
+
+def tier(
+    *, unguarded: bool, family: tuple[int, int], missing: tuple[int, int], remote: bool, cold: bool
+) -> int:
+    """Return the place among candidates, 0 first; what comes first here decides first.
+
+    family, missing: the rank of the family and the number of labels that it lacks, each
+    with the highest it could be. So a tier follows from its own candidate alone, and a
+    change of one never moves another.
+    """
+    place = int(unguarded)
+    for value, highest in (family, missing, (int(remote), 1), (int(cold), 1)):
+        place = place * (highest + 1) + value
+    return place
