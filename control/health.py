@@ -1,8 +1,17 @@
 """Whether requests may go to a service: one rule, and nowhere else."""
 
-from control.inventory import Health, HostState
+from control.inventory import Availability, Health, HostState
+
+# A busy one is usable; that others are preferred is a matter of its score.
+USABLE = frozenset({Availability.AVAILABLE, Availability.BUSY})
 
 
-def well(host: HostState, reported: Health) -> bool:
-    """Return whether a service may be routed to, from its host's life and its reported health."""
-    return host is HostState.ONLINE and reported is Health.HEALTHY
+def well(
+    host: HostState, reported: Health, availability: Availability = Availability.AVAILABLE
+) -> bool:
+    """Return whether a service may be routed to.
+
+    That is by the life of its host, by its reported health and by what its owner lets
+    others do with it.
+    """
+    return host is HostState.ONLINE and reported is Health.HEALTHY and availability in USABLE

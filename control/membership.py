@@ -72,7 +72,8 @@ class Membership:
 
     def well(self, member: Member, offer: Offer) -> bool:
         """Return whether requests may go to a service of `member` now."""
-        return health.well(member.state, offer.observation.health)
+        seen = offer.observation
+        return health.well(member.state, seen.health, seen.availability)
 
     def held_back(self, offer: Offer) -> bool:
         """Return whether a service, or its host, comes and goes too often to be relied upon."""

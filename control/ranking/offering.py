@@ -9,6 +9,9 @@ from control.ranking.candidates import Candidate, best
 from control.ranking.roles import Role
 from control.ranking.subject import Subject
 
+# What clients can ask for, and what they get; or None, where others may have their turn.
+Offer = tuple[Operation, str, Candidate] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -18,8 +21,8 @@ class Rules:
     strategy: Strategy = Strategy.LEAST_LOADED
 
 
-def offered(subject: Subject, rules: Rules) -> Iterator[tuple[Operation, str, Candidate]]:
-    """Yield what clients can ask `subject` for, and what they get; the first of a name counts."""
+def offered(subject: Subject, rules: Rules) -> Iterator[Offer]:
+    """Yield what clients can ask `subject` for, each name once; never long without a yield."""
     service = subject.service
     own: dict[Operation, Candidate] = {}
     for asset in service.assets:
