@@ -6,12 +6,14 @@ no key twice, and numbers as people write them, not by base 8 or 60.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
 
 MAX_DEPTH = 32
 MAX_SHOWN = 60  # characters of a value in a message
+ALIASES = "aliases are not supported"
 
 Path_ = tuple[str | int, ...]
 
@@ -62,8 +64,39 @@ def parse(text: bytes) -> tuple[Any, dict[Path_, int]]:
     Raises:
         DocumentError: it is not YAML in UTF-8, or more than this module accepts.
     """
-    try:
+    with _explaining(text):
         return _parsed(text.decode("utf-8-sig"))
+
+
+def pieces(text: bytes) -> Iterator[tuple[Path_, Any, dict[Path_, int]]]:
+    """Yield a long document in pieces, with the path of each and the lines in it.
+
+    A piece is a value of the outermost mapping or, where that is a list, an item of it; a
+    document that is no mapping is one piece. The line of a piece itself is that of `()`.
+    Neither the document nor its nodes are ever there as a whole: 10,000 entries would take
+    300 MB, and be thrown away in one go that nothing else could run in.
+
+    Raises:
+        DocumentError: as `parse`, possibly after some pieces.
+    """
+    with _explaining(text):
+        decoded = text.decode("utf-8-sig")
+        _check_depth(decoded)
+        composer = _Composer(decoded)
+        try:
+            for path, node in composer.pieces():
+                lines: dict[Path_, int] = {(): node.start_mark.line + 1}
+                _check(node, (), lines, set())
+                yield path, composer.construct_document(node), lines
+        finally:
+            composer.dispose()
+
+
+@contextmanager
+def _explaining(text: bytes) -> Iterator[None]:
+    """Turn what PyYAML says of `text` into a `DocumentError`."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise DocumentError("not UTF-8 text", _line_at(text, error.start)) from error
     except yaml.reader.ReaderError as error:
@@ -71,6 +104,48 @@ def parse(text: bytes) -> tuple[Any, dict[Path_, int]]:
         raise DocumentError(f"character {error.character:#x} is not allowed", line) from error
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text) from error
+
+
+class _Composer(yaml.composer.Composer, _Loader):
+    """Composes one piece after another: the C parser below composes documents only."""
+
+    def __init__(self, text: str) -> None:
+        _Loader.__init__(self, text)
+        yaml.composer.Composer.__init__(self)
+
+    def pieces(self) -> Iterator[tuple[Path_, yaml.Node]]:
+        self.get_event()  # of the stream
+        if self.check_event(yaml.StreamEndEvent):
+            return
+        self.get_event()  # of the document
+        if self.check_event(yaml.MappingStartEvent):
+            self.get_event()
+            yield from self._values()
+        else:
+            yield (), self.compose_node(None, None)
+        self.get_event()
+        if not self.check_event(yaml.StreamEndEvent):
+            raise _at(self.peek_event(), "expected one document, but found another document")
+
+    def _values(self) -> Iterator[tuple[Path_, yaml.Node]]:
+        words: set[str] = set()
+        while not self.check_event(yaml.MappingEndEvent):
+            word = _word(self.compose_node(None, None), words)
+            if not self.check_event(yaml.SequenceStartEvent):
+                yield (word,), self.compose_node(None, None)
+                continue
+            self.get_event()
+            index = 0
+            while not self.check_event(yaml.SequenceEndEvent):
+                yield (word, index), self.compose_node(None, None)
+                index += 1
+            self.get_event()
+        self.get_event()
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _at(self.peek_event(), ALIASES)
+        return super().compose_node(parent, index)
 
 
 def _parsed(text: str) -> tuple[Any, dict[Path_, int]]:
@@ -99,7 +174,7 @@ def _check_depth(text: str) -> None:
 
 def _check(node: yaml.Node, path: Path_, lines: dict[Path_, int], seen: set[int]) -> None:
     if id(node) in seen:
-        raise _at(node, "aliases are not supported")
+        raise _at(node, ALIASES)
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -113,17 +188,22 @@ def _check(node: yaml.Node, path: Path_, lines: dict[Path_, int], seen: set[int]
 def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
     words: set[str] = set()
     for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise _at(key, "a key is expected to be a word")
-        word = key.value
-        if word == "<<":
-            raise _at(key, "merges (<<) are not supported")
-        if key.tag != _TEXT:
-            raise _at(key, f"key {word[:MAX_SHOWN]!r} is no text; put it in quotes")
-        if word in words:
-            raise _at(key, f"duplicate key {word[:MAX_SHOWN]}")
-        words.add(word)
-        yield word, key.start_mark.line + 1, value
+        yield _word(key, words), key.start_mark.line + 1, value
+
+
+def _word(key: yaml.Node, words: set[str]) -> str:
+    """Return a key of a mapping that holds `words` already, and add it to them."""
+    if not isinstance(key, yaml.ScalarNode):
+        raise _at(key, "a key is expected to be a word")
+    word: str = key.value
+    if word == "<<":
+        raise _at(key, "merges (<<) are not supported")
+    if key.tag != _TEXT:
+        raise _at(key, f"key {word[:MAX_SHOWN]!r} is no text; put it in quotes")
+    if word in words:
+        raise _at(key, f"duplicate key {word[:MAX_SHOWN]}")
+    words.add(word)
+    return word
 
 
 def _at(found: Any, problem: str) -> yaml.MarkedYAMLError:

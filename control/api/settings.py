@@ -127,7 +127,8 @@ def validate(
 ) -> tuple[T, list[str]]:
     """Return `document` as `model`, with a warning for each unknown key.
 
-    lines: line of each key by its path; name: stands before the line in messages.
+    lines: line of each key by its path, of the document itself by `()` if it has one.
+    name: stands before the line in messages.
 
     Raises:
         SettingsError: a value is unusable, or a key is unknown and `strict`.
@@ -175,7 +176,7 @@ def _line(lines: dict[Path_, int], path: Path_) -> str:
         if path in lines:
             return f":{lines[path]}"
         path = path[:-1]
-    return ""
+    return f":{lines[()]}" if () in lines else ""
 
 
 def _dotted(path: Path_) -> str:

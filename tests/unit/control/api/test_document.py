@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.api.document import DocumentError, parse
+from control.api.document import DocumentError, parse, pieces
 
 
 def test_a_document_comes_with_the_line_of_each_key():
@@ -62,3 +62,44 @@ def test_what_is_no_document_says_where_and_why(text, line, problem):
         parse(text)
 
     assert (refused.value.line, str(refused.value)) == (line, problem)
+
+
+def test_pieces_are_values_and_the_items_of_lists():
+    text = b"a: 1\nb:\n  - c: x\n  - {d: [y]}\ne: {f: z}\ng: []\n"
+
+    assert list(pieces(text)) == [
+        (("a",), 1, {(): 1}),
+        (("b", 0), {"c": "x"}, {(): 3, ("c",): 3}),
+        (("b", 1), {"d": ["y"]}, {(): 4, ("d",): 4}),
+        (("e",), {"f": "z"}, {(): 5, ("f",): 5}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(b"- 1\n- 2\n", [1, 2]), (b"x", "x"), (b"null", None), (b"# a", ...)]
+)
+def test_what_is_no_mapping_is_one_piece_or_none(text, value):
+    assert [found for _, found, _ in pieces(text)] == ([] if value is ... else [value])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (b"a: [1]\nb: \xff", 2, "not UTF-8 text"),
+        (b"a: 1\na: 2", 2, "duplicate key a"),
+        (b"a:\n- b: 1\n  b: 2", 3, "duplicate key b"),
+        (b"a:\n- &x {b: 1}\n- *x", 3, "aliases are not supported"),
+        (b"a: &x [*x]", 1, "aliases are not supported"),
+        (b"*x", 1, "aliases are not supported"),
+        (b"{? [a] : 1}", 1, "a key is expected to be a word"),
+        (b"a: 1\n---\nb: 1\n", 2, "expected one document, but found another document"),
+        (b"a: [\n", 2, "did not find expected node content"),
+        (b"a: " + b"[" * 500_000, 1, "nested too deep"),
+        (b"a:\n- b: !x 1", 2, "tag '!x' is not supported"),
+    ],
+)
+def test_pieces_of_no_document_say_where_and_why(text, line, problem):
+    with pytest.raises(DocumentError) as caught:
+        list(pieces(text))
+
+    assert (str(caught.value), caught.value.line) == (problem, line)
