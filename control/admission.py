@@ -1,7 +1,7 @@
 """What a node may register: the rules for hosts and services, each with its reason."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from control import endpoints
 from control.api.errors import InvalidValue
@@ -10,11 +10,14 @@ from control.text import unprintable
 
 MAX_SERVICES = 1_000
 MAX_ASSETS = 10_000
-MAX_PAIRS = 64  # labels, and capabilities
+MAX_PAIRS = 64  # labels, capabilities, classes, metadata
 MAX_TEXT = 200
 MAX_KEY = 63
 MAX_INSTANCE_ID = 64
 MAX_CONCURRENCY = 1_000_000
+MAX_PLACE = 4_096  # a path of the longest kind
+# Bytes that describe the assets of a host, policies above all: gateways hold these, too.
+MAX_DESCRIPTION = 4 << 20
 
 _HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
@@ -51,10 +54,16 @@ def host_refusal(host: Host) -> str | None:
     for name, text in texts.items():
         if reason := _text_refusal(name, text):
             return reason
+    for name, text in {"trust_tier": host.trust_tier, "device_class": host.device_class}.items():
+        if reason := _text_refusal(name, text, MAX_KEY):
+            return reason
     if host.resources.cpu_threads < 0 or host.resources.memory_bytes < 0:
         return "resources are negative"
-    return _pairs_refusal("labels", host.labels) or _pairs_refusal(
-        "capabilities", dict.fromkeys(host.capabilities, "")
+    return (
+        _pairs_refusal("labels", host.labels)
+        or _pairs_refusal("capabilities", dict.fromkeys(host.capabilities, ""))
+        or _words_refusal("workload_classes", host.workload_classes)
+        or _words_refusal("allowed_model_families", host.allowed_model_families)
     )
 
 
@@ -82,6 +91,8 @@ def _services_refusal(host_id: str, services: Sequence[Service]) -> str | None:
         return f"{len(services)} services are more than {MAX_SERVICES}"
     if (count := asset_count(services)) > MAX_ASSETS:
         return f"{count} assets are more than {MAX_ASSETS}"
+    if (size := description_size(services)) > MAX_DESCRIPTION:
+        return f"{size} bytes that describe assets are more than {MAX_DESCRIPTION}"
     # 2. Each service, 3. and that each is there once.
     for service in services:
         if reason := service_refusal(service, host_id):
@@ -95,6 +106,28 @@ def asset_count(services: Iterable[Service]) -> int:
     return sum(len(service.assets) for service in services)
 
 
+def description_size(services: Iterable[Service]) -> int:
+    """Return how many bytes describe the assets of `services`: policies, labels, metadata, ..."""
+    return sum(
+        len(text.encode())
+        for service in services
+        for asset in service.assets
+        for text in _description(asset)
+    )
+
+
+def _description(asset: Asset) -> Iterator[str]:
+    yield from (asset.family, asset.modality, asset.format, asset.digest)
+    yield from asset.labels
+    yield from asset.metadata
+    yield from asset.metadata.values()
+    if asset.locator is not None:
+        yield from (asset.locator.kind, asset.locator.value)
+    if (policy := asset.request_policy) is not None:
+        yield from (policy.body_defaults, policy.body_overrides)
+        yield from (policy.system_prompt, policy.user_template)
+
+
 def _assets_refusal(assets: Sequence[Asset]) -> str | None:
     for asset in assets:
         name = asset.asset_id
@@ -106,8 +139,42 @@ def _assets_refusal(assets: Sequence[Asset]) -> str | None:
             return f"asset {name!r} names no operation"
         if asset.context_tokens < 0:
             return f"asset {name!r} has negative context_tokens"
+        if reason := _description_refusal(asset):
+            return f"asset {name!r}: {reason}"
     repeated = _first_repeated(asset.asset_id for asset in assets)
     return f"asset_id {repeated!r} is there twice" if repeated else None
+
+
+def _description_refusal(asset: Asset) -> str | None:
+    locator = asset.locator
+    if locator is not None and not (locator.kind and locator.value):
+        return "locator has no kind or no value"
+    texts = {
+        "family": asset.family,
+        "modality": asset.modality,
+        "format": asset.format,
+        "digest": asset.digest,
+        "locator.kind": locator.kind if locator else "",
+    }
+    for name, text in texts.items():
+        if text and (reason := _text_refusal(name, text)):
+            return reason
+    return (
+        (_text_refusal("locator.value", locator.value, MAX_PLACE) if locator else None)
+        or _words_refusal("labels", asset.labels)
+        or _pairs_refusal("metadata", asset.metadata)
+    )
+
+
+def _words_refusal(name: str, words: Sequence[str]) -> str | None:
+    if len(words) > MAX_PAIRS:
+        return f"{len(words)} {name} are more than {MAX_PAIRS}"
+    for word in words:
+        if not word:
+            return f"one of {name} is empty"
+        if reason := _text_refusal(name, word):
+            return reason
+    return None
 
 
 def _pairs_refusal(name: str, pairs: dict[str, str]) -> str | None:
@@ -121,9 +188,9 @@ def _pairs_refusal(name: str, pairs: dict[str, str]) -> str | None:
     return None
 
 
-def _text_refusal(name: str, text: str) -> str | None:
-    if len(text) > MAX_TEXT:
-        return f"{name} is longer than {MAX_TEXT} characters"
+def _text_refusal(name: str, text: str, at_most: int = MAX_TEXT) -> str | None:
+    if len(text) > at_most:
+        return f"{name} is longer than {at_most} characters"
     if (bad := unprintable(text)) is not None:
         return f"{name} holds the control character U+{ord(bad):04X}"
     return None

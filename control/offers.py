@@ -77,27 +77,32 @@ def _define(
     """
     defined = False
     assets = admission.asset_count(services.values())
+    size = admission.description_size(services.values())
     for service_id, _, definition in beats:
         held = services.get(service_id)
         if definition is None or (held is not None and definition.revision <= held.revision):
             continue
         count = len(services) + (held is None)
-        total = assets + len(definition.assets) - (len(held.assets) if held else 0)
-        reason = _refusal(host_id, service_id, definition, count, total)
+        replaced = () if held is None else (held,)
+        total = assets + len(definition.assets) - admission.asset_count(replaced)
+        described = (
+            size + admission.description_size((definition,)) - admission.description_size(replaced)
+        )
+        reason = _refusal(host_id, service_id, definition, count, total, described)
         if reason is not None:
             refused[service_id[: admission.MAX_TEXT]] = reason
             continue
-        services[service_id], assets = definition, total
+        services[service_id], assets, size = definition, total, described
         defined = True
     return defined
 
 
 def _refusal(
-    host_id: str, service_id: str, definition: Service, services: int, assets: int
+    host_id: str, service_id: str, definition: Service, services: int, assets: int, described: int
 ) -> str | None:
     """Return why `definition` is refused, or None.
 
-    services, assets: how many the host would have with it.
+    services, assets: how many the host would have with it. described: bytes that describe these.
     """
     if definition.service_id != service_id:
         return f"the definition is of {definition.service_id[: admission.MAX_TEXT]!r}"
@@ -105,4 +110,6 @@ def _refusal(
         return f"a host has at most {admission.MAX_SERVICES} services"
     if assets > admission.MAX_ASSETS:
         return f"a host has at most {admission.MAX_ASSETS} assets"
+    if described > admission.MAX_DESCRIPTION:
+        return f"a host describes its assets with at most {admission.MAX_DESCRIPTION} bytes"
     return admission.service_refusal(definition, host_id)

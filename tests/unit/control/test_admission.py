@@ -2,7 +2,7 @@ import pytest
 
 from control.admission import MAX_ASSETS, MAX_SERVICES, check_registration, service_refusal
 from control.api.errors import InvalidValue
-from control.inventory import Endpoint, Resources
+from control.inventory import Endpoint, Locator, RequestPolicy, Resources
 from tests.unit.control.builders import asset, host, service
 
 
@@ -42,6 +42,13 @@ def test_ids_of_external_providers_are_reserved(host_id):
         {"labels": {"k\0": "v"}},
         {"capabilities": {f"k{n}": True for n in range(65)}},
         {"capabilities": {"k\r": True}},
+        {"trust_tier": "x" * 64},
+        {"trust_tier": "a\x1b"},
+        {"device_class": "x" * 64},
+        {"workload_classes": tuple(f"c{n}" for n in range(65))},
+        {"workload_classes": ("",)},
+        {"allowed_model_families": ("x" * 201,)},
+        {"allowed_model_families": ("a\n",)},
         {"resources": Resources(cpu_threads=-1)},
         {"resources": Resources(memory_bytes=-1)},
     ],
@@ -115,6 +122,58 @@ def test_too_many_assets_are_refused():
 )
 def test_an_odd_service_is_refused_with_its_name(broken):
     assert "h1/s" in (service_refusal(broken, "h1") or "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"family": "x" * 201}, "family is longer than 200"),
+        ({"modality": "a\x1b"}, "modality holds"),
+        ({"format": "x" * 201}, "format is longer"),
+        ({"digest": "x" * 201}, "digest is longer"),
+        ({"labels": ("x" * 201,)}, "labels is longer"),
+        ({"labels": ("",)}, "labels is empty"),
+        ({"labels": tuple(map(str, range(65)))}, "65 labels are more than 64"),
+        ({"metadata": {str(n): "" for n in range(65)}}, "65 metadata are more than 64"),
+        ({"metadata": {"": "x"}}, "a key of metadata"),
+        ({"metadata": {"k": "x" * 201}}, "metadata is longer"),
+        ({"locator": Locator("", "/m")}, "locator has no kind"),
+        ({"locator": Locator("path", "")}, "locator has no kind or no value"),
+        ({"locator": Locator("path", "/" + "x" * 4096)}, "locator.value is longer than 4096"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_odd_description_of_an_asset_is_refused_with_its_name(fields, said):
+    reason = service_refusal(service("h1/s", asset("m", **fields)), "h1")
+
+    assert reason is not None
+    assert reason.startswith("h1/s: asset 'm': ")
+    assert said in reason
+
+
+def test_a_well_described_asset_is_accepted():
+    described = asset(
+        family="Qwen3-8B",
+        labels=("coding",),
+        request_policy=RequestPolicy('{"top_p": 0.9}', system_prompt="be\nbrief"),
+        modality="text",
+        format="gguf",
+        locator=Locator("path", "/models/" + "x" * 1_000),
+        metadata={"quant": "Q4_K_M"},
+        digest="sha256:" + "0" * 64,
+    )
+
+    assert service_refusal(service("h1/s", described), "h1") is None
+
+
+def test_what_describes_the_assets_of_a_host_is_bounded():
+    """By bytes, and over all of its services: gateways hold what control holds."""
+    policy = RequestPolicy(system_prompt="é" * 30_000)
+    services = [service(f"h1/{n}", asset(request_policy=policy)) for n in range(70)]
+    check_registration(host("h1"), "i", services[:69])
+
+    with pytest.raises(InvalidValue, match="4200000 bytes that describe assets are more than"):
+        check_registration(host("h1"), "i", services)
 
 
 @pytest.mark.parametrize("name", ["qwen3:14b", "org/Model-7B", "a model with spaces", "模型"])

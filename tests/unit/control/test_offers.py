@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from control.inventory import Availability, Health, Observation
+from control.inventory import Availability, Health, Observation, RequestPolicy
 from control.offers import differs, falls, taken
-from tests.unit.control.builders import HEALTHY, offer, service
+from tests.unit.control.builders import HEALTHY, asset, offer, service
 
 HELD = {"h1/a": offer("h1/a"), "h1/b": offer("h1/b")}
 
@@ -62,3 +62,22 @@ def test_a_change_of_availability_is_seen_and_is_not_a_fall(availability):
 
 def test_being_busier_is_no_difference():
     assert not differs(offer("h1/a"), offer("h1/a", seen=replace(HEALTHY, queue_depth=9)))
+
+
+def test_descriptions_that_come_one_by_one_are_bounded_together():
+    """And one that is replaced leaves its room to what replaces it."""
+    large = RequestPolicy(system_prompt="x" * 60_000)
+    names = [f"h1/{n}" for n in range(100)]
+    held = {}
+    for name in names:
+        new = (name, HEALTHY, service(name, asset(request_policy=large), revision=1))
+        after = taken("h1", held, [*((one, HEALTHY, None) for one in held), new])
+        held = after.offers
+        if after.refused:
+            break
+    assert len(held) == 69
+    assert "at most 4194304 bytes" in after.refused["h1/69"]
+
+    again = service("h1/0", asset(request_policy=large), revision=2)
+    beats = [(one, HEALTHY, again if one == "h1/0" else None) for one in held]
+    assert taken("h1", held, beats).refused == {}
