@@ -15,6 +15,7 @@ OURS = {"control", "node", "gateway", "bench", "cli", "tests"}
 MAY_IMPORT = {
     "control/api": {"control.api"},
     "control/ranking": {"control.ranking", "control.inventory", "control.api.strategies"},
+    "control/policy": {"control.policy", "control.inventory", "control.api.policy_rules"},
     "control": {"control"},
     "node": {"node", "control.api"},
     "gateway": {"gateway", "control.api"},
@@ -35,6 +36,7 @@ MUST_NOT_IMPORT = {
     "control/store": {"geniehive", "grpc"},
     "control/table": {"grpc", "peewee"},
     "control/ranking": {"geniehive", "grpc", "peewee", "pydantic"},
+    "control/policy": {"geniehive", "grpc", "peewee", "pydantic"},
     "node/engines": {"geniehive", "grpc"},
 }
 

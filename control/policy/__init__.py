@@ -1,0 +1,1 @@
+"""Which request policy applies where: merged of what is inferred, of assets and of roles."""
