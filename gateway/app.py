@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from geniehive.v1 import inventory_pb2 as inventory
 from starlette.exceptions import HTTPException
@@ -11,11 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from control.api.errors import (
     AuthUnavailable,
     GenieHiveError,
+    InvalidValue,
     MethodNotAllowed,
     NotFound,
     NotReady,
 )
-from gateway import errors, keys
+from gateway import cluster, errors, keys
 from gateway.gateway import Gateway
 from gateway.models import Models
 from gateway.models import model as described
@@ -24,8 +26,8 @@ from gateway.routes import Operation, shown
 from gateway.steps import paced
 
 
-def build(gateway: Gateway) -> FastAPI:
-    """Return the app behind the door of `gateway`."""
+def build(gateway: Gateway, control: cluster.Control) -> FastAPI:
+    """Return the app behind the door of `gateway`; `control` answers what it cannot."""
     app = FastAPI(
         title="GenieHive",
         description="One OpenAI-compatible address over the model servers of several machines.",
@@ -35,6 +37,7 @@ def build(gateway: Gateway) -> FastAPI:
     )
     app.add_exception_handler(GenieHiveError, _as_answer)
     app.add_exception_handler(HTTPException, _as_answer)
+    app.add_exception_handler(RequestValidationError, _as_answer)
     app.add_exception_handler(Exception, _as_answer)
 
     listing = Models(gateway.routes)
@@ -78,6 +81,7 @@ def build(gateway: Gateway) -> FastAPI:
         kind = "service" if model_id in gateway.routes.upstreams else "asset"
         return described(model_id, services, kind)
 
+    app.include_router(cluster.router(control), dependencies=[Depends(principal)])
     app.add_middleware(_Named, gateway=gateway)
     for path, operation in INFERENCE.items():
         app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
@@ -88,6 +92,8 @@ SERVED = [
     *(f"POST {path.decode()}" for path in INFERENCE),
     "GET /v1/models",
     "GET /v1/models/{id}",
+    "GET /v1/cluster/routes/resolve",
+    "POST /v1/cluster/routes/match",
     "GET /health",
 ]
 
@@ -119,6 +125,8 @@ async def _behind_the_door(request: Request) -> Response:
 async def _as_answer(request: Request, error: Exception) -> Response:
     if isinstance(error, GenieHiveError):
         known = error
+    elif isinstance(error, RequestValidationError):
+        known = _from_validation(error)
     elif isinstance(error, HTTPException):
         known = _from_framework(request, error)
     else:
@@ -135,6 +143,12 @@ def _from_framework(request: Request, error: HTTPException) -> GenieHiveError:
         allowed = (error.headers or {}).get("Allow", "")
         return MethodNotAllowed(f"{path} takes {allowed} only, not {request.method}")
     return NotFound(f"nothing is at {path}; there are {', '.join(SERVED)}")
+
+
+def _from_validation(error: RequestValidationError) -> InvalidValue:
+    first = error.errors()[0]
+    name, what = str(first["loc"][-1]), str(first["msg"])
+    return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}", param=name)
 
 
 def _described(properties: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class RequestHead:
         self.objection: GenieHiveError | None = None
         try:
             self.credential = keys.presented(headers)
-            _check_content(found)
+            check_content(found)
         except GenieHiveError as error:
             self.objection = error
 
@@ -62,7 +62,12 @@ def body_length(headers: Headers) -> int | None:
     return None if found is None else int(found)
 
 
-def _check_content(headers: Mapping[bytes, bytes]) -> None:
+def check_content(headers: Mapping[bytes, bytes]) -> None:
+    """Check that a body is said to be plain JSON. headers: names in lower case.
+
+    Raises:
+        UnsupportedMediaType: it is not.
+    """
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("encoded bodies are not accepted; send plain JSON")
     content_type = headers.get(b"content-type", b"")

@@ -25,7 +25,9 @@ from control.api.tls import channel_credentials
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.cells import Cells
+from gateway.cluster import Control
 from gateway.config import Config
+from gateway.control_calls import ControlCalls
 from gateway.control_link import ControlLink
 from gateway.door import Door
 from gateway.gateway import Gateway
@@ -139,9 +141,9 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def http_config(gateway: Gateway, settings: Config) -> uvicorn.Config:
+def http_config(gateway: Gateway, settings: Config, control: Control) -> uvicorn.Config:
     """Return how uvicorn serves clients of `gateway`, behind the door that `settings` name."""
-    app: Any = build(gateway)
+    app: Any = build(gateway, control)
     protocol: Any = partial(Door, gateway)
     if settings.door == "asgi":
         app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
@@ -176,8 +178,9 @@ async def serve(
     insecure: to anybody, if there are no keys. cells: shared with other workers.
     """
     gateway = Gateway(settings, insecure=insecure, cells=cells)
-    server = Server(http_config(gateway, settings), gateway, listeners, begin, stopping)
     async with aio_channel(settings.control, credentials) as channel:
+        http = http_config(gateway, settings, ControlCalls(channel, key))
+        server = Server(http, gateway, listeners, begin, stopping)
         link = ControlLink(gateway, channel, gateway_id, key)
         background = [
             asyncio.create_task(link.run()),

@@ -11,6 +11,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 from uvicorn.server import ServerState
 
+from control.api.errors import ControlUnavailable, GenieHiveError
 from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.listening import listen
@@ -22,11 +23,32 @@ CHAT = "/v1/chat/completions"
 HASH_SECRET = b"s" * 32
 
 
+class Control:
+    """Control as questions about routes know it; `answer` is what it says to the next one."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.answer: Any = ControlUnavailable("control does not answer now")
+
+    async def resolve(self, request: pb.ResolveRouteRequest) -> pb.ResolveRouteResponse:
+        return self._answered(request)
+
+    async def match(self, request: pb.MatchRoutesRequest) -> pb.MatchRoutesResponse:
+        return self._answered(request)
+
+    def _answered(self, request: Any) -> Any:
+        self.asked.append(request)
+        if isinstance(self.answer, GenieHiveError):
+            raise self.answer
+        return self.answer
+
+
 class Front:
     """The gateway under test, and what a client does to it."""
 
-    def __init__(self, gateway: Gateway, port: int, door: str) -> None:
+    def __init__(self, gateway: Gateway, control: Control, port: int, door: str) -> None:
         self.gateway = gateway
+        self.control = control
         self.port = port
         self.door = door
         self.url = f"http://127.0.0.1:{port}"
@@ -130,7 +152,8 @@ async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
     """Serve behind `door` until the block ends. Nothing may be left in flight then."""
     chosen = Config(door=door, **settings)
     gateway = Gateway(chosen)
-    config = http_config(gateway, chosen)
+    control = Control()
+    config = http_config(gateway, chosen, control)
     config.load()
     state = ServerState()
     listener = listen("127.0.0.1:0")
@@ -139,7 +162,7 @@ async def front(door: str, **settings: Any) -> AsyncIterator[Front]:
         sock=listener,
     )
     sweeping = asyncio.create_task(gateway.keep_sweeping())
-    started = Front(gateway, listener.getsockname()[1], door)
+    started = Front(gateway, control, listener.getsockname()[1], door)
     started.connections = state.connections
     started.allow()
     try:

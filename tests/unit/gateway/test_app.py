@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 async def ready(gateway):
     """Return the status and the code or state that `/ready` answers with."""
-    transport = httpx.ASGITransport(build(gateway))
+    transport = httpx.ASGITransport(build(gateway, None))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         answer = await client.get("/ready")
     told = answer.json()
