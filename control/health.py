@@ -1,9 +1,7 @@
 """Whether requests may go to a service: one rule, and nowhere else."""
 
 from control.inventory import Availability, Health, HostState
-
-# A busy one is usable; that others are preferred is a matter of its score.
-USABLE = frozenset({Availability.AVAILABLE, Availability.BUSY})
+from control.ranking.eligibility import USABLE
 
 
 def well(

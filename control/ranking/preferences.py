@@ -4,8 +4,13 @@ from collections.abc import Collection, Sequence
 
 from control.inventory import Asset, Host, Service
 
-_GUARDED_BY = {"forge_proxy": ("forge",), "forge_middleware": ("forge", "guardrail")}
-_PLAIN = "native_light"  # an engine that speaks OpenAI's language, as all do that we know
+# Words that tell who keeps a profile; one of them is enough. What `native_light` promises
+# is kept by every engine that speaks OpenAI's language, as all do that we know.
+GUARDED = {
+    "native_light": ("",),
+    "forge_proxy": ("forge",),
+    "forge_middleware": ("forge", "guardrail"),
+}
 
 
 def of_family(asset: Asset, family: str) -> bool:
@@ -14,15 +19,19 @@ def of_family(asset: Asset, family: str) -> bool:
     A vendor is none of them: `mistralai/Mixtral-8x7B` is no `mistral`. A family with a
     slash in it says what it means.
     """
-    return any(family in name for name in family_names(asset, whole="/" in family))
+    return family in (full_names(asset) if "/" in family else short_names(asset))
 
 
-def family_names(asset: Asset, *, whole: bool) -> tuple[str, str]:
-    """Return what families are looked for in, in lower case; `whole` with the vendor."""
-    asset_id, family = asset.asset_id.lower(), asset.family.lower()
-    if whole:
-        return asset_id, family
-    return asset_id.rpartition("/")[2], family.rpartition("/")[2]
+def full_names(asset: Asset) -> str:
+    """Return the names of `asset` and of its line, a line each, in lower case."""
+    return f"{asset.asset_id}\n{asset.family}".lower()
+
+
+def short_names(asset: Asset) -> str:
+    """Return the same without vendors."""
+    _, _, asset_id = asset.asset_id.rpartition("/")
+    _, _, family = asset.family.rpartition("/")
+    return f"{asset_id}\n{family}".lower()
 
 
 def family_rank(families: Sequence[str], of: Collection[str]) -> int:
@@ -54,15 +63,20 @@ def asset_labels(asset: Asset) -> frozenset[str]:
 
 def has_guardrails(profile: str, service: Service) -> bool:
     """Return whether `service` keeps what a guardrail profile promises; `none` is never kept."""
-    if profile == _PLAIN:
-        return True
+    if not (words := GUARDED.get(profile, ())):
+        return False
     endpoint = service.endpoint
     text = f"{service.service_id} {service.engine} {endpoint.address} {endpoint.base_path}".lower()
-    return any(word in text for word in _GUARDED_BY.get(profile, ()))
+    return any(word in text for word in words)
 
 
 def tier(
-    *, unguarded: bool, family: tuple[int, int], missing: tuple[int, int], remote: bool, cold: bool
+    *,
+    unguarded: bool = False,
+    family: tuple[int, int] = (0, 0),
+    missing: tuple[int, int] = (0, 0),
+    remote: bool,
+    cold: bool,
 ) -> int:
     """Return the place among candidates, 0 first; what comes first here decides first.
 

@@ -14,7 +14,10 @@ OURS = {"control", "node", "gateway", "bench", "cli", "tests"}
 # Folder: what of ours it may import. The longest folder that holds a file decides.
 MAY_IMPORT = {
     "control/api": {"control.api"},
-    "control/ranking": {"control.ranking", "control.inventory", "control.api.strategies"},
+    "control/ranking": {
+        *("control.ranking", "control.inventory", "control.api.strategies"),
+        "control.policy.effective",
+    },
     "control/policy": {"control.policy", "control.inventory", "control.api.policy_rules"},
     "control": {"control"},
     "node": {"node", "control.api"},
