@@ -16,13 +16,13 @@ def bucket(seconds: float) -> int:
     return bisect_left(BOUNDS, seconds)
 
 
-def quantile(counts: Mapping[int, int], share: float) -> float | None:
+def quantile(counts: Mapping[int, float], share: float) -> float | None:
     """Return the latency in seconds that `share` of all were within, or None without any.
 
     counts: by bucket. share: 0 to 1, e.g. 0.5 for the median.
     """
     total = sum(counts.values())
-    seen = 0
+    seen = 0.0
     for place in sorted(counts):
         seen += counts[place]
         if seen and seen >= share * total:

@@ -1,0 +1,139 @@
+"""How services do, by what nodes see and gateways measured: a state machine without a clock.
+
+What a node tells of its engine counts. Where it tells nothing, what gateways measured
+does: the median time to the first byte of streamed answers, and the tokens a second of
+one stream, both fading until nothing is known.
+
+Routes are made of these values, so what changes little changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from control.fading import Fading
+from control.inventory import Observation, Service
+from control.measured import MAX_SHOWN, Counts
+from control.members import Offer
+from control.ranking.subject import Signals
+
+HALF_LIFE_S = 600.0
+# A new value counts when it is more than this share away from the one that counts.
+NOISE = 0.10
+# Services looked at in one go, 2 us each; all of a large fleet within some seconds.
+SLICE = 500
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a service. latency, speed: the values that count."""
+
+    service: Service
+    told: tuple[float | None, float | None] = (None, None)  # latency and speed, by its node
+    measured: Fading | None = None
+    latency: float | None = None  # seconds
+    speed: float | None = None  # tokens a second
+
+
+class Evidence:
+    """The signals of all services, and which of them changed.
+
+    half_life: seconds in which what was measured loses half of its weight.
+    """
+
+    def __init__(self, half_life: float = HALF_LIFE_S) -> None:
+        self._half_life = half_life
+        self._known: dict[str, _Known] = {}
+        self._fresh: dict[str, None] = {}  # measured since they were looked at; in order
+        self._fading: list[str] = []  # to be looked at, until all were
+        self._changed: set[str] = set()
+
+    def signals(self, service_id: str, seen: Observation) -> Signals:
+        """Return how a service does. seen: by its node, now."""
+        known = self._known.get(service_id)
+        if known is None:
+            return Signals(availability=seen.availability)
+        return Signals(known.latency, known.speed, seen.availability)
+
+    def take_changed(self) -> set[str]:
+        """Return the services whose signals changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def see(self, offer: Offer, now: float) -> None:
+        """Take over what a node tells of a service, when it registers it and with every beat."""
+        service = offer.service
+        known = self._known.get(service.service_id)
+        if known is None:
+            if len(self._known) >= MAX_SHOWN:
+                return
+            known = self._known[service.service_id] = _Known(service)
+        if known.service is not service:
+            if _reweighed(known.service, service):
+                known.measured = None
+                self._fresh[service.service_id] = None
+            known.service = service
+        told = (offer.observation.latency_p50, offer.observation.tokens_per_second)
+        if told != known.told:
+            known.told = told
+            self._settle(service.service_id, known, now)
+
+    def add(self, service_id: str, counts: Counts, now: float) -> None:
+        """Add what a gateway measured since it last told; of unknown services nothing is kept."""
+        known = self._known.get(service_id)
+        if known is None:
+            return
+        if known.measured is None:
+            known.measured = Fading(self._half_life, now)
+        known.measured.add(counts, now)
+        self._fresh[service_id] = None
+
+    def forget(self, service_id: str) -> None:
+        """Forget a service that is gone."""
+        self._known.pop(service_id, None)
+        self._fresh.pop(service_id, None)
+
+    def look(self, now: float) -> None:
+        """Find out what changed by what was measured, and by time; a bounded part in one go."""
+        for service_id in list(islice(self._fresh, SLICE)):
+            del self._fresh[service_id]
+            self._settle(service_id, self._known[service_id], now)
+        if not self._fading:
+            self._fading = [one for one, known in self._known.items() if known.measured]
+        for _ in range(min(SLICE, len(self._fading))):
+            service_id = self._fading.pop()
+            known = self._known.get(service_id)
+            if known is not None:
+                self._settle(service_id, known, now)
+
+    def _settle(self, service_id: str, known: _Known, now: float) -> None:
+        latency, speed = known.told
+        if known.measured is not None:
+            measured = known.measured.latency(now), known.measured.speed(now)
+            if measured == (None, None):
+                known.measured = None
+            latency = measured[0] if latency is None else latency
+            speed = measured[1] if speed is None else speed
+        if _differs(known.latency, latency):
+            known.latency = latency
+            self._changed.add(service_id)
+        if _differs(known.speed, speed):
+            known.speed = speed
+            self._changed.add(service_id)
+
+
+def _differs(held: float | None, new: float | None) -> bool:
+    """Return whether `new` is another value and not the one that is `held`, with noise."""
+    if held is None or new is None:
+        return held is not new
+    return abs(new - held) > NOISE * held
+
+
+def _reweighed(before: Service, after: Service) -> bool:
+    """Return whether a model has other weights than before: what was measured is of the old."""
+    digests = _digests(before)
+    return any(digests.get(one, digest) != digest for one, digest in _digests(after).items())
+
+
+def _digests(service: Service) -> Mapping[str, str]:
+    return {asset.asset_id: asset.digest for asset in service.assets if asset.digest}
