@@ -102,7 +102,7 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s, loads.silence)
     cluster.begin()
     # 4. What callers see of it.
-    measurements = Measurements(store.writer, time.time, store.usage)
+    measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
     version = metadata.version("geniehive")
     server, port = build(
         Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),

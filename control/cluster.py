@@ -5,8 +5,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from control.api.errors import StorageUnavailable
+from control.evidence import Evidence
 from control.inventory import Host
 from control.keeper import Keeper
+from control.measured import Counts
 from control.members import Answer, Beat, Lease, Offer
 from control.membership import Membership
 from control.pace import Pace
@@ -26,7 +28,7 @@ class Cluster:
 
     now: the monotonic clock, in seconds. grace: seconds that hosts of control's
     last life have to come back, at least. gateway_silence: seconds since a gateway was
-    heard last.
+    heard last. evidence: the publisher asks it, too.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Cluster:
         now: Callable[[], float],
         grace: float,
         gateway_silence: Callable[[], float] = lambda: 0.0,
+        evidence: Evidence | None = None,
     ) -> None:
         self.membership = membership
+        self.evidence = evidence or Evidence()
         self.spared = 0  # hosts that are silent and not lost, because too many are
         self._keeper = keeper
         self._publisher = publisher
@@ -68,6 +72,7 @@ class Cluster:
         if lease.generation == 1:
             self._settling.met(self._now())
         log.info("host %s registered, %d services", host.host_id, len(offers))
+        self._see(host.host_id)
         self._follow()
         await self._keeper.kept()
         return lease, pace
@@ -81,6 +86,7 @@ class Cluster:
             log.warning("host %s: %r refused: %s", beat.lease.host_id, service_id, reason)
         if self.membership.dropped_values != dropped:
             log.debug("host %s: unusable observed values dropped", beat.lease.host_id)
+        self._see(beat.lease.host_id)
         self._follow()
         return answer
 
@@ -99,6 +105,10 @@ class Cluster:
                 f"host {host_id!r} is removed, but the database does not take it now;"
                 " unless it does before control restarts, the host will be listed again"
             )
+
+    def measured(self, service_id: str, counts: Counts) -> None:
+        """Take note of what a gateway measured; routes follow with the next sweep."""
+        self.evidence.add(service_id, counts, self._now())
 
     def begin(self) -> None:
         """Publish what is known from control's last life; to be called before anybody asks."""
@@ -147,11 +157,21 @@ class Cluster:
             log.warning("host %s is lost: no heartbeat", host_id)
         for name in self.membership.release(now):
             log.info("%s has been quiet; it is held back no longer", name)
+        self.evidence.look(now)
         self._follow()
+
+    def _see(self, host_id: str) -> None:
+        now = self._now()
+        for offer in self.membership.members[host_id].offers.values():
+            self.evidence.see(offer, now)
 
     def _follow(self) -> None:
         for name in self.membership.flaps.take_news():
             log.warning("%s comes and goes; it is held back until it stays", name)
         changes = self.membership.take_changes()
         self._keeper.note(changes.hosts)
-        self._publisher.note(changes.services, settled=self.settled)
+        for service_id in changes.services:
+            if self.membership.offer(service_id) is None:
+                self.evidence.forget(service_id)
+        dirty = changes.services | self.evidence.take_changed()
+        self._publisher.note(dirty, settled=self.settled)

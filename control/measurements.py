@@ -16,7 +16,7 @@ class Measurements:
     """Adds batches to the totals, each once, and tells those of a service.
 
     wall_time: now, in seconds since 1970. shown: what the store has of the days that
-    are shown; added to from now on.
+    are shown; added to from now on. follow: called with what was counted of a service.
     """
 
     def __init__(
@@ -24,10 +24,12 @@ class Measurements:
         writer: Writer,
         wall_time: Callable[[], float],
         shown: usage.Totals,
+        follow: Callable[[str, Counts], None] = lambda service_id, counts: None,
     ) -> None:
         self._writer = writer
         self._wall_time = wall_time
         self._days = shown
+        self._follow = follow
         self._cleared: int | None = None  # the day on which old totals were removed
         self._adding: set[asyncio.Task[None]] = set()
 
@@ -66,6 +68,7 @@ class Measurements:
             for (service_id, _), added in batch:
                 if (counts := self._counts(today, service_id)) is not None:
                     counts.update(added)
+                self._follow(service_id, added)
 
     def _counts(self, day: int, service_id: str) -> Counts | None:
         """Return the counts of a service on a day, to be added to; None when they are too many."""

@@ -66,7 +66,9 @@ class Control:
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
         self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
         self.loads = Loads()
-        self.measurements = Measurements(writer, lambda: self.clock.wall_time(self.clock()), {})
+        self.measurements = Measurements(
+            writer, lambda: self.clock.wall_time(self.clock()), {}, self.cluster.measured
+        )
         self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS).difference(keys), SECRET))
         self.server, self.port = build(
             self.edge,

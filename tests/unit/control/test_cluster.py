@@ -1,15 +1,20 @@
 import asyncio
+import math
+from dataclasses import replace
 
 import pytest
 
 from control import cluster as cluster_module
 from control.api.errors import HostIdInUse, StorageUnavailable
 from control.cluster import Cluster
-from control.inventory import Health, HostState, Observation
+from control.evidence import HALF_LIFE_S
+from control.inventory import Availability, Health, HostState, Observation
 from control.keeper import Keeper
+from control.measured import Counts
 from control.membership import Membership
 from control.pace import Rhythm, return_time
 from control.publisher import Publisher
+from control.ranking.subject import UNSEEN, Signals
 from control.settling import MOMENT_S
 from control.table.compile import Compiler
 from control.table.watch import Hub
@@ -271,3 +276,81 @@ async def test_a_service_that_flaps_is_said_once_to_be_held_back_and_once_that_i
 
     assert caplog.text.count("h1/s has been quiet") == 1
     assert scene.hub.table["target/chat/m"].body.choices
+
+
+async def test_what_a_node_tells_of_speed_is_known_before_routes_are_made():
+    scene = Scene()
+    seen = replace(HEALTHY, latency_p50=0.4, tokens_per_second=math.nan)
+    await scene.cluster.register(host("h1"), "i", [offer("h1/s", seen=seen)])
+
+    assert scene.cluster.evidence.signals("h1/s", HEALTHY) == Signals(0.4)
+
+
+async def test_a_beat_takes_what_it_tells_along(scene_with_notes):
+    scene, noted = scene_with_notes
+    lease = await scene.join()
+    noted.clear()
+    scene.cluster.beat(beat(lease, 1, ("h1/s", replace(HEALTHY, tokens_per_second=9.0), None)))
+    assert noted == {"h1/s"}
+
+    noted.clear()
+    scene.cluster.beat(beat(lease, 2, ("h1/s", replace(HEALTHY, tokens_per_second=9.5), None)))
+    assert noted == set()
+
+
+async def test_what_gateways_measure_reaches_routes_and_fades(scene_with_notes, keeping_time):
+    scene, noted = scene_with_notes
+    lease = await scene.join()
+    noted.clear()
+    scene.cluster.measured("h1/s", Counts({"first_byte/40": 1}))
+    assert noted == set()
+
+    await keeping_time(scene)
+    assert noted == {"h1/s"}
+    assert scene.cluster.evidence.signals("h1/s", HEALTHY).latency_p50 is not None
+
+    noted.clear()
+    scene.clock.now += 2 * HALF_LIFE_S
+    scene.cluster.beat(beat(lease, 1, ("h1/s", HEALTHY, None)))
+    await sweeps()
+    assert noted == {"h1/s"}
+    assert scene.cluster.evidence.signals("h1/s", HEALTHY) == UNSEEN
+
+
+async def test_a_service_that_is_withdrawn_is_forgotten_and_one_of_a_lost_host_is_not(
+    keeping_time,
+):
+    scene = Scene()
+    told = replace(HEALTHY, latency_p50=0.4)
+    offers = [offer("h1/s", seen=told), offer("h1/t", seen=told)]
+    lease, _ = await scene.cluster.register(host("h1"), "i", offers)
+    scene.cluster.beat(beat(lease, 1, ("h1/t", told, None)))
+    assert scene.cluster.evidence.signals("h1/s", HEALTHY) == UNSEEN
+
+    await keeping_time(scene)
+    scene.clock.now += 60.0
+    await sweeps()
+    assert scene.cluster.evidence.signals("h1/t", HEALTHY) == Signals(0.4)
+
+
+async def test_a_drained_service_is_published_again_and_is_no_fall(scene_with_notes):
+    scene, noted = scene_with_notes
+    lease = await scene.join()
+    for sequence, availability in enumerate([Availability.DRAINING, Availability.AVAILABLE] * 5, 1):
+        noted.clear()
+        seen = replace(HEALTHY, availability=availability)
+        scene.cluster.beat(beat(lease, sequence, ("h1/s", seen, None)))
+        assert noted == {"h1/s"}
+        scene.clock.now += 0.5
+
+    assert not scene.membership.flaps.holds("h1/s")
+
+
+@pytest.fixture
+def scene_with_notes(monkeypatch):
+    """A scene, and the services that the publisher was told of."""
+    scene, noted = Scene(), set()
+    monkeypatch.setattr(
+        Publisher, "note", lambda self, service_ids, *, settled: noted.update(service_ids)
+    )
+    return scene, noted
