@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from control import endpoints
 from control.api.errors import InvalidValue
 from control.inventory import Asset, Host, Service
+from control.policy import check
 from control.text import unprintable
 
 MAX_SERVICES = 1_000
@@ -159,6 +160,9 @@ def _description_refusal(asset: Asset) -> str | None:
     for name, text in texts.items():
         if text and (reason := _text_refusal(name, text)):
             return reason
+    policy = asset.request_policy
+    if policy is not None and (reason := check.refusal(policy)):
+        return f"request_policy.{reason}"
     return (
         (_text_refusal("locator.value", locator.value, MAX_PLACE) if locator else None)
         or _words_refusal("labels", asset.labels)

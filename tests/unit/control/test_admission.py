@@ -140,6 +140,16 @@ def test_an_odd_service_is_refused_with_its_name(broken):
         ({"locator": Locator("", "/m")}, "locator has no kind"),
         ({"locator": Locator("path", "")}, "locator has no kind or no value"),
         ({"locator": Locator("path", "/" + "x" * 4096)}, "locator.value is longer than 4096"),
+        ({"request_policy": RequestPolicy("[1]")}, "request_policy.body_defaults: "),
+        ({"request_policy": RequestPolicy('{"a": NaN}')}, "request_policy.body_defaults: "),
+        ({"request_policy": RequestPolicy('{"model": "m"}')}, "'model' cannot be set"),
+        ({"request_policy": RequestPolicy("", "{")}, "request_policy.body_overrides: not JSON"),
+        ({"request_policy": RequestPolicy("", "[" * 60_000)}, "request_policy.body_overrides: "),
+        (
+            {"request_policy": RequestPolicy(system_prompt="x" * 65_537)},
+            "request_policy.system_prompt: ",
+        ),
+        ({"request_policy": RequestPolicy(user_template="none")}, "request_policy.user_template: "),
     ],
     ids=lambda value: str(value)[:40],
 )
