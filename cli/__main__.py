@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from cli.access import STATE, Access, reaches_control
-from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, columns, examples, shared
+from cli.output import (
+    BAD,
+    INTERRUPTED,
+    USAGE,
+    Failure,
+    Output,
+    clean,
+    columns,
+    examples,
+    shared,
+)
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PORT = click.IntRange(0, 65_535)
@@ -98,6 +108,83 @@ def status(output: Output, access: Access, check: bool) -> None:
         output.answer(status.render(found, now, color=color, assets=output.verbose, width=width))
     if check and not status.healthy(found):
         sys.exit(BAD)
+
+
+@examples("geniehive route explain mentor", 'geniehive route match "summarise a report"')
+@cli.group()
+def route() -> None:
+    """See where requests go, and why."""
+
+
+OPERATION = click.option(
+    "--operation",
+    type=click.Choice(["chat", "embeddings", "transcription"]),
+    help="What is asked for. [default: what the name is there for]",
+)
+
+
+@examples("geniehive route explain mentor", "geniehive route explain qwen3:14b --json")
+@route.command()
+@click.argument("name")
+@OPERATION
+@reaches_control
+@shared
+def explain(output: Output, name: str, operation: str | None, access: Access) -> None:
+    """Show who would serve NAME now, a role, a model or a service; and who not, and why."""
+    from cli import cluster, explained, routes
+    from control.api import route_documents
+
+    with cluster.connected(access) as channel:
+        answer = routes.explain(channel, name, operation, output.timeout, cluster.operator())
+    if output.as_json:
+        output.document("route", route_documents.explanation(answer))
+    elif output.quiet:
+        for one in answer.candidates:
+            output.answer(clean(one.candidate.service_id))
+    else:
+        output.answer(explained.render(answer, gates=output.verbose))
+
+
+@examples(
+    'geniehive route match "summarise a report"',
+    "geniehive route match --workload chat.short_reasoning --limit 3",
+)
+@route.command("match")
+@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.option("--workload", "workloads", multiple=True, help="A benchmark that is like it.")
+@OPERATION
+@click.option("--modality", help="Only roles of this one, e.g. text.")
+@click.option("--roles-only", is_flag=True, help="Leave out services that are asked directly.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=10, show_default=True)
+@reaches_control
+@shared
+def match(
+    output: Output,
+    tasks: Sequence[str],
+    workloads: Sequence[str],
+    operation: str | None,
+    modality: str | None,
+    limit: int,
+    roles_only: bool,
+    access: Access,
+) -> None:
+    """Rank roles and services for a TASK in words, best first."""
+    from cli import cluster, matched, routes
+    from control.api import route_documents
+
+    request = routes.match_request(
+        tasks, workloads, operation, modality, limit, roles_only=roles_only
+    )
+    with cluster.connected(access) as channel:
+        answer = routes.match(channel, request, output.timeout, cluster.operator())
+    if output.as_json:
+        found = route_documents.matches(answer, operation, modality)
+        output.document("route_match", found)
+    elif output.quiet:
+        for one in answer.candidates:
+            output.answer(clean(matched.name(one)))
+    else:
+        output.answer(matched.render(answer, columns(sys.stdout)))
 
 
 @examples("geniehive admin hosts remove attic", "geniehive-admin hosts remove attic --yes")

@@ -34,6 +34,7 @@ def test_help_opens_with_examples_and_lists_every_command():
         "control",
         "gateway",
         "node",
+        "route",
         "status",
         "up",
     ]
@@ -66,6 +67,13 @@ def test_help_does_not_load_what_only_commands_need():
         (["up", "--port", "70000"], "error: invalid value for '--port'"),
         (["up", "--engine", "nonsense"], "error: --engine nonsense:"),
         (["up", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
+        (["route", "explain"], "error: missing argument 'NAME'"),
+        (
+            ["route", "explain", "m", "--operation", "chatt"],
+            "error: invalid value for '--operation'",
+        ),
+        (["route", "match", "--limit", "0"], "error: invalid value for '--limit'"),
+        (["route", "match", "--limit", "1000000000"], "error: invalid value for '--limit'"),
         (["admin", "hosts", "remove"], "error: missing argument 'HOST_ID'"),
         (["node", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
     ],

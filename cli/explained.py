@@ -1,0 +1,108 @@
+"""Why a request goes where it goes, as text: who could serve it, how well, and who cannot."""
+
+from collections.abc import Iterator
+
+from geniehive.v1 import routing_service_pb2 as pb
+from rich.cells import cell_len
+
+from cli.output import clean
+from cli.table import Row, table
+from control.api.route_documents import OPERATIONS, STRATEGIES
+
+NUMBERS = frozenset({"SCORE", "TIER", "BUSY", "WAIT"})
+SHORT = {"benchmark": "BENCH", "guardrail": "GUARD"}  # titles of terms that are not their name
+APART = "   "
+
+
+def render(answer: pb.ResolveRouteResponse, *, gates: bool = False) -> str:
+    """Return the screen. gates: also all that each service must fulfil, and what is liked in it."""
+    parts = [headline(answer)]
+    if answer.explanations:
+        parts.append(_table(answer))
+    else:
+        parts.append("! no service offers that: geniehive status")
+    if answer.fallback_roles:
+        parts.append(f"fallback roles: {clean(', '.join(answer.fallback_roles))}")
+    if gates:
+        parts += [line for one in answer.explanations for line in _closely(one)]
+    return "\n".join(parts)
+
+
+def headline(answer: pb.ResolveRouteResponse) -> str:
+    """Return what the name is, and where a request for it goes now."""
+    operation = OPERATIONS.get(answer.operation, "?")
+    steps = [f"{answer.model} ({_kind(answer)}, {operation})"]
+    if answer.role_id not in ("", answer.model):
+        steps.append(f"{answer.role_id} (fallback role)")
+    steps.append(_target(answer))
+    words = [" -> ".join(steps), STRATEGIES.get(answer.strategy, "")]
+    return APART.join([clean(word) for word in words if word] + [f"routes v{answer.table.version}"])
+
+
+def _kind(answer: pb.ResolveRouteResponse) -> str:
+    if answer.role_id:
+        return "role"
+    named = any(one.service_id == answer.model for one in answer.explanations)
+    return "service" if named else "model"
+
+
+def _target(answer: pb.ResolveRouteResponse) -> str:
+    chosen = [one for one in answer.explanations if one.chosen]
+    if not chosen:
+        return "nobody can serve it now"
+    first = f"{chosen[0].service_id} {chosen[0].asset_id}"
+    return f"{first} or {len(chosen) - 1} more" if len(chosen) > 1 else first
+
+
+def _table(answer: pb.ResolveRouteResponse) -> str:
+    """Return a row for each candidate, and for each other service why it is none."""
+    serving = {one.candidate.service_id for one in answer.candidates}
+    terms = next((one.terms for one in answer.explanations if one.terms), ())
+    tiers = sorted({one.tier for one in answer.explanations if one.service_id in serving})
+    titles = ["SCORE", "SERVICE", "ASSET", *(["TIER"] if len(tiers) > 1 else ()), "BUSY", "WAIT"]
+    titles += [f"{SHORT.get(one.name, one.name.upper())} {_share(one.weight)}" for one in terms]
+    rows, reasons = [], []
+    for place, one in enumerate(answer.explanations):
+        cells = ["-", one.service_id, one.asset_id or "-"]
+        if one.service_id in serving:
+            cells[0] = f"{_score(one, answer.strategy):.2f}"
+            cells += [str(tiers.index(one.tier) + 1)] if len(tiers) > 1 else ()
+            cells += [str(one.in_flight), str(one.queue_depth)]
+            cells += [f"{term.value:.2f} {term.detail}".rstrip() for term in one.terms]
+        reasons.append("" if one.service_id in serving else _reason(one))
+        rows.append(Row((place,), [*cells, *[""] * (len(titles) - len(cells))]))
+    head, *lines = table(titles, rows, numbers=NUMBERS).split("\n")
+    # A reason stands across all the columns that there are no values for.
+    start = head.index(titles[3])
+    return "\n".join([head, *(_with(*both, start) for both in zip(lines, reasons, strict=True))])
+
+
+def _with(line: str, reason: str, start: int) -> str:
+    return f"{line}{' ' * (start - cell_len(line))}{clean(reason)}" if reason else line
+
+
+def _score(one: pb.Explanation, strategy: int) -> float:
+    """Return the score that decides: waiting requests cost some where scores do."""
+    return one.score - one.live_penalty if strategy == pb.STRATEGY_SCORED else one.score
+
+
+def _share(weight: float) -> str:
+    return f"{weight:.2f}".removeprefix("0")
+
+
+def _reason(one: pb.Explanation) -> str:
+    return "; ".join(_found(gate) for gate in one.gates if not gate.passed) or "?"
+
+
+def _found(gate: pb.Gate) -> str:
+    return f"{gate.name}: {gate.detail}" if gate.detail else gate.name
+
+
+def _closely(one: pb.Explanation) -> Iterator[str]:
+    """Yield the lines of one service for who wants to know it all."""
+    yield ""
+    yield clean(f"{one.service_id} {one.asset_id}")
+    for gate in one.gates:
+        yield f"  {'pass' if gate.passed else 'FAIL'}  {clean(_found(gate))}"
+    for liked in one.preferences:
+        yield f"  tier  {clean(liked)}"
