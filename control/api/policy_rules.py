@@ -82,7 +82,7 @@ def check_encoding(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         half = ord(text[error.start])
-        raise ValueError(f"U+{half:04X} is half a character; write it whole") from error
+        raise ValueError(f"holds U+{half:04X}, half a character") from error
 
 
 def around_input(template: str) -> tuple[str, str]:

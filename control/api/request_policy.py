@@ -3,41 +3,27 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
-from pydantic_core import PydanticCustomError
 
 from control.api import policy_rules
 from control.api.settings import Section
 
 
 def _fields(value: object) -> str:
-    try:
-        text = policy_rules.json_of(value)
-        policy_rules.check_length(text)
-    except ValueError as error:
-        raise _refused(error) from error
+    text = policy_rules.json_of(value)
+    policy_rules.check_length(text)
     return text
 
 
 def _text(value: str) -> str:
-    try:
-        policy_rules.check_encoding(value)
-        policy_rules.check_length(value)
-    except ValueError as error:
-        raise _refused(error) from error
+    policy_rules.check_encoding(value)
+    policy_rules.check_length(value)
     return value
 
 
 def _template(value: str) -> str:
-    try:
-        if value:
-            policy_rules.around_input(value)
-    except ValueError as error:
-        raise _refused(error) from error
+    if value:
+        policy_rules.around_input(value)
     return value
-
-
-def _refused(error: ValueError) -> PydanticCustomError:
-    return PydanticCustomError("policy", "{why}", {"why": str(error)})
 
 
 # Written as a mapping, kept as a JSON object; "" when nothing is written.
