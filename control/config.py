@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from control.api.ports import is_loopback
 from control.api.settings import Address, Guard, Profiled, Section
 from control.pace import Rhythm
+from control.routing_config import Routing
 
 # What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
 Key = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]
@@ -99,6 +100,8 @@ class Config(Profiled):
     tls: Tls = Tls()
     storage: Storage = Storage()
     registry: Registry = Registry()
+    routing: Routing = Routing()
+    roles_path: Path | None = None
 
 
 def exposure(config: Config) -> str | None:

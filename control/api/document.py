@@ -18,6 +18,7 @@ ALIASES = "aliases are not supported"
 Path_ = tuple[str | int, ...]
 
 _TEXT = "tag:yaml.org,2002:str"
+_LIST = "tag:yaml.org,2002:seq"
 _NUMBERS = {
     "tag:yaml.org,2002:int": r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)",
     "tag:yaml.org,2002:float": (
@@ -71,8 +72,8 @@ def parse(text: bytes) -> tuple[Any, dict[Path_, int]]:
 def pieces(text: bytes) -> Iterator[tuple[Path_, Any, dict[Path_, int]]]:
     """Yield a long document in pieces, with the path of each and the lines in it.
 
-    A piece is a value of the outermost mapping or, where that is a list, an item of it; a
-    document that is no mapping is one piece. The line of a piece itself is that of `()`.
+    A piece is a value of the outermost mapping or, where that is a list with items, one of
+    these; a document that is no mapping is one piece. The line of a piece itself is that of `()`.
     Neither the document nor its nodes are ever there as a whole: 10,000 entries would take
     300 MB, and be thrown away in one go that nothing else could run in.
 
@@ -134,12 +135,14 @@ class _Composer(yaml.composer.Composer, _Loader):
             if not self.check_event(yaml.SequenceStartEvent):
                 yield (word,), self.compose_node(None, None)
                 continue
-            self.get_event()
+            start = self.get_event()
             index = 0
             while not self.check_event(yaml.SequenceEndEvent):
                 yield (word, index), self.compose_node(None, None)
                 index += 1
-            self.get_event()
+            end = self.get_event()
+            if not index:
+                yield (word,), yaml.SequenceNode(_LIST, [], start.start_mark, end.end_mark)
         self.get_event()
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:

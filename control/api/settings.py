@@ -108,18 +108,31 @@ def load(path: Path, model: type[T], *, strict: bool = True) -> tuple[T, list[st
         SettingsError: the file is missing, not YAML, or holds unusable values.
     """
     try:
+        document, lines = parse(read_bytes(path, MAX_FILE_BYTES))
+    except DocumentError as error:
+        raise SettingsError([said(error, path)]) from error
+    return validate(document, lines, model, name=str(path), strict=strict)
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return what is in a file of at most `most` bytes.
+
+    Raises:
+        SettingsError: it cannot be read, or is larger.
+    """
+    try:
         with path.open("rb") as file:
-            text = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise SettingsError([f"{path}: {(error.strerror or str(error)).lower()}"]) from error
-    if len(text) > MAX_FILE_BYTES:
-        raise SettingsError([f"{path}: larger than {MAX_FILE_BYTES} bytes"])
-    try:
-        document, lines = parse(text)
-    except DocumentError as error:
-        place = f"{path}:{error.line}" if error.line else f"{path}"
-        raise SettingsError([f"{place}: {error}"]) from error
-    return validate(document, lines, model, name=str(path), strict=strict)
+    if len(content) > most:
+        raise SettingsError([f"{path}: larger than {most} bytes"])
+    return content
+
+
+def said(error: DocumentError, path: Path) -> str:
+    """Return the line about a file that is no document."""
+    return f"{path}:{error.line}: {error}" if error.line else f"{path}: {error}"
 
 
 def validate(
@@ -135,7 +148,8 @@ def validate(
     """
     document = {} if document is None else document
     if not isinstance(document, dict):
-        raise SettingsError([f"{name}: a mapping of keys is expected, not {_kind(document)}"])
+        place = f"{name}{_line(lines, ())}"
+        raise SettingsError([f"{place}: a mapping of keys is expected, not {_kind(document)}"])
     warnings: list[str] = []
     # Each pass removes the unknown keys that it found, so that it ends.
     for _ in range(MAX_DEPTH):

@@ -42,8 +42,11 @@ def test_an_old_file_loads_with_warnings(tmp_path):
     assert config.server.port == 8800
     assert config.auth.node_api_keys == ("change-me-node-key",)
     assert config.storage.sqlite_path == Path("state/old.sqlite3")
-    words = ["audit", "admin_api", "authorization", "providers", "budgeting", "routing"]
-    for word in [*words, "roles_path", "auth.enable_named_client_keys"]:
+    assert config.routing.default_strategy == "scored"
+    assert config.roles_path == Path("configs/roles.yaml")
+    words = ["audit", "admin_api", "authorization", "providers", "budgeting"]
+    words += ["routing.health_stale_after_s", "routing.probe_interval_s"]
+    for word in [*words, "auth.enable_named_client_keys"]:
         assert any(f"unknown key {word}" in warning for warning in warnings), word
 
 

@@ -1,0 +1,28 @@
+"""The section `routing` of control's settings: how one of several services is chosen."""
+
+import difflib
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from control.api.settings import Section
+from control.api.strategies import Strategy
+
+
+def _strategy(value: object) -> object:
+    names = list(Strategy)
+    if isinstance(value, str) and value not in names:
+        nearest = difflib.get_close_matches(value[:100], names, n=1)
+        hint = f"; nearest: {nearest[0]}" if nearest else ""
+        raise ValueError(f"no strategy {value[:100]!r}{hint}; there are {', '.join(names)}")
+    return value
+
+
+StrategyName = Annotated[Strategy, BeforeValidator(_strategy)]
+
+
+class Routing(Section):
+    """What holds where a role says nothing else."""
+
+    default_strategy: StrategyName = Strategy.LEAST_LOADED
+    evidence_half_life_s: float = Field(default=600.0, ge=10, le=604_800)
