@@ -35,7 +35,7 @@ class ResolveRouteRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class ResolveRouteResponse(_message.Message):
-    __slots__ = ("model", "operation", "candidates", "table", "role_id", "strategy", "explanations", "fallback_roles")
+    __slots__ = ("model", "operation", "candidates", "table", "role_id", "strategy", "explanations", "fallback_roles", "passed_over", "lead", "would_change")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,9 @@ class ResolveRouteResponse(_message.Message):
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     EXPLANATIONS_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_ROLES_FIELD_NUMBER: _ClassVar[int]
+    PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
+    LEAD_FIELD_NUMBER: _ClassVar[int]
+    WOULD_CHANGE_FIELD_NUMBER: _ClassVar[int]
     model: str
     operation: _inventory_pb2.Operation
     candidates: _containers.RepeatedCompositeFieldContainer[ResolvedCandidate]
@@ -52,7 +55,28 @@ class ResolveRouteResponse(_message.Message):
     strategy: Strategy
     explanations: _containers.RepeatedCompositeFieldContainer[Explanation]
     fallback_roles: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[ResolvedCandidate, _Mapping]]] = ..., table: _Optional[_Union[TableIdentity, _Mapping]] = ..., role_id: _Optional[str] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., explanations: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ..., fallback_roles: _Optional[_Iterable[str]] = ...) -> None: ...
+    passed_over: _containers.RepeatedCompositeFieldContainer[PassedOver]
+    lead: Lead
+    would_change: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[ResolvedCandidate, _Mapping]]] = ..., table: _Optional[_Union[TableIdentity, _Mapping]] = ..., role_id: _Optional[str] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., explanations: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., passed_over: _Optional[_Iterable[_Union[PassedOver, _Mapping]]] = ..., lead: _Optional[_Union[Lead, _Mapping]] = ..., would_change: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PassedOver(_message.Message):
+    __slots__ = ("role_id", "reason")
+    ROLE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    role_id: str
+    reason: str
+    def __init__(self, role_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Lead(_message.Message):
+    __slots__ = ("service_id", "over_service_id", "by")
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    OVER_SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    service_id: str
+    over_service_id: str
+    by: float
+    def __init__(self, service_id: _Optional[str] = ..., over_service_id: _Optional[str] = ..., by: _Optional[float] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen")
