@@ -11,7 +11,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def words(*texts: str, ascii_only: bool = False) -> frozenset[str]:
-    """Return the words of `texts`, in lower case; costs about 0.1 us a character.
+    """Return the words of `texts`, in lower case; costs about 25 ns a character.
 
     ascii_only: whether all but a to z and 0 to 9 parts words, `résumé` into `r` and `sum`.
     """

@@ -36,10 +36,10 @@ class Asked(NamedTuple):
     """What makes a score more than a static one: what is to be done, and what waits.
 
     text: share of the task's words that the candidate has, 0 to 1. query: what samples
-    are asked for; None where nothing is to be done. queue: requests that wait.
+    are asked for. Both are None where nothing is to be done. queue: requests that wait.
     """
 
-    text: float = 0.0
+    text: float | None = None
     query: Query | None = None
     queue: int = 0
 
@@ -123,7 +123,7 @@ def role_marks(
         )
         found = evidence(findings, query, scoring.benchmark)
     return Marks(
-        asked.text,
+        asked.text or 0.0,
         runtime(subject.signals, asset.loaded, asked.queue, scoring),
         found,
         _first_of(routing.preferred_families, asset),
@@ -143,7 +143,7 @@ def direct_marks(
     if findings:
         found = evidence(findings, asked.query or ANYTHING, scoring.benchmark)
     value = runtime(subject.signals, asset.loaded, asked.queue, scoring)
-    return Marks(asked.text, value, found)
+    return Marks(asked.text or 0.0, value, found)
 
 
 def weigh(weights: Weights, marks: Marks) -> Score:

@@ -62,7 +62,7 @@ def terms(
 def _terms(
     weights: Weights, marks: Marks, asked: Asked, seen: str, routing: RoutingPolicy
 ) -> Iterator[Term]:
-    task = "no task" if asked.query is None else f"{asked.text:.0%} of the words"
+    task = "no task" if asked.text is None else f"{asked.text:.0%} of the words"
     samples, family = marks.evidence, _family(marks, routing)
     for name, weight, value, detail in (
         ("text", weights.text, marks.text, task),
