@@ -17,8 +17,9 @@ MAX_KEY = 63
 MAX_INSTANCE_ID = 64
 MAX_CONCURRENCY = 1_000_000
 MAX_PLACE = 4_096  # a path of the longest kind
-# Bytes that describe the assets of a host, policies above all: gateways hold these, too.
-MAX_DESCRIPTION = 4 << 20
+# Bytes that describe the assets of a host, policies above all: gateways hold these, too,
+# and to check so many takes 80 ms at worst.
+MAX_DESCRIPTION = 1 << 20
 
 _HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")

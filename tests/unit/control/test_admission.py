@@ -179,10 +179,10 @@ def test_a_well_described_asset_is_accepted():
 def test_what_describes_the_assets_of_a_host_is_bounded():
     """By bytes, and over all of its services: gateways hold what control holds."""
     policy = RequestPolicy(system_prompt="é" * 30_000)
-    services = [service(f"h1/{n}", asset(request_policy=policy)) for n in range(70)]
-    check_registration(host("h1"), "i", services[:69])
+    services = [service(f"h1/{n}", asset(request_policy=policy)) for n in range(18)]
+    check_registration(host("h1"), "i", services[:17])
 
-    with pytest.raises(InvalidValue, match="4200000 bytes that describe assets are more than"):
+    with pytest.raises(InvalidValue, match="1080000 bytes that describe assets are more than"):
         check_registration(host("h1"), "i", services)
 
 

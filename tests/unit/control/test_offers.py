@@ -75,8 +75,8 @@ def test_descriptions_that_come_one_by_one_are_bounded_together():
         held = after.offers
         if after.refused:
             break
-    assert len(held) == 69
-    assert "at most 4194304 bytes" in after.refused["h1/69"]
+    assert len(held) == 17
+    assert "at most 1048576 bytes" in after.refused["h1/17"]
 
     again = service("h1/0", asset(request_policy=large), revision=2)
     beats = [(one, HEALTHY, again if one == "h1/0" else None) for one in held]
