@@ -36,6 +36,26 @@ class Demand:
             cold=not kind.asset.loaded and self.strategy is not Strategy.SCORED,
         )
 
+    def words(self, traits: Traits, kind: Kind) -> tuple[str, ...]:
+        """Return what the tier is made of, in words, the weightiest first."""
+        profile = self.role.routing.guardrail_profile
+        words = []
+        if self.guarded:
+            words.append(
+                f"guardrails {profile}" if profile in traits.guardrails else f"no {profile}"
+            )
+        if self.families:
+            rank = family_rank(self.families, kind.families)
+            fits = rank < len(self.families)
+            words.append(f"family {self.families[rank]}" if fits else "no preferred family")
+        if self.labels:
+            missing = ", ".join(sorted(self.labels - kind.labels))
+            words.append(f"lacks {missing}" if missing else "all preferred labels")
+        words.append("external provider" if traits.is_provider else "local")
+        if self.strategy is not Strategy.SCORED:
+            words.append("loaded" if kind.asset.loaded else "not loaded")
+        return tuple(words)
+
 
 def demand(role: Role, default: Strategy) -> Demand:
     """Return what `role` asks for. default: the strategy where it names none."""

@@ -1,0 +1,89 @@
+"""By how much the first candidate leads, and what single change would send requests elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from control.api.strategies import QueueSteps, Strategy
+from control.ranking.candidates import Candidate
+from control.ranking.picking import IDLE, Load, live, picked
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far the service that is picked is from the next one of its tier.
+
+    by: what `scored` sees, 0 to 1; or how many requests fewer it has.
+    """
+
+    service_id: str
+    over: str
+    by: float
+
+
+def lead(
+    strategy: Strategy,
+    candidates: Sequence[Candidate],
+    loads: Mapping[str, Load],
+    steps: QueueSteps,
+) -> Lead | None:
+    """Return the lead of the one that is picked; None without a second, or when any may be."""
+    if strategy not in (Strategy.SCORED, Strategy.LEAST_LOADED) or not candidates:
+        return None
+    (first,) = picked(strategy, candidates, loads, steps)
+    others = [one for one in candidates if one.tier == first.tier and one is not first]
+    if not others:
+        return None
+    (second,) = picked(strategy, others, loads, steps)
+
+    def load(one: Candidate) -> Load:
+        return loads.get(one.service_id, IDLE)
+
+    if strategy is Strategy.SCORED:
+        by = live(first, load(first), steps) - live(second, load(second), steps)
+    else:
+        by = load(second).total - load(first).total
+    return Lead(first.service_id, second.service_id, round(by, 4))
+
+
+def would_change(
+    strategy: Strategy,
+    candidates: Sequence[Candidate],
+    loads: Mapping[str, Load],
+    steps: QueueSteps,
+    unloaded: Candidate | None,
+) -> tuple[str, ...]:
+    """Return in words what would each send the next request to another service.
+
+    unloaded: what would become of the one that is picked if its asset left the memory;
+    None when it would serve no more, or is not in memory.
+    """
+    if strategy not in (Strategy.SCORED, Strategy.LEAST_LOADED) or len(candidates) < 2:
+        return ()
+    (first,) = picked(strategy, candidates, loads, steps)
+    load = loads.get(first.service_id, IDLE)
+    others = [one for one in candidates if one is not first]
+
+    def moves(changed: Candidate | None, load: Load) -> bool:
+        rivals = [*others, changed] if changed else others
+        (then,) = picked(strategy, rivals, {**loads, first.service_id: load}, steps)
+        return then.service_id != first.service_id
+
+    words = []
+    if first.loaded and moves(unloaded, load):
+        less = f" ({unloaded.score - first.score:+.2f})" if unloaded else ""
+        words.append(f"{first.asset_id} unloaded{less}")
+    if strategy is Strategy.LEAST_LOADED:
+        rivals = [loads.get(one.service_id, IDLE).total for one in others if one.tier == first.tier]
+        more = min(rivals, default=load.total) - load.total
+        for count in (more, more + 1):
+            if count > 0 and moves(first, replace(load, in_flight=load.in_flight + count)):
+                words.append(f"{count} more request{'s'[: count - 1]} there")
+                break
+        return tuple(words)
+    for depth, _ in steps:
+        queued = replace(load, queue_depth=depth)
+        if depth > load.waits and moves(first, queued):
+            cost = live(first, queued, steps) - live(first, load, steps)
+            words.append(f"its queue >= {depth} ({cost:+.2f})")
+            break
+    return tuple(words)
