@@ -51,6 +51,8 @@ class SystemPrompt:
         self._text = text
         self._position = position
         self._alone = _raw({"role": "system", "content": text})
+        self._before = _raw(_TextPart(text + BLANK_LINE))
+        self._after = _raw(_TextPart(BLANK_LINE + text))
 
     def added(self, messages: msgspec.Raw) -> msgspec.Raw:
         """Return a list of messages with the prompt in its first one, which is the only system one.
@@ -75,10 +77,15 @@ class SystemPrompt:
 
     def _beside(self, contents: list[Content], first: msgspec.Raw) -> msgspec.Raw:
         """Return `first`, a message of the caller, with the prompt and `contents` in it."""
-        others = [rest for content in contents if (rest := self._without(content))]
+        theirs = _joined([rest for content in contents if (rest := self._without(content))])
         prepended = self._position is Position.PREPEND
-        content = _joined([self._text, *others] if prepended else [*others, self._text])
-        return _raw(_members(first) | {"role": _raw("system"), "content": _raw(content)})
+        both: Content
+        if isinstance(theirs, list):
+            both = [self._before, *theirs] if prepended else [*theirs, self._after]
+        else:
+            order = (self._text, theirs) if prepended else (theirs, self._text)
+            both = BLANK_LINE.join(filter(None, order))
+        return _raw(_members(first) | {"role": _raw("system"), "content": _raw(both)})
 
     def _without(self, content: Content) -> Content:
         """Return `content` without the prompt, if that stands there already."""
