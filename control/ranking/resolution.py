@@ -5,17 +5,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from control.ranking.candidates import Candidate
+from control.ranking.roles import Role
 
 # Comparing costs about 20 us a name, and this runs beside the heartbeats.
 MAX_COMPARED = 500
 MAX_NEAR = 3
 
+NO_ROLES: Mapping[str, Role] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Somebody can serve it; best first."""
+    """Somebody can serve it; best first.
+
+    role_id: the role that serves, the one asked for or one that stands in; empty for an
+    asset or a service.
+    """
 
     candidates: Sequence[Candidate]
+    role_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,30 @@ class Unknown:
 
 
 def resolve(
-    name: str, operation: str, targets: Mapping[str, Mapping[str, Sequence[Candidate]]]
+    name: str,
+    operation: str,
+    targets: Mapping[str, Mapping[str, Sequence[Candidate]]],
+    roles: Mapping[str, Role] = NO_ROLES,
 ) -> Found | Unserved | Mismatch | Unknown:
-    """Return what `name` means for `operation`.
+    """Return what `name` means for `operation`: a role, or else an asset or a service.
 
     targets: candidates by name by operation; a name that is known and cannot be
-    served now has none.
+    served now has none. roles: by id; they own their names, and are known without services.
     """
     of_operation = targets.get(operation, {})
+    role = roles.get(name)
+    if role is not None and role.operation == operation:
+        for role_id in (name, *role.stand_ins):
+            if candidates := of_operation.get(role_id):
+                return Found(candidates, role_id)
+        return Unserved()
     if name in of_operation:
         candidates = of_operation[name]
         return Found(candidates) if candidates else Unserved()
-    if others := [other for other, names in targets.items() if name in names]:
+    others = {other for other, names in targets.items() if name in names}
+    if role is not None:
+        others.add(role.operation)
+    if others:
         return Mismatch(sorted(others))
     return Unknown(near(name, of_operation))
 

@@ -1,7 +1,9 @@
 import time
 
+from control.inventory import Operation
 from control.ranking.candidates import Candidate
 from control.ranking.resolution import Found, Mismatch, Unknown, Unserved, resolve
+from control.ranking.roles import Role
 
 BEST = Candidate("h/s", "qwen3:14b", loaded=True)
 TARGETS = {
@@ -26,6 +28,24 @@ def test_an_unknown_name_comes_with_near_ones_of_the_same_operation():
     assert resolve("qwen3:14", "chat", TARGETS) == Unknown(["qwen3:14b", "qwen3:8b"])
     assert resolve("zzz", "chat", TARGETS) == Unknown([])
     assert resolve("minilm", "transcription", TARGETS) == Mismatch(["embeddings"])
+
+
+def test_a_role_is_served_by_itself_or_by_the_first_that_can_stand_in():
+    roles = {
+        "mentor": Role("mentor", Operation.CHAT, stand_ins=("tutor", "helper")),
+        "tutor": Role("tutor", Operation.CHAT),
+        "helper": Role("helper", Operation.CHAT),
+        "finder": Role("finder", Operation.EMBEDDINGS),
+    }
+    served = {"chat": {"mentor": (), "tutor": (), "helper": (BEST,), "llama": (BEST,)}}
+    first = {"chat": {"mentor": (BEST,), "helper": (BEST,)}}
+
+    assert resolve("mentor", "chat", first, roles) == Found((BEST,), "mentor")
+    assert resolve("mentor", "chat", served, roles) == Found((BEST,), "helper")
+    assert resolve("tutor", "chat", served, roles) == Unserved()
+    assert resolve("llama", "chat", served, roles) == Found((BEST,))
+    assert resolve("finder", "chat", served, roles) == Mismatch(["embeddings"])
+    assert resolve("finder", "embeddings", served, roles) == Unserved()
 
 
 def test_near_names_are_found_quickly_among_many():
