@@ -51,8 +51,9 @@ class SystemPrompt:
         self._text = text
         self._position = position
         self._alone = _raw({"role": "system", "content": text})
-        self._before = _raw(_TextPart(text + BLANK_LINE))
-        self._after = _raw(_TextPart(BLANK_LINE + text))
+        before, after = text + BLANK_LINE, BLANK_LINE + text
+        self._before, self._after = _raw(_TextPart(before)), _raw(_TextPart(after))
+        self._parts = (text, before, after)
 
     def added(self, messages: msgspec.Raw) -> msgspec.Raw:
         """Return a list of messages with the prompt in its first one, which is the only system one.
@@ -90,7 +91,7 @@ class SystemPrompt:
     def _without(self, content: Content) -> Content:
         """Return `content` without the prompt, if that stands there already."""
         if isinstance(content, list):
-            return [part for part in content if _text(part).strip("\n") != self._text]
+            return [part for part in content if _text(part) not in self._parts]
         if content == self._text:
             return ""
         if self._position is Position.PREPEND:
