@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from control.api.settings import Section
 from control.api.strategies import Strategy
+from control.scoring_config import Scoring
 
 
 def _strategy(value: object) -> object:
@@ -25,4 +26,5 @@ class Routing(Section):
     """What holds where a role says nothing else."""
 
     default_strategy: StrategyName = Strategy.LEAST_LOADED
+    scoring: Scoring = Scoring()
     evidence_half_life_s: float = Field(default=600.0, ge=10, le=604_800)

@@ -135,14 +135,14 @@ class _Composer(yaml.composer.Composer, _Loader):
             if not self.check_event(yaml.SequenceStartEvent):
                 yield (word,), self.compose_node(None, None)
                 continue
-            start = self.get_event()
+            start: Any = self.get_event()
             index = 0
             while not self.check_event(yaml.SequenceEndEvent):
                 yield (word, index), self.compose_node(None, None)
                 index += 1
-            end = self.get_event()
+            self.get_event()
             if not index:
-                yield (word,), yaml.SequenceNode(_LIST, [], start.start_mark, end.end_mark)
+                yield (word,), yaml.SequenceNode(_LIST, [], start.start_mark)
         self.get_event()
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
