@@ -91,7 +91,7 @@ SEED = Scoring(
         latency=Bands((below(500), below(1_500), below(3_000)), (0.30, 0.20, 0.10, 0.05)),
         throughput=Bands((below(20), below(40)), (0.0, 0.10, 0.20)),
         queue=((2, 0.10), (5, 0.20)),
-        busy=0.0,
+        busy=0.10,  # later than the seeds: a busy owner goes first
     ),
     benchmark=Benchmark(
         overlap=0.45,

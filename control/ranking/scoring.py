@@ -72,7 +72,7 @@ def runtime(signals: Signals, loaded: bool, queue: int, scoring: Scoring) -> flo
     if signals.availability is Availability.BUSY:
         value -= counts.busy
     value = min(max(value, 0.0), 1.0)
-    return live_score(value, value, queue, counts.queue)
+    return live_score(value, value, queue, counts.queue) if queue else value
 
 
 def known(measured: float | None) -> TypeGuard[float]:
@@ -155,8 +155,8 @@ def weigh(weights: Weights, marks: Marks) -> Score:
         total += weights.family
     if guardrail:
         total += weights.guardrail
-    # Weights sum to 1 but for the last digit of a float.
-    return Score(round(min(total, 1.0), 4), round(part, 4))
+    # Weights sum to 1 but for the last digits of a float; so does what they weigh at most.
+    return Score(round(total, 4), round(part, 4))
 
 
 def _first_of(families: Sequence[str], asset: Asset) -> str:
