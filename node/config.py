@@ -10,11 +10,14 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from control.api.ports import is_loopback, join_address
+from control.api.request_policy import RequestPolicy
 from control.api.settings import Address, ClientTls, Profiled, Section
 from node.engines.sight import MAX_CONCURRENCY, MAX_COUNT
 
 Kind = Literal["chat", "embeddings", "transcription"]
 Engine = Literal["llamacpp", "openai"]
+LoadMode = Literal["none", "on_request"]
+Availability = Literal["available", "busy", "draining", "paused_by_user", "offline", "quarantined"]
 
 CONTROL_PORT = 8801
 
@@ -24,6 +27,7 @@ SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:
 MAX_SERVICES = 1_000
 MAX_ASSETS = 10_000
 MAX_TEXT = 200
+MAX_PLACE = 4_096
 
 LLAMACPP_NAMES = frozenset({"llamacpp", "llama.cpp", "llama-server", "llamafile"})
 
@@ -79,6 +83,12 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_printable)]
 Name = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_bare)]
 Key = Annotated[Text, StringConstraints(min_length=1, max_length=63)]
+# A word that roles compare, e.g. a tier; empty when it is not told.
+Class = Annotated[Text, StringConstraints(max_length=63)]
+Names = Annotated[tuple[Name, ...], Field(max_length=64)]
+Place = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_PLACE), AfterValidator(_printable)
+]
 
 
 def valid_host_id(hostname: str) -> str:
@@ -97,11 +107,22 @@ class Node(Section):
 
 
 class Inventory(Section):
-    """What the machine has, where measuring would tell something else."""
+    """What the machine has, and what its owner lends it for."""
 
     cpu_threads: Annotated[int, Field(ge=1, le=65_536)] | None = None
     ram_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     capabilities: dict[Key, bool] = Field(default_factory=dict, max_length=64)
+    trust_tier: Class = ""
+    device_class: Class = ""
+    workload_classes: Names = ()
+    allowed_model_families: Names = ()
+
+
+class Locator(Section):
+    """Where weights are."""
+
+    kind: Name
+    value: Place
 
 
 class Asset(Section):
@@ -111,11 +132,34 @@ class Asset(Section):
     loaded: bool = False
     context_size: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
     max_context_tokens: Annotated[int, Field(ge=0, le=MAX_COUNT)] | None = None
+    family: Text = ""
+    labels: Names = ()
+    request_policy: RequestPolicy | None = None
+    modality: Text = ""
+    format: Text = ""
+    locator: Locator | None = None
+    metadata: dict[Key, Text] = Field(default_factory=dict, max_length=64)
+    digest: Text = ""
 
     @property
     def context_tokens(self) -> int:
         """Tokens one request may use, 0 when not declared."""
         return self.max_context_tokens or self.context_size or 0
+
+
+class State(Section):
+    """Whether the owner of a service lets it be used."""
+
+    availability: Availability = "available"
+    accept_requests: bool = True
+    allow_employee_direct_requests: bool = False
+
+    @property
+    def told(self) -> Availability:
+        """What control is told; what is not available anyway stays what it is."""
+        if self.accept_requests or self.availability not in ("available", "busy"):
+            return self.availability
+        return "paused_by_user"
 
 
 class Service(Section):
@@ -127,6 +171,8 @@ class Service(Section):
     protocol: Literal["openai"] = "openai"
     engine: Engine | None = None
     concurrency: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY)] = 0
+    load_mode: LoadMode | None = None
+    state: State = State()
     assets: tuple[Asset, ...] = ()
     runtime: dict[str, str] = Field(default_factory=dict)
     discover_protocol: Literal["ollama", "openai"] | None = None

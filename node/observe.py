@@ -19,6 +19,10 @@ def machine(config: Config) -> Host:
         capabilities=declared.capabilities,
         cpu_threads=threads,
         memory_bytes=memory,
+        trust_tier=declared.trust_tier,
+        device_class=declared.device_class,
+        workload_classes=declared.workload_classes,
+        allowed_model_families=declared.allowed_model_families,
     )
 
 

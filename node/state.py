@@ -18,6 +18,10 @@ class Host:
     capabilities: Mapping[str, bool] = field(default_factory=dict)
     cpu_threads: int = 0
     memory_bytes: int = 0
+    trust_tier: str = ""
+    device_class: str = ""
+    workload_classes: tuple[str, ...] = ()
+    allowed_model_families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Asset:
     loaded: bool
     context_tokens: int  # 0 when unknown
     embeds: bool = False  # whatever the kind of its service
+    # None when the server alone tells of it. As long as the node lives it stays the same.
+    declared: config.Asset | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Service:
     assets: tuple[Asset, ...] = ()
     concurrency: int = 0  # 0 when unknown
     revision: int = 1
+    loads_on_request: bool = False  # a model that is not in memory
+    direct_requests: bool = False  # to a personal device
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Observation:
     in_flight: int | None = None
     queue_depth: int | None = None
     tokens_per_second: float | None = None
+    availability: config.Availability = "available"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,9 @@ class Report:
 
 def declared(settings: config.Service, service_id: str) -> Watched:
     """Return the service as it stands before the first look at it."""
-    assets = tuple(Asset(a.asset_id, a.loaded, a.context_tokens) for a in settings.assets)
+    assets = tuple(
+        Asset(one.asset_id, one.loaded, one.context_tokens, declared=one) for one in settings.assets
+    )
     return Watched(
         Service(
             service_id,
@@ -91,8 +102,10 @@ def declared(settings: config.Service, service_id: str) -> Watched:
             settings.asked_as or "",
             assets,
             settings.concurrency,
+            loads_on_request=settings.load_mode == "on_request",
+            direct_requests=settings.state.allow_employee_direct_requests,
         ),
-        Observation("unhealthy", "not looked at yet"),
+        Observation("unhealthy", "not looked at yet", availability=settings.state.told),
     )
 
 
@@ -113,11 +126,17 @@ def seen(
         engine=sight.engine or known.engine,
         assets=offered[:room],
         concurrency=settings.concurrency or sight.concurrency or known.concurrency,
+        loads_on_request=_loads_on_request(known, sight, settings),
     )
     if after != known:
         after = replace(after, revision=known.revision + 1)
     observation = Observation(
-        sight.health, sight.detail, sight.in_flight, sight.queue_depth, sight.tokens_per_second
+        sight.health,
+        sight.detail,
+        sight.in_flight,
+        sight.queue_depth,
+        sight.tokens_per_second,
+        settings.state.told,
     )
     left_out = before.left_out if sight.models is None else max(len(offered) - room, 0)
     return Watched(after, observation, left_out)
@@ -126,6 +145,12 @@ def seen(
 def differs(before: Watched, after: Watched) -> bool:
     """Return whether control must hear of `after` now and not at the next beat."""
     return before.service != after.service or before.observation.health != after.observation.health
+
+
+def _loads_on_request(known: Service, sight: Sight, settings: config.Service) -> bool:
+    if settings.load_mode is not None:
+        return settings.load_mode == "on_request"
+    return known.loads_on_request if sight.loads_on_request is None else sight.loads_on_request
 
 
 def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
@@ -139,7 +164,8 @@ def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
         model = listed.pop(one.asset_id, None)
         context = one.context_tokens or (model.context_tokens if model else 0)
         embeds = model is not None and model.embeds
-        offered.append(Asset(one.asset_id, model is not None and model.loaded, context, embeds))
+        loaded = model is not None and model.loaded
+        offered.append(Asset(one.asset_id, loaded, context, embeds, one))
     if settings.discovers:
         offered += [
             Asset(m.asset_id, m.loaded, m.context_tokens, m.embeds) for m in listed.values()

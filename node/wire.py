@@ -7,8 +7,10 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 from google.protobuf.duration_pb2 import Duration
 
 from control.api.ports import join_address
+from control.api.request_policy import RequestPolicy
+from node import config
 from node.session import Beat, Pace
-from node.state import Host, Metrics, Observation, Watched
+from node.state import Asset, Host, Metrics, Observation, Watched
 
 OPERATIONS = {
     "chat": pb.OPERATION_CHAT,
@@ -19,6 +21,24 @@ HEALTHS = {
     "healthy": pb.HEALTH_HEALTHY,
     "loading": pb.HEALTH_LOADING,
     "unhealthy": pb.HEALTH_UNHEALTHY,
+}
+AVAILABILITIES = {
+    "available": pb.AVAILABILITY_AVAILABLE,
+    "busy": pb.AVAILABILITY_BUSY,
+    "draining": pb.AVAILABILITY_DRAINING,
+    "paused_by_user": pb.AVAILABILITY_PAUSED_BY_USER,
+    "offline": pb.AVAILABILITY_OFFLINE,
+    "quarantined": pb.AVAILABILITY_QUARANTINED,
+}
+POSITIONS = {
+    "prepend": pb.SYSTEM_PROMPT_POSITION_PREPEND,
+    "append": pb.SYSTEM_PROMPT_POSITION_APPEND,
+    "replace": pb.SYSTEM_PROMPT_POSITION_REPLACE,
+}
+REASONING = {
+    None: pb.REASONING_UNSPECIFIED,
+    "strip": pb.REASONING_STRIP,
+    "pass": pb.REASONING_PASS,
 }
 SCHEME_PORTS = {"http": 80, "https": 443}
 
@@ -38,6 +58,10 @@ def host_message(host: Host, metrics: Metrics) -> pb.Host:
         capabilities=host.capabilities,
         resources=pb.HostResources(cpu_threads=host.cpu_threads, memory_bytes=host.memory_bytes),
         metrics=metrics_message(metrics),
+        trust_tier=host.trust_tier,
+        device_class=host.device_class,
+        workload_classes=host.workload_classes,
+        allowed_model_families=host.allowed_model_families,
     )
 
 
@@ -56,18 +80,44 @@ def service_message(watched: Watched) -> pb.Service:
         service_id=service.service_id,
         engine=service.engine,
         endpoint=endpoint_message(service.endpoint),
-        assets=[
-            pb.Asset(
-                asset_id=asset.asset_id,
-                operations=[OPERATIONS["embeddings" if asset.embeds else service.kind]],
-                loaded=asset.loaded,
-                context_tokens=asset.context_tokens,
-            )
-            for asset in service.assets
-        ],
+        assets=[asset_message(asset, service.kind) for asset in service.assets],
         concurrency=service.concurrency,
         revision=service.revision,
         observation=observation_message(watched.observation),
+        load_mode=pb.LOAD_MODE_ON_REQUEST if service.loads_on_request else pb.LOAD_MODE_NONE,
+        direct_requests=service.direct_requests,
+    )
+
+
+def asset_message(asset: Asset, kind: config.Kind) -> pb.Asset:
+    """Return a model of a service of `kind`, with what is declared of it."""
+    message = pb.Asset(
+        asset_id=asset.asset_id,
+        operations=[OPERATIONS["embeddings" if asset.embeds else kind]],
+        loaded=asset.loaded,
+        context_tokens=asset.context_tokens,
+    )
+    if (declared := asset.declared) is not None:
+        message.family = declared.family
+        message.labels.extend(declared.labels)
+        message.modality, message.format = declared.modality, declared.format
+        message.metadata.update(declared.metadata)
+        message.digest = declared.digest
+        if (locator := declared.locator) is not None:
+            message.locator.kind, message.locator.value = locator.kind, locator.value
+        if (policy := declared.request_policy) is not None:
+            message.request_policy.CopyFrom(policy_message(policy))
+    return message
+
+
+def policy_message(policy: RequestPolicy) -> pb.RequestPolicy:
+    """Return how requests for a model are shaped."""
+    return pb.RequestPolicy(
+        body_defaults=policy.body_defaults,
+        body_overrides=policy.body_overrides,
+        system_prompt=policy.system_prompt,
+        system_prompt_position=POSITIONS[policy.system_prompt_position],
+        reasoning=REASONING[policy.reasoning],
     )
 
 
@@ -90,6 +140,7 @@ def observation_message(seen: Observation) -> pb.ServiceObservation:
         queue_depth=seen.queue_depth,
         tokens_per_second=seen.tokens_per_second,
         detail=seen.detail,
+        availability=AVAILABILITIES[seen.availability],
     )
 
 

@@ -41,6 +41,8 @@ async def look(client: httpx.AsyncClient, url: str) -> Sight:
         engine=ENGINE,
         models=tuple(_seen(model, props, asleep) for model in found),
         concurrency=slots(field(props, "total_slots")),
+        # A router loads what it is asked for, and who sleeps wakes up.
+        loads_on_request=field(props, "role") == "router" or asleep,
         in_flight=count(numbers.get("llamacpp:requests_processing")),
         queue_depth=count(numbers.get("llamacpp:requests_deferred")),
         # 0 stands for "nothing generated yet", which is no measurement.

@@ -10,7 +10,7 @@ import httpx
 from node.engines.http import NoAnswer, get
 from node.engines.sight import MAX_MODELS, Model, Sight, count, document, field, name
 
-# Servers that list what they could load, not what they hold.
+# Servers that list what they could load, not what they hold; asked for it, they load it.
 LISTS_UNLOADED = frozenset(
     {"library", "llama-swap", "organization_owner"}
 )  # Ollama, LM Studio last
@@ -40,7 +40,12 @@ async def look(client: httpx.AsyncClient, url: str) -> Sight:
     if listed is None:
         return Sight("unhealthy", "answers something else than a list of models at /v1/models")
     owners = owned_by(reply.body)
-    return Sight("healthy", "", LLAMACPP_OWNER if LLAMACPP_OWNER in owners else "openai", listed)
+    return Sight(
+        "healthy",
+        engine=LLAMACPP_OWNER if LLAMACPP_OWNER in owners else "openai",
+        models=listed,
+        loads_on_request=not owners.isdisjoint(LISTS_UNLOADED),
+    )
 
 
 def models(body: bytes) -> tuple[Model, ...] | None:

@@ -31,6 +31,7 @@ class Sight:
     engine: str | None = None
     models: tuple[Model, ...] | None = None
     concurrency: int | None = None
+    loads_on_request: bool | None = None  # a model that is not in memory
     in_flight: int | None = None
     queue_depth: int | None = None
     tokens_per_second: float | None = None

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from control.api import settings
 from control.api.settings import SettingsError
-from node.config import Config, Service, out_of_reach, server_url, valid_host_id
+from node.config import Config, Service, State, out_of_reach, server_url, valid_host_id
 
 
 def written(tmp_path, text):
@@ -14,9 +14,18 @@ def written(tmp_path, text):
     return path
 
 
+def service_with(key):
+    return f"services: [{{service_id: x, endpoint: 'http://a', {key}}}]"
+
+
+def asset_with(key):
+    return service_with(f"assets: [{{asset_id: m, {key}}}]")
+
+
 OLD = """\
 node: {host_id: p40-box, display_name: The P40, listen_host: 127.0.0.1, listen_port: 8891}
-inventory: {cpu_threads: 12, ram_gb: 64, capabilities: {cuda: true}, trust_tier: trusted}
+inventory:
+  {cpu_threads: 12, ram_gb: 64, capabilities: {cuda: true}, trust_tier: trusted, idle_only: true}
 services:
   - service_id: p40-box/chat/qwen
     kind: chat
@@ -24,7 +33,7 @@ services:
     endpoint: http://127.0.0.1:18091
     runtime: {engine: llama.cpp, launcher: llama-server}
     assets: [{asset_id: qwen3-8b, loaded: true, context_size: 8192}]
-    state: {health: healthy}
+    state: {health: healthy, load_state: loaded, availability: draining}
   - {service_id: p40-box/speech, kind: transcription, endpoint: "http://127.0.0.1:8001"}
 """
 
@@ -36,11 +45,14 @@ def test_old_file_loads_and_names_what_is_not_known(tmp_path):
     assert config.services[0].asked_as == "llamacpp"
     assert config.services[0].assets[0].context_tokens == 8192
     assert sorted(w.split("unknown key ")[1].split(";")[0] for w in warnings) == [
-        "inventory.trust_tier",
+        "inventory.idle_only",
         "node.listen_host",
         "node.listen_port",
-        "services[0].state",
+        "services[0].state.health",
+        "services[0].state.load_state",
     ]
+    assert config.inventory.trust_tier == "trusted"
+    assert config.services[0].state.told == "draining"
 
 
 def test_foundation_profile_refuses_unknown_keys(tmp_path):
@@ -96,6 +108,26 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
         ("tls: {certificate: a.pem}", "certificate and key come together"),
         ("detect_ports: [0]", "detect_ports[0]"),
         ("inventory: {cpu_threads: -1}", "inventory.cpu_threads"),
+        ("inventory: {trust_tier: 1}", "inventory.trust_tier: input should be a valid string; put"),
+        (f"inventory: {{device_class: {'x' * 64}}}", "inventory.device_class"),
+        ("inventory: {workload_classes: background}", "inventory.workload_classes"),
+        ("inventory: {workload_classes: ['']}", "inventory.workload_classes[0]"),
+        ("inventory: {allowed_model_families: [3]}", "inventory.allowed_model_families[0]"),
+        (service_with("load_mode: always"), "services[0].load_mode"),
+        (service_with("state: {availability: away}"), "services[0].state.availability"),
+        (service_with("state: {accept_requests: maybe}"), "services[0].state.accept_requests"),
+        (service_with("state: paused"), "services[0].state"),
+        (asset_with("labels: coding"), "services[0].assets[0].labels"),
+        (asset_with("labels: [7]"), "services[0].assets[0].labels[0]"),
+        (asset_with(f"labels: [{'x' * 201}]"), "services[0].assets[0].labels[0]"),
+        (asset_with("metadata: {size: 8}"), "services[0].assets[0].metadata.size"),
+        (asset_with("locator: {kind: path}"), "services[0].assets[0].locator.value"),
+        (asset_with("locator: {kind: path, value: ''}"), "assets[0].locator.value"),
+        (asset_with("request_policy: {body_defaults: [1]}"), "request_policy.body_defaults"),
+        (asset_with("request_policy: {body_defaults: {model: m}}"), "'model' cannot be set"),
+        (asset_with("request_policy: {body_overrides: {x: .inf}}"), "body_overrides: x: inf"),
+        (asset_with("request_policy: {system_prompt_position: before}"), "system_prompt_position"),
+        (asset_with("request_policy: {reasoning: hide}"), "request_policy.reasoning"),
     ],
 )
 def test_unusable_values_are_named(tmp_path, text, said):
@@ -177,3 +209,26 @@ def test_an_endpoint_that_only_this_machine_reaches_is_noticed(control, endpoint
 def test_detected_ports_are_out_of_reach_for_others():
     assert out_of_reach(Config(control="192.168.1.20:8801", detect_ports=(8080,)))
     assert not out_of_reach(Config(detect_ports=(8080,)))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({}, "available"),
+        ({"availability": "busy"}, "busy"),
+        ({"accept_requests": False}, "paused_by_user"),
+        ({"availability": "busy", "accept_requests": False}, "paused_by_user"),
+        ({"availability": "quarantined", "accept_requests": False}, "quarantined"),
+        ({"availability": "draining", "accept_requests": False}, "draining"),
+    ],
+)
+def test_who_accepts_no_requests_is_paused_unless_worse(state, told):
+    assert State(**state).told == told
+
+
+def test_a_prompt_of_a_role_alone_is_unknown_here(tmp_path):
+    """A model has no template of the user's message: that is a matter of roles."""
+    text = asset_with("request_policy: {user_template: '{{ user_input }}'}")
+    _, warnings = settings.read(written(tmp_path, text), Config)
+
+    assert "unknown key services[0].assets[0].request_policy.user_template" in warnings[0]

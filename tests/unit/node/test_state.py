@@ -129,3 +129,46 @@ def test_what_the_host_has_no_room_for_is_left_out_until_it_has():
     assert len(free.service.assets) == 2
     assert free.service.revision == full.service.revision + 1
     assert free.left_out == 0
+
+
+def test_a_declared_asset_that_is_listed_too_keeps_what_is_declared_of_it():
+    settings = service(engine="openai", assets=[{"asset_id": "first", "family": "Qwen3-8B"}])
+    first = declared(settings, "h/x")
+    watched = seen(first, healthy(FIRST, SECOND), settings)
+
+    assert first.service.assets[0].declared is settings.assets[0]
+    assert watched.service.assets[0] == Asset("first", True, 4096)
+    assert watched.service.assets[0].declared is settings.assets[0]
+    assert watched.service.assets[1].declared is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "sights", "expected"),
+    [
+        (None, [None], False),
+        (None, [True], True),
+        (None, [True, None], True),
+        (None, [True, False], False),
+        ("none", [True], False),
+        ("on_request", [False], True),
+        ("on_request", [], True),
+    ],
+)
+def test_what_a_service_does_without_a_model_is_declared_or_seen(mode, sights, expected):
+    settings = service(load_mode=mode)
+    watched = declared(settings, "h/x")
+    for loads in sights:
+        watched = seen(watched, healthy(FIRST, loads_on_request=loads), settings)
+
+    assert watched.service.loads_on_request is expected
+
+
+def test_a_paused_service_is_told_as_such_and_looked_at_all_the_same():
+    settings = service(state={"accept_requests": False, "allow_employee_direct_requests": True})
+    first = declared(settings, "h/x")
+    watched = seen(first, healthy(FIRST), settings)
+
+    assert first.observation.availability == watched.observation.availability == "paused_by_user"
+    assert watched.observation.health == "healthy"
+    assert first.service.direct_requests
+    assert watched.service.direct_requests

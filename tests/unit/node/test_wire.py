@@ -9,8 +9,8 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import admission, messages
-from node import config, wire
+from control import admission, inventory, messages
+from node import config, observe, wire
 from node.engines.openai import models
 from node.engines.sight import MAX_CONCURRENCY, MAX_NAME_CHARACTERS, Sight, slots
 from node.session import Beat, Pace
@@ -64,6 +64,83 @@ def test_a_model_that_embeds_does_so_whatever_the_kind_of_its_service():
         [pb.OPERATION_EMBEDDINGS],
         [pb.OPERATION_CHAT],
     ]
+
+
+DECLARED = {
+    "asset_id": "m",
+    "family": "Qwen3-8B",
+    "labels": ["coding"],
+    "modality": "text",
+    "format": "gguf",
+    "locator": {"kind": "path", "value": "/models/m.gguf"},
+    "metadata": {"quant": "Q4_K_M"},
+    "digest": "sha256:00",
+    "request_policy": {
+        "body_defaults": {"top_p": 0.9},
+        "body_overrides": {"n": 1},
+        "system_prompt": "be brief",
+        "system_prompt_position": "replace",
+        "reasoning": "pass",
+    },
+}
+
+
+def test_all_that_is_declared_of_a_model_reaches_control():
+    settings = config.Service(
+        service_id="x", endpoint="http://a:1", assets=[DECLARED, {"asset_id": "n"}]
+    )
+    message = wire.service_message(declared(settings, "h/x"))
+    full, bare = messages.service(message, "h").assets
+
+    assert full == inventory.Asset(
+        "m",
+        (inventory.Operation.CHAT,),
+        family="Qwen3-8B",
+        labels=("coding",),
+        request_policy=inventory.RequestPolicy(
+            '{"top_p":0.9}',
+            '{"n":1}',
+            "be brief",
+            inventory.Position.REPLACE,
+            reasoning=inventory.Reasoning.PASS,
+        ),
+        modality="text",
+        format="gguf",
+        locator=inventory.Locator("path", "/models/m.gguf"),
+        metadata={"quant": "Q4_K_M"},
+        digest="sha256:00",
+    )
+    assert bare == inventory.Asset("n", (inventory.Operation.CHAT,))
+    assert admission.service_refusal(messages.service(message, "h"), "h") is None
+
+
+@pytest.mark.parametrize("availability", inventory.Availability)
+def test_what_is_declared_of_a_service_reaches_control(availability):
+    settings = config.Service(
+        service_id="x",
+        endpoint="http://a:1",
+        load_mode="on_request",
+        state={"availability": availability.value, "allow_employee_direct_requests": True},
+    )
+    message = wire.service_message(declared(settings, "h/x"))
+    found = messages.service(message, "h")
+
+    assert messages.observation(message.observation).availability is availability
+    assert (found.loads_on_request, found.direct_requests) == (True, True)
+
+
+def test_what_is_declared_of_a_host_reaches_control():
+    inventory_of = config.Inventory(
+        trust_tier="employee_device",
+        device_class="laptop",
+        workload_classes=["background"],
+        allowed_model_families=["qwen3"],
+    )
+    settings = config.Config(node={"host_id": "h"}, inventory=inventory_of)
+    found = messages.host(wire.host_message(observe.machine(settings), Metrics(0.0, 0)))
+
+    assert (found.trust_tier, found.device_class) == ("employee_device", "laptop")
+    assert (found.workload_classes, found.allowed_model_families) == (("background",), ("qwen3",))
 
 
 def test_none_is_absent_and_zero_is_zero():
@@ -121,6 +198,7 @@ def test_limits_are_those_of_control():
     assert config.MAX_SERVICES == admission.MAX_SERVICES
     assert config.MAX_ASSETS == admission.MAX_ASSETS
     assert config.MAX_TEXT == MAX_NAME_CHARACTERS == admission.MAX_TEXT
+    assert config.MAX_PLACE == admission.MAX_PLACE
     assert MAX_CONCURRENCY == admission.MAX_CONCURRENCY
     assert config.SERVICE_ID.pattern == admission._SERVICE_ID.pattern
     assert admission._HOST_ID.pattern == config.HOST_ID

@@ -53,6 +53,7 @@ async def test_everything_it_tells_is_seen():
     assert (sight.health, sight.engine, sight.concurrency) == ("healthy", "llamacpp", 2)
     assert sight.models == (Model("smol", True, 2048),)
     assert (sight.in_flight, sight.queue_depth, sight.tokens_per_second) == (2, 3, 41.5)
+    assert sight.loads_on_request is False
 
 
 @pytest.mark.anyio
@@ -74,6 +75,7 @@ async def test_while_it_loads_nothing_else_is_asked():
     sight = await server.look()
 
     assert sight.health == "loading"
+    assert sight.loads_on_request is None
     assert server.asked == ["/health"]
 
 
@@ -86,6 +88,7 @@ async def test_a_sleeping_model_is_let_sleep():
     assert sight.health == "healthy"
     assert sight.models == (Model("smol", False, 2048),)
     assert server.asked == ["/health", "/v1/models", "/props"]
+    assert sight.loads_on_request
 
 
 @pytest.mark.anyio
@@ -99,6 +102,7 @@ async def test_a_router_tells_what_is_loaded():
 
     assert sight.models == (Model("a", True), Model("b", False))
     assert sight.concurrency is None
+    assert sight.loads_on_request
     assert "/metrics" not in server.asked
 
 

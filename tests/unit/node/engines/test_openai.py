@@ -66,6 +66,15 @@ def test_a_list_may_be_of_what_could_be_loaded(entry, loaded):
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("owner", "loads"),
+    [("library", True), ("llama-swap", True), ("organization_owner", True), ("vllm", False)],
+)
+async def test_who_lists_what_could_be_loaded_loads_it_when_asked(owner, loads):
+    assert (await looked(body=listing({"id": "m", "owned_by": owner}))).loads_on_request is loads
+
+
+@pytest.mark.anyio
 async def test_llamacpp_is_told_by_its_name():
     assert (await looked(body=listing({"id": "m", "owned_by": "llamacpp"}))).engine == "llamacpp"
 
