@@ -10,7 +10,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
 from control.api.channel import aio_channel
-from gateway.resources import Service, Target, read_resource
+from gateway.resources import Resource, read_resource
 from gateway.routes import Routes
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
@@ -24,7 +24,7 @@ class Watcher:
     """Follows control's routes as a gateway does, but sends nothing anywhere."""
 
     def __init__(self) -> None:
-        self.table: Replica[Service | Target] = Replica(read_resource)
+        self.table: Replica[Resource] = Replica(read_resource)
         self.routes = Routes(
             lambda service_id, origin: Upstream(service_id, origin, 5.0, time.monotonic)
         )
@@ -61,7 +61,7 @@ class Watcher:
 
 
 async def _updates(
-    stub: Any, table: Replica[Service | Target], *, snapshot_wanted: bool
+    stub: Any, table: Replica[Resource], *, snapshot_wanted: bool
 ) -> AsyncIterator[pb.TableUpdate]:
     """Yield what control pushes; each is acknowledged when the next is asked for."""
     stream = stub.WatchRoutes()

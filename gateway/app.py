@@ -77,9 +77,11 @@ def build(gateway: Gateway, control: cluster.Control) -> FastAPI:
     @app.get("/v1/models/{model_id:path}")
     async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> dict[str, Any]:
         """Tell who serves one model, or what one service is called; ids may hold slashes."""
-        services = gateway.routes.services(model_id)
-        kind = "service" if model_id in gateway.routes.upstreams else "asset"
-        return described(model_id, services, kind)
+        routes = gateway.routes
+        if routes.is_role(model_id):
+            return described(model_id, routes.serving(model_id), "role")
+        kind = "service" if model_id in routes.upstreams else "asset"
+        return described(model_id, routes.services(model_id), kind)
 
     app.include_router(cluster.router(control), dependencies=[Depends(principal)])
     app.add_middleware(_Named, gateway=gateway)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -14,6 +14,7 @@ from control.api.channel import control_errors
 from control.api.errors import GenieHiveError
 from gateway.gateway import Gateway
 from gateway.inbox import Inbox, Stream
+from gateway.routes import Names
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
 from gateway.usage_link import UsageLink
@@ -104,7 +105,7 @@ class ControlLink:
         table = gateway.key_table
         wrap = pb.WatchKeysRequest
 
-        async def changed(_: Collection[str]) -> None:
+        async def changed(_: Names) -> None:
             gateway.keys.replace(table.carried | table.current)
 
         async for _ in self._watch(stream, wrap, table, changed):
@@ -115,7 +116,7 @@ class ControlLink:
         stream: Stream,
         wrap: Callable[..., Any],
         table: Replica[T],
-        changed: Callable[[Collection[str]], Awaitable[None]],
+        changed: Callable[[Names], Awaitable[None]],
     ) -> AsyncIterator[None]:
         """Apply what comes, answer each update; raises what ends the stream."""
         try:
@@ -166,7 +167,7 @@ class ControlLink:
                     if response is not None:
                         gateway.routes.set_elsewhere(
                             {
-                                one.service_id: one.in_flight + one.queue_depth
+                                one.service_id: (one.in_flight, one.queue_depth)
                                 for one in response.loads
                             }
                         )

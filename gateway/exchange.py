@@ -5,6 +5,7 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
+from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -19,12 +20,12 @@ from control.api.errors import (
 )
 from gateway import body, errors
 from gateway.answer_head import AnswerHead
-from gateway.balance import least_loaded
+from gateway.balance import pick
 from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, cleaned
 from gateway.request_head import RequestHead
-from gateway.routes import Choice, load
+from gateway.route import Choice
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
 from gateway.verdict import Course, error_in, judge
@@ -90,7 +91,6 @@ class Exchange:
         "_over",
         "_paused",
         "_request_id",
-        "_route",
         "_scanner",
         "_sent",
         "_size",
@@ -139,8 +139,8 @@ class Exchange:
         self._last = self._began + gateway.timeouts.total  # no deadline is later
         try:
             self._body = body.parse(content)
-            self._route = gateway.routes.resolve(self._head.operation, self._body.model)
-            self._attempt(least_loaded(self._route.equals, load, gateway.random))
+            route = gateway.routes.resolve(self._head.operation, self._body.model)
+            self._attempt(pick(route, gateway.random))
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
@@ -213,6 +213,7 @@ class Exchange:
     def _attempt(self, choice: Choice) -> None:
         gateway = self._gateway
         upstream = choice.upstream
+        content = self._shaped(choice)
         self._tried.append(choice)
         self._choice = choice
         self._status = 0
@@ -224,16 +225,28 @@ class Exchange:
             self,
             self._head.path,
             self._request_id,
-            self._body.with_model(choice.asset),
+            content,
             self._sent,
         )
+
+    def _shaped(self, choice: Choice) -> bytes:
+        """Return the body as the service of `choice` gets it.
+
+        Raises:
+            InvalidValue: what the client sent does not fit to the policy that applies.
+        """
+        shaper = choice.shaper
+        if shaper is None or shaper.splices:
+            return self._body.with_model(choice.asset)
+        return shaper.shaped(self._body.raw, choice.asset)
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
         """Ask the next candidate; when all were asked, answer with `error`."""
         self._tally().failed(error.code)
         self._release()
         tried = {choice.upstream.service_id for choice in self._tried}
-        for choice in self._route.choices:
+        routes = self._gateway.routes.succession(self._head.operation, self._body.model)
+        for choice in chain.from_iterable(route.choices for route in routes):
             if choice.upstream.service_id not in tried:
                 self._attempt(choice)
                 return
@@ -280,7 +293,7 @@ class Exchange:
         self._status = head.status
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
-            self._scanner = Scanner(strip=self._gateway.strip and self._head.may_hide)
+            self._scanner = Scanner(strip=self._strips(self._choice))
             self._framed = head.framed
             self._last_events = b""
             self._started = True
@@ -331,7 +344,7 @@ class Exchange:
             self.refuse(failed)
             return
         try:
-            content, usage = cleaned(content, strip=self._gateway.strip and self._head.may_hide)
+            content, usage = cleaned(content, strip=self._strips(self._choice))
         except Unreadable as error:
             self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
@@ -339,6 +352,12 @@ class Exchange:
         self._tally().answered(took, took, usage, streamed=False)
         self._release()
         self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+
+    def _strips(self, choice: Choice) -> bool:
+        """Return whether hidden reasoning is removed from the answer of `choice`."""
+        shaper = choice.shaper
+        told = shaper.strip if shaper is not None else None
+        return self._head.may_hide and (self._gateway.strip if told is None else told)
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

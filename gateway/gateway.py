@@ -16,7 +16,7 @@ from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
-from gateway.resources import Service, Target
+from gateway.resources import Resource
 from gateway.resources import read_resource as read_route
 from gateway.routes import Routes
 from gateway.shared import SharedUpstream
@@ -66,7 +66,7 @@ class Gateway:
         self.active: set[Exchange] = set()
         self.incoming: set[Incoming] = set()
         self.meter = Meter()
-        self.route_table: Replica[Service | Target] = Replica(read_route)
+        self.route_table: Replica[Resource] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells

@@ -14,12 +14,16 @@ from typing import TypeVar
 from gateway import last_good
 from gateway.gateway import Gateway
 from gateway.last_good import LastGood, Refused
+from gateway.resources import Target, target_message
+from gateway.table import Replica
 
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 1.0  # for control, which knows better than any file
 LOOK_SECONDS = 1.0  # between two looks at whether something changed
 CONFIRM_SECONDS = 600.0  # what did not change is written anew, or its age would be wrong
+# A large table that changes all the time is written for at most one in so many seconds.
+REST = 20
 
 T = TypeVar("T")
 
@@ -38,6 +42,7 @@ class Memory:
         self._lock: int | None = None
         self._written: tuple[bytes, bytes] | None = None
         self._written_at = 0.0
+        self._not_before = float("-inf")
         self._complained = False
 
     async def run(self) -> None:
@@ -66,12 +71,17 @@ class Memory:
         """Write the file, if control told something since and it is our turn to write."""
         if (mark := self._mark()) is None:
             return
+        same_keys = self._written is not None and mark[1] == self._written[1]
+        if same_keys and self._gateway.clock() < self._not_before:
+            return
         try:
             if self._lock is None:
                 self._lock = await _apart(partial(last_good.elected, self._folder))
             if self._lock is not None:
+                began = self._gateway.clock()
                 await self._write()
                 self._written, self._written_at = mark, self._gateway.clock()
+                self._not_before = self._written_at + REST * (self._written_at - began)
             self._complained = False
         except OSError as error:
             # The folder may have been taken away, and our lock with it.
@@ -94,12 +104,12 @@ class Memory:
         assert routes.identity is not None
         assert keys.identity is not None
         held = (
-            (routes.identity, list(routes.pushed.values())),
-            (keys.identity, list(keys.pushed.values())),
+            (routes.identity, _kept(routes)),
+            (keys.identity, _kept(keys)),
         )
 
         def write() -> None:
-            tables = (last_good.snapshot(*table) for table in held)
+            tables = (last_good.snapshot(identity, map(_raw, kept)) for identity, kept in held)
             known = LastGood(at, self._control, *tables)
             if not settled:
                 try:
@@ -137,6 +147,18 @@ class Memory:
     def _told(self) -> bool:
         gateway = self._gateway
         return gateway.route_table.identity is not None and gateway.key_table.identity is not None
+
+
+def _kept(table: Replica[T]) -> list[bytes | T]:
+    """Return the resources of `table` as control sent them, or as they are read."""
+    return [table.current[name] if raw is None else raw for name, raw in table.pushed.items()]
+
+
+def _raw(kept: object) -> bytes:
+    if isinstance(kept, Target):
+        return target_message(kept).SerializeToString()
+    assert isinstance(kept, bytes)  # only targets come in parts
+    return kept
 
 
 async def _apart(work: Callable[[], T]) -> T:

@@ -24,8 +24,9 @@ class Models:
             return self._made[1]
         found = []
         for name in self._routes.models():
-            if services := self._routes.serving(name):
-                found.append(_encode(model(name, services, "asset")))
+            is_role = self._routes.is_role(name)
+            if (services := self._routes.serving(name)) or is_role:
+                found.append(_encode(model(name, services, "role" if is_role else "asset")))
             yield
         content = b'{"object":"list","data":[%b]}' % b",".join(found)
         # Routes that changed meanwhile have another state, and the next list is made of them.
@@ -34,11 +35,11 @@ class Models:
 
 
 def model(name: str, services: list[str], kind: str) -> dict[str, Any]:
-    """Return a model as OpenAI shapes it. services: sorted, at least one."""
+    """Return a model as OpenAI shapes it. services: sorted; those of a role may all be away."""
     return {
         "id": name,
         "object": "model",
         "created": 0,
-        "owned_by": services[0].partition("/")[0],
+        "owned_by": "geniehive-role" if kind == "role" else services[0].partition("/")[0],
         "geniehive": {"route_type": kind, "services": services},
     }

@@ -1,15 +1,18 @@
 """What control pushes for routing, read: checked, as plain values."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from math import isnan
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
 
 import msgspec
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
-from gateway.table import Unusable
+from control.api.strategies import QueueSteps, Strategy
+from gateway import shaping
+from gateway.shaping import Shaper
+from gateway.table import Patch, Unusable
 from gateway.upstream import Origin
 
 Operation = int  # a value of the enum of the contract
@@ -21,7 +24,16 @@ WORDS: dict[Operation, str] = {
     if number
 }
 OPERATIONS = {word: number for number, word in WORDS.items()}
+STRATEGIES: dict[pb.Strategy, Strategy] = {
+    pb.STRATEGY_UNSPECIFIED: Strategy.LEAST_LOADED,
+    pb.STRATEGY_SCORED: Strategy.SCORED,
+    pb.STRATEGY_ROUND_ROBIN: Strategy.ROUND_ROBIN,
+    pb.STRATEGY_LEAST_LOADED: Strategy.LEAST_LOADED,
+    pb.STRATEGY_POWER_OF_TWO: Strategy.POWER_OF_TWO,
+}
+STRATEGY_VALUES = {strategy: number for number, strategy in STRATEGIES.items()}
 SERVICE = "service/"
+POLICY = "policy/"
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)*")
@@ -34,6 +46,7 @@ class Service:
     service_id: str
     host_id: str
     origin: Origin
+    concurrency: int  # requests it serves at the same time, 0 when unknown
 
 
 # A target may have 10,000 of these: a dataclass takes eight times as long to make.
@@ -43,24 +56,42 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     service_id: str
     asset_id: str
     score: float
+    tier: int = 0  # lower ones serve before higher ones
+    runtime: float = 0.0  # part of the score that waiting requests can cost
+    policy_id: int = 0  # 0 for none
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one name means for one operation; candidates best first."""
+    """What one name means for one operation. candidates: by service id."""
 
-    operation: Operation
+    operation: inventory.Operation
     name: str
-    candidates: tuple[Candidate, ...]
+    candidates: Mapping[str, Candidate]
+    strategy: Strategy = Strategy.LEAST_LOADED
+    is_role: bool = False
+    stand_ins: tuple[str, ...] = ()  # roles that serve when no candidate can
+    steps: QueueSteps = ()
 
 
-def read_resource(resource: pb.Resource) -> Service | Target:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A request policy that candidates refer to."""
+
+    policy_id: int
+    shaper: Shaper
+
+
+Resource = Service | Target | Policy
+
+
+def read_resource(resource: pb.Resource) -> Resource | Patch[Resource]:
     """Return what a resource of the route table says.
 
     Raises:
         Unusable: it is not one of the route table, or a gateway cannot act on it.
     """
-    found: Service | Target
+    found: Resource
     match resource.WhichOneof("body"):
         case "service":
             found = _service(resource.service)
@@ -68,6 +99,11 @@ def read_resource(resource: pb.Resource) -> Service | Target:
         case "target":
             found = _target(resource.target)
             name = target_name(found.operation, found.name)
+        case "policy":
+            found = _policy(resource.policy)
+            name = policy_name(found.policy_id)
+        case "target_patch":
+            return _patch(resource.target_patch)
         case other:
             raise Unusable(f"{other or 'an unknown kind'} has no place in the route table")
     # A name stands for one thing, so that what is told of it can be looked up by it.
@@ -96,7 +132,7 @@ def _service(message: pb.RouteService) -> Service:
         endpoint.scheme == "https",
         endpoint.tls_name,
     )
-    return Service(message.service_id, message.host_id, origin)
+    return Service(message.service_id, message.host_id, origin, max(0, message.concurrency))
 
 
 def _target(message: pb.Target) -> Target:
@@ -104,13 +140,86 @@ def _target(message: pb.Target) -> Target:
         raise Unusable("the target has no name")
     if message.operation not in WORDS:
         raise Unusable(f"operation {message.operation} is not known to this gateway")
-    candidates = []
-    for one in message.candidates:
-        candidate = Candidate(one.service_id, one.asset_id, one.score)
-        if not (candidate.service_id and candidate.asset_id) or isnan(candidate.score):
-            raise Unusable("a candidate needs a service, an asset and a score")
-        candidates.append(candidate)
-    return Target(message.operation, message.name, ranked(candidates))
+    if message.strategy not in STRATEGIES:
+        raise Unusable(f"strategy {message.strategy} is not known to this gateway")
+    return Target(
+        message.operation,
+        message.name,
+        _candidates(message.candidates),
+        STRATEGIES[message.strategy],
+        message.role,
+        tuple(message.fallback_roles),
+        _steps(message.queue_steps),
+    )
+
+
+def _candidates(messages: Iterable[pb.Candidate]) -> dict[str, Candidate]:
+    found: dict[str, Candidate] = {}
+    for one in messages:
+        candidate = Candidate(
+            one.service_id, one.asset_id, one.score, one.tier, one.runtime, one.policy_id
+        )
+        if not (candidate.service_id and candidate.asset_id):
+            raise Unusable("a candidate needs a service and an asset")
+        if not (isfinite(candidate.score) and isfinite(candidate.runtime)):
+            raise Unusable("a candidate needs a score that is a number")
+        found[candidate.service_id] = candidate
+    return found
+
+
+def _steps(messages: Iterable[pb.QueueStep]) -> QueueSteps:
+    steps = tuple((one.queue_depth, one.penalty) for one in messages)
+    if not all(isfinite(penalty) for _, penalty in steps):
+        raise Unusable("what waiting requests cost must be a number")
+    return steps
+
+
+def _policy(message: pb.RoutePolicy) -> Policy:
+    if not message.policy_id:
+        raise Unusable("the policy has no id")
+    try:
+        return Policy(message.policy_id, shaping.read(message.policy))
+    except ValueError as error:
+        raise Unusable(f"the policy cannot be applied: {error}") from error
+
+
+def _patch(message: pb.TargetPatch) -> Patch[Resource]:
+    upserts = _candidates(message.upserts)
+    removed = frozenset(message.removed)
+    if not removed.isdisjoint(upserts):
+        raise Unusable("a candidate is both there and gone")
+
+    def upon(base: Resource) -> Resource:
+        if not isinstance(base, Target):
+            raise Unusable("only a target can be patched")
+        candidates = {**base.candidates, **upserts}
+        for service_id in removed:
+            candidates.pop(service_id, None)
+        return replace(base, candidates=candidates)
+
+    return Patch(message.base_hash, removed | upserts.keys(), upon)
+
+
+def target_message(target: Target) -> pb.Resource:
+    """Return the resource that `target` is read of; without a hash."""
+    message = pb.Target(
+        name=target.name,
+        operation=target.operation,
+        strategy=STRATEGY_VALUES[target.strategy],
+        role=target.is_role,
+        fallback_roles=target.stand_ins,
+        queue_steps=[pb.QueueStep(queue_depth=depth, penalty=cost) for depth, cost in target.steps],
+    )
+    for one in target.candidates.values():
+        message.candidates.add(
+            service_id=one.service_id,
+            asset_id=one.asset_id,
+            score=one.score,
+            tier=one.tier,
+            runtime=one.runtime,
+            policy_id=one.policy_id,
+        )
+    return pb.Resource(name=target_name(target.operation, target.name), target=message)
 
 
 def service_name(service_id: str) -> str:
@@ -123,12 +232,12 @@ def target_name(operation: Operation, name: str) -> str:
     return f"target/{WORDS[operation]}/{name}"
 
 
+def policy_name(policy_id: int) -> str:
+    """Return the name of a policy in the table."""
+    return f"{POLICY}{policy_id:016x}"
+
+
 def meant(name: str) -> tuple[Operation, str]:
     """Return operation and name of the target that `target_name` made a name of."""
     _, word, requested = name.split("/", 2)
     return OPERATIONS[word], requested
-
-
-def ranked(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return `candidates` best first."""
-    return tuple(sorted(candidates, key=lambda one: (-one.score, one.service_id, one.asset_id)))

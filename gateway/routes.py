@@ -1,9 +1,8 @@
-"""The route table as requests need it: one dictionary look-up from a name to its candidates."""
+"""The route table as requests need it: one dictionary look-up from a name to its choices."""
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from urllib.parse import quote
 
@@ -17,18 +16,22 @@ from control.api.errors import (
     NotReady,
     OperationMismatch,
 )
+from gateway.candidates import Candidates, Table
 from gateway.resources import (
+    POLICY,
     SERVICE,
     WORDS,
     Candidate,
+    Policy,
     Service,
     Target,
     meant,
-    ranked,
+    policy_name,
 )
 from gateway.resources import Operation as Operation  # whoever resolves needs it
+from gateway.route import Choice, Route
+from gateway.shaping import Shaper
 from gateway.steps import Steps
-from gateway.table import Replica
 from gateway.upstream import Origin, Upstream
 
 MAX_NAME = 256
@@ -36,38 +39,18 @@ MAX_COMPARED = 200  # names; to find the nearest of them takes 5 ms
 
 _encode = msgspec.json.Encoder().encode
 
+_IDLE = (0, 0)
+# A route is made anew when so large a part of it changes, one in so many.
+_MANY = 8
 
-# Made as often as `Candidate`, and as cheaply; what it holds never refers to it.
-class Choice(msgspec.Struct, frozen=True, gc=False):
-    """A candidate, ready to be called."""
-
-    upstream: Upstream
-    asset: bytes  # as a JSON string, quotes included
-    head: bytes  # the answer's header lines that name route, service and host
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """All that can serve one name, best first; `equals` are the first ones, alike in score."""
-
-    choices: tuple[Choice, ...]
-    equals: tuple[Choice, ...]
-
-
-def load(choice: Choice) -> int:
-    """Return the requests under way or waiting at the service of `choice`."""
-    upstream = choice.upstream
-    return upstream.in_flight + upstream.elsewhere
-
-
-Table = Replica[Service | Target]
+Names = Mapping[str, Collection[str] | None]  # of resources, and what parts of them; None: all
 
 
 class Routes:
     """Resolves names, and owns the upstreams that the table mentions.
 
-    A table is followed name by name. Each route is made anew and then put in place
-    of the old one, so that requests are served all the time in between.
+    A table is followed name by name, and where control tells it, part by part. A route is
+    never half made while somebody looks: requests are served all the time in between.
     """
 
     def __init__(self, open_upstream: Callable[[str, Origin], Upstream]) -> None:
@@ -81,16 +64,19 @@ class Routes:
         self._leaving: dict[str, Upstream] = {}
         # Lines of an answer's head that name the service and its host, by service.
         self._heads: dict[str, bytes] = {}
+        self._shapers: dict[str, Shaper] = {}  # by the name of the policy's resource
         # Services that have not been heard of in this life of control.
         self._carried: set[str] = set()
         # Services that each target mentions, known or not, and the other way round.
-        self._mentions: dict[str, frozenset[str]] = {}
+        self._mentions: dict[str, set[str]] = {}
         self._mentioned: defaultdict[str, set[str]] = defaultdict(set)
-        # Names that are still to be followed; a set that keeps its order.
-        self._waiting: dict[str, None] = {}
+        # Targets, and which of their services, that cannot be used without a policy.
+        self._wanting: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)
+        # Names that are still to be followed, and what parts of them; in order.
+        self._waiting: dict[str, set[str] | None] = {}
 
     def resolve(self, operation: Operation, name: str) -> Route:
-        """Return the route of `name`; it has at least one choice.
+        """Return the route that serves `name`, its own or a stand-in; it has a choice.
 
         Raises:
             NotReady: no table has arrived yet, or nobody knows the name so far.
@@ -99,19 +85,33 @@ class Routes:
             NoHealthyRoute: the name is known, and nothing can serve it now.
         """
         route = self._routes[operation].get(name)
+        if route is not None and route.choices:
+            return route
         if route is None:
             raise self._unknown(operation, name)
-        if not route.choices:
-            raise NoHealthyRoute(f"no healthy service has {name!r} now", retry_after=2)
-        return route
+        for other in self.succession(operation, name):
+            if other.choices:
+                return other
+        raise _unserved(name)
+
+    def succession(self, operation: Operation, name: str) -> Iterator[Route]:
+        """Yield the routes that may serve `name`, one after the other has failed."""
+        routes = self._routes[operation]
+        if (route := routes.get(name)) is not None:
+            yield route
+            yield from (routes[other] for other in route.stand_ins if other in routes)
 
     def models(self) -> list[str]:
-        """Return the names of all assets, sorted; not all of them can be asked for now."""
+        """Return the names of all assets and roles, sorted; not all can be asked for now."""
         return sorted({*chain(*self._routes.values())} - self.upstreams.keys())
+
+    def is_role(self, name: str) -> bool:
+        """Return whether `name` is that of a role."""
+        return any(name in routes and routes[name].is_role for routes in self._routes.values())
 
     def serving(self, name: str) -> list[str]:
         """Return the services that `name` can be asked of now, whatever for, sorted."""
-        known = [routes[name] for routes in self._routes.values() if name in routes]
+        known = (route for one in self._routes for route in self.succession(one, name))
         return sorted({choice.upstream.service_id for route in known for choice in route.choices})
 
     def services(self, name: str) -> list[str]:
@@ -123,38 +123,49 @@ class Routes:
         if not any(name in routes for routes in self._routes.values()):
             raise self._unknown(inventory.OPERATION_CHAT, name)
         if not (found := self.serving(name)):
-            raise NoHealthyRoute(f"no healthy service has {name!r} now", retry_after=2)
+            raise _unserved(name)
         return found
 
-    def set_elsewhere(self, loads: Mapping[str, int]) -> None:
-        """Take `loads` as what other gateways and the engines' own queues hold, by service."""
+    def set_elsewhere(self, loads: Mapping[str, tuple[int, int]]) -> None:
+        """Take what other gateways have in flight, and what waits inside engines, by service."""
         for service_id, upstream in self.upstreams.items():
-            upstream.elsewhere = loads.get(service_id, 0)
+            in_flight, upstream.queue_depth = loads.get(service_id, _IDLE)
+            upstream.elsewhere = in_flight + upstream.queue_depth
 
     def busy(self) -> Iterable[Upstream]:
         """Return all upstreams that may have requests in flight."""
         return (*self.upstreams.values(), *self._leaving.values())
 
-    def follow(self, table: Table, names: Collection[str]) -> Steps[None]:
+    def follow(self, table: Table, names: Names) -> Steps[None]:
         """Resolve `names` of resources by `table` from now on, in steps. In-flight counts live on.
 
         Steps that are not taken are taken with the next names.
         """
-        self._waiting |= dict.fromkeys(names)
+        for name, parts in names.items():
+            self._wait(name, parts)
         return self._follow(table)
 
+    def _wait(self, name: str, parts: Collection[str] | None) -> None:
+        held = self._waiting.setdefault(name, set())
+        if parts is None:
+            self._waiting[name] = None
+        elif held is not None:
+            held.update(parts)
+
     def _follow(self, table: Table) -> Steps[None]:
-        # 1. Upstreams, so that there is one for each candidate.
-        for name in [name for name in self._waiting if name.startswith(SERVICE)]:
-            self._waiting.pop(name, None)
-            if self._follow_service(table, name):
-                self._waiting |= dict.fromkeys(self._mentioned.get(name.removeprefix(SERVICE), ()))
+        # 1. Upstreams and policies, so that they are there for each candidate.
+        for name in [name for name in self._waiting if name.startswith((SERVICE, POLICY))]:
+            del self._waiting[name]
+            if name.startswith(SERVICE):
+                self._follow_service(table, name)
+            else:
+                self._follow_policy(table, name)
             self.changes += 1
             yield
         # 2. Routes, until none leads to what is leaving.
         while self._waiting:
-            name, _ = self._waiting.popitem()
-            self._follow_target(table, name)
+            name, parts = self._waiting.popitem()
+            self._follow_target(table, name, parts)
             self.changes += 1
             yield
         # 3. What is left over.
@@ -166,9 +177,14 @@ class Routes:
         self._settled = table.settled or table.identity is None
         self.ready = True
 
-    def _follow_service(self, table: Table, name: str) -> bool:
-        """Follow one service; return whether routes that mention it are others now."""
+    def _follow_service(self, table: Table, name: str) -> None:
         service_id = name.removeprefix(SERVICE)
+        if self._changes_routes(table, name, service_id):
+            for target in self._mentioned.get(service_id, ()):
+                self._wait(target, (service_id,))
+
+    def _changes_routes(self, table: Table, name: str, service_id: str) -> bool:
+        """Follow one service; return whether routes that mention it are others now."""
         service = table.current.get(name) or table.carried.get(name)
         upstream = self.upstreams.get(service_id)
         if not isinstance(service, Service):
@@ -189,59 +205,94 @@ class Routes:
         if upstream.origin != service.origin:
             upstream.move(service.origin)
         upstream.host_id = service.host_id
+        upstream.concurrency = service.concurrency
         head = _head(service=service_id, host=service.host_id)
         changed = changed or head != self._heads.get(service_id)
         self._heads[service_id] = head
         return changed
 
-    def _follow_target(self, table: Table, name: str) -> None:
-        current, carried = table.current.get(name), table.carried.get(name)
-        target = current or carried
+    def _follow_policy(self, table: Table, name: str) -> None:
+        policy = table.current.get(name) or table.carried.get(name)
+        if isinstance(policy, Policy):
+            self._shapers[name] = policy.shaper
+            for target, services in self._wanting.pop(name, {}).items():
+                self._wait(target, services)
+        else:
+            # Choices that were made with it keep it.
+            self._shapers.pop(name, None)
+
+    def _follow_target(self, table: Table, name: str, parts: set[str] | None) -> None:
+        target = table.current.get(name) or table.carried.get(name)
         if not isinstance(target, Target):
             if name in self._mentions:
                 self._forget(name)
             return
-        candidates = target.candidates
-        mentions = {one.service_id for one in candidates}
-        if isinstance(carried, Target) and carried is not target:
-            mentions.update(one.service_id for one in carried.candidates)
-            candidates = _joined(
-                candidates, (one for one in carried.candidates if one.service_id in self._carried)
+        candidates = Candidates(table, name, target, self._carried)
+        route = self._routes[target.operation].get(target.name)
+        if route is None or parts is None or len(parts) * _MANY > len(route.choices):
+            self._mention(name, candidates.mentioned())
+            self._routes[target.operation][target.name] = self._filled(
+                route or Route(), name, target, candidates
             )
-        self._mention(name, frozenset(mentions))
-        self._routes[target.operation][target.name] = self._route(target.name, candidates)
+            return
+        head = _head(route=target.name)
+        for service_id in parts:
+            self._mention_one(name, service_id, mentioned=candidates.mention(service_id))
+            candidate = candidates.of(service_id)
+            choice = self._choice(name, head, candidate) if candidate is not None else None
+            route.put(service_id, choice)
+
+    def _filled(self, route: Route, name: str, target: Target, candidates: Candidates) -> Route:
+        route.strategy, route.steps = target.strategy, target.steps
+        route.stand_ins, route.is_role = target.stand_ins, target.is_role
+        head = _head(route=target.name)
+        choices = (self._choice(name, head, one) for one in candidates.all())
+        route.fill(choice for choice in choices if choice is not None)
+        return route
+
+    def _choice(self, name: str, head: bytes, candidate: Candidate) -> Choice | None:
+        """Return the choice that `candidate` of the target `name` makes, if it can be used."""
+        service_id = candidate.service_id
+        if (upstream := self.upstreams.get(service_id)) is None:
+            return None
+        shaper = None
+        if candidate.policy_id:
+            policy = policy_name(candidate.policy_id)
+            if (shaper := self._shapers.get(policy)) is None:
+                self._wanting[policy].setdefault(name, set()).add(service_id)
+                return None
+        return Choice(
+            upstream,
+            _encode(candidate.asset_id),
+            head + self._heads[service_id],
+            candidate.score,
+            candidate.tier,
+            candidate.runtime,
+            shaper,
+        )
 
     def _forget(self, name: str) -> None:
-        self._mention(name, frozenset())
+        self._mention(name, set())
         del self._mentions[name]
         operation, requested = meant(name)
         del self._routes[operation][requested]
 
-    def _mention(self, name: str, services: frozenset[str]) -> None:
+    def _mention(self, name: str, services: set[str]) -> None:
         """Note which services the target `name` is about."""
-        before = self._mentions.get(name, frozenset())
-        self._mentions[name] = services
-        for service_id in before - services:
-            self._mentioned[service_id].discard(name)
-            if not self._mentioned[service_id]:
-                del self._mentioned[service_id]
-        for service_id in services - before:
+        before = self._mentions.setdefault(name, set())
+        for service_id in before ^ services:
+            self._mention_one(name, service_id, mentioned=service_id in services)
+
+    def _mention_one(self, name: str, service_id: str, *, mentioned: bool) -> None:
+        if mentioned:
+            self._mentions[name].add(service_id)
             self._mentioned[service_id].add(name)
-
-    def _route(self, name: str, candidates: Iterable[Candidate]) -> Route:
-        known = [one for one in candidates if one.service_id in self.upstreams]
-        head = _head(route=name)
-        choices = tuple(self._choice(head, one) for one in known)
-        equals = sum(one.score == known[0].score for one in known)
-        return Route(choices, choices[:equals])
-
-    def _choice(self, head: bytes, candidate: Candidate) -> Choice:
-        service_id = candidate.service_id
-        return Choice(
-            self.upstreams[service_id],
-            _encode(candidate.asset_id),
-            head + self._heads[service_id],
-        )
+            return
+        self._mentions[name].discard(service_id)
+        if (names := self._mentioned.get(service_id)) is not None:
+            names.discard(name)
+            if not names:
+                del self._mentioned[service_id]
 
     def _unknown(self, operation: Operation, name: str) -> GenieHiveError:
         if not self.ready:
@@ -269,12 +320,8 @@ def shown(name: str) -> str:
     return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short) + '"'
 
 
-def _joined(first: Iterable[Candidate], others: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Return both, best first; of two for the same, the one in `first`."""
-    found = {(one.service_id, one.asset_id): one for one in first}
-    for other in others:
-        found.setdefault((other.service_id, other.asset_id), other)
-    return ranked(found.values())
+def _unserved(name: str) -> NoHealthyRoute:
+    return NoHealthyRoute(f"no healthy service has {shown(name)} now", retry_after=2)
 
 
 def _head(**values: str) -> bytes:

@@ -136,6 +136,8 @@ class Upstream:
         self.origin = origin
         self.in_flight = 0  # of this gateway
         self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
+        self.queue_depth = 0  # waiting inside the engine alone
+        self.concurrency = 0  # requests it serves at the same time, 0 when unknown
         self.tallies: dict[bytes, Tally] = {}  # by asset, as `Choice` has it
         self._connect_timeout = connect_timeout
         self.now = clock

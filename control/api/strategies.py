@@ -32,4 +32,5 @@ def live_score(score: float, runtime: float, waits: int, steps: QueueSteps) -> f
         if waits < depth:
             break
         penalty = cost
-    return score - min(runtime, penalty)
+    # Scores have 4 digits: what is equal to people must be equal here.
+    return round(score - min(runtime, penalty), 6)

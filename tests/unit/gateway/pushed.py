@@ -14,7 +14,7 @@ CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
 class StubUpstream:
     def __init__(self, service_id, origin):
         self.service_id, self.origin, self.host_id = service_id, origin, ""
-        self.in_flight = self.elsewhere = 0
+        self.in_flight = self.elsewhere = self.queue_depth = self.concurrency = 0
         self.moves, self.retired = [], False
 
     def move(self, origin):
@@ -37,23 +37,37 @@ def service(service_id, address="127.0.0.1:80", host_id="h", **endpoint):
     )
 
 
-def target(name, *candidates, operation=CHAT):
+def target(name, *candidates, operation=CHAT, **fields):
+    """candidates: of (service, score), or (service, score, more fields)."""
     return hashed(
         name=f"target/{WORDS.get(operation)}/{name}",
         target=pb.Target(
             name=name,
             operation=operation,
-            candidates=[
-                pb.Candidate(service_id=one, asset_id="a", score=score) for one, score in candidates
-            ],
+            candidates=[candidate(*one) for one in candidates],
+            **fields,
         ),
+    )
+
+
+def policy(policy_id, **fields):
+    return hashed(
+        name=f"policy/{policy_id:016x}",
+        policy=pb.RoutePolicy(policy_id=policy_id, policy=inventory.RequestPolicy(**fields)),
+    )
+
+
+def candidate(service_id, score, fields=None):
+    return pb.Candidate(
+        **{"service_id": service_id, "asset_id": "a", "score": score, **(fields or {})}
     )
 
 
 def follow_all(routes, table):
     """Follow all of `table`, and what `routes` had of another one."""
     services = map(service_name, routes.upstreams)
-    finished(routes.follow(table, {*table.current, *table.carried, *services, *routes._mentions}))
+    names = {*table.current, *table.carried, *services, *routes._mentions}
+    finished(routes.follow(table, dict.fromkeys(names)))
 
 
 def hashed(**fields):

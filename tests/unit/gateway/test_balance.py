@@ -1,41 +1,160 @@
-"""Of equals, the least loaded serves next."""
+"""Which of the best choices serves next."""
 
 import random
+from collections import Counter
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.balance import SCAN_AT_MOST, least_loaded
+from control.api.strategies import Strategy
+from gateway.balance import LOOKS, best_scored, least_loaded, less_loaded_of_two, load, pick
+from gateway.route import Choice, Route
+from tests.unit.gateway.pushed import StubUpstream
+
+LOADS = st.lists(st.integers(0, 3), min_size=1, max_size=LOOKS)
+STEPS = ((2, 0.03), (5, 0.06))
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=SCAN_AT_MOST))
-def test_few_are_all_looked_at(loads):
-    assert least_loaded(range(len(loads)), loads.__getitem__, random.random) == loads.index(
-        min(loads)
-    )
+def choices(loads, scores=None):
+    found = []
+    for number, in_flight in enumerate(loads):
+        upstream = StubUpstream(f"h/{number:04}", None)
+        upstream.in_flight = in_flight
+        score = scores[number] if scores else 0.5
+        found.append(Choice(upstream, b'"m"', b"", score, 0, 0.2, None))
+    return found
 
 
-@given(st.integers(SCAN_AT_MOST + 1, 1_000), st.floats(0, 1, exclude_max=True))
-def test_of_many_two_different_ones_are_looked_at(count, draw):
-    seen = []
+def route(strategy, loads, **fields):
+    found = Route()
+    found.strategy, found.steps = strategy, STEPS
+    found.fill(choices(loads, **fields))
+    return found
 
-    def load(one):
-        seen.append(one)
-        return one
 
-    assert least_loaded(range(count), load, lambda: draw) == min(seen)
-    assert len(set(seen)) == 2
-    assert all(0 <= one < count for one in seen)
+def take(found, draw):
+    choice = pick(found, draw)
+    choice.upstream.in_flight += 1
+    return choice.upstream.service_id
+
+
+@given(LOADS)
+def test_the_least_loaded_is_the_first_of_those_with_the_least(loads):
+    found = choices(loads)
+
+    assert least_loaded(found, random.random) is found[loads.index(min(loads))]
+
+
+@given(LOADS, st.integers(1, 5))
+def test_no_service_gets_a_second_request_while_an_equal_one_is_idle(loads, more):
+    found = choices([0] * len(loads))
+    for _ in range(more * len(loads)):
+        one = least_loaded(found, random.random)
+        if one.upstream.in_flight:
+            assert all(other.upstream.in_flight for other in found)
+        one.upstream.in_flight += 1
+
+
+@given(st.integers(LOOKS + 1, 1_000), st.floats(0, 1, exclude_max=True))
+def test_of_very_many_a_window_is_looked_at(count, draw):
+    loads = [9] * count
+    loads[int(draw * count)] = 1
+
+    assert load(least_loaded(choices(loads), lambda: draw)) == 1
+
+
+@given(st.integers(2, 1_000), st.floats(0, 1, exclude_max=True))
+def test_two_different_ones_are_compared(count, draw):
+    loads = list(range(count, 0, -1))
+    found = choices(loads)
+
+    chosen = less_loaded_of_two(found, lambda: draw)
+
+    assert chosen in found
+    assert chosen is not found[0]  # it is the most loaded one, so that any other is taken
 
 
 @pytest.mark.parametrize("count", [2, 5, 50])
-def test_load_spreads(count):
+@pytest.mark.parametrize("strategy", [Strategy.LEAST_LOADED, Strategy.POWER_OF_TWO])
+def test_load_spreads(strategy, count):
     """No service is left out, and none has twice its share."""
-    loads = [0] * count
+    found = route(strategy, [0] * count)
     draw = random.Random(1)
-    for _ in range(100 * count):
-        loads[least_loaded(range(count), loads.__getitem__, draw.random)] += 1
+    taken = Counter(take(found, draw.random) for _ in range(100 * count))
 
-    assert max(loads) <= 110
-    assert min(loads) >= 80
+    assert max(taken.values()) <= 110
+    assert min(taken.values()) >= 80
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_in_turn_each_serves_as_often(count):
+    found = route(Strategy.ROUND_ROBIN, [0] * count)
+    taken = Counter(take(found, random.random) for _ in range(10 * count))
+
+    assert set(taken.values()) == {10}
+
+
+def test_a_change_of_scores_does_not_change_the_turn():
+    found = route(Strategy.ROUND_ROBIN, [0] * 3)
+    taken = []
+    for score in (0.1, 0.9, 0.3, 0.8, 0.2, 0.7):
+        taken.append(take(found, random.random))
+        held = found.choices[0]
+        changed = Choice(held.upstream, held.asset, b"", score, 0, 0.2, None)
+        found.put(held.upstream.service_id, changed)
+
+    assert taken == ["h/0000", "h/0001", "h/0002"] * 2
+
+
+def test_scored_takes_the_best_until_requests_wait_there():
+    found = route(Strategy.SCORED, [0, 0], scores=[0.52, 0.50])
+    taken = [take(found, random.random) for _ in range(6)]
+
+    # One is served at a time where no number is known; two that wait cost 0.03.
+    assert taken == ["h/0000"] * 3 + ["h/0001"] * 3
+
+
+def test_scored_knows_how_many_a_service_serves_at_once():
+    found = route(Strategy.SCORED, [0, 0], scores=[0.52, 0.50])
+    found.choices[0].upstream.concurrency = 4
+
+    assert [take(found, random.random) for _ in range(7)] == ["h/0000"] * 6 + ["h/0001"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.integers(0, 8), st.sampled_from([0.3, 0.33, 0.36])),
+        min_size=1,
+        max_size=LOOKS,
+    )
+)
+def test_scored_is_the_best_of_all_by_live_score(services):
+    found = route(
+        Strategy.SCORED, [one for one, _, _ in services], scores=[s for _, _, s in services]
+    )
+    for choice, (_, queue, _) in zip(found.choices, services, strict=True):
+        choice.upstream.queue_depth = choice.upstream.elsewhere = queue
+
+    def live(choice):
+        upstream = choice.upstream
+        waits = max(upstream.queue_depth, upstream.in_flight - 1)
+        cost = 0.06 if waits >= 5 else 0.03 if waits >= 2 else 0.0
+        return -round(choice.score - cost, 6), upstream.service_id
+
+    assert best_scored(found.pool, STEPS) is min(found.choices, key=live)
+
+
+@given(st.integers(1, 40), st.sampled_from(Strategy), st.floats(0, 1, exclude_max=True))
+def test_only_the_best_tier_serves(count, strategy, draw):
+    found = Route()
+    found.strategy = strategy
+    tiers = [number % 3 for number in range(count)]
+    found.fill(
+        Choice(one.upstream, b"", b"", one.score, tier, 0.2, None)
+        for one, tier in zip(choices([5] * count), tiers, strict=True)
+    )
+
+    picked = (pick(found, lambda: draw) for _ in range(3))
+    assert {one.tier for one in islice(picked, 3)} == {0}

@@ -272,3 +272,61 @@ def test_a_disk_that_does_not_answer_keeps_no_process_from_ending(tmp_path, monk
 
     assert not answered.is_set()
     answers.set()
+
+
+async def test_what_control_told_in_parts_is_written_whole(tmp_path):
+    first = Life(tmp_path)
+    first.routes[1].hash = 3
+    first.routes.append(service("h/b"))
+    first.version += 1
+    table = first.gateway.route_table
+    identity = pb.TableIdentity(store_id="s", incarnation="i", version=1)
+    held = update(identity, first.routes, True)
+    held.table_hash = 3
+    table.apply(held)
+    patch = pb.TargetPatch(
+        base_hash=3, upserts=[pb.Candidate(service_id="h/b", asset_id="m", score=0.5)]
+    )
+    changed = pb.Resource(name="target/chat/m", hash=4, target_patch=patch)
+    identity = pb.TableIdentity(store_id="s", incarnation="i", version=2)
+    table.apply(
+        pb.TableUpdate(
+            identity=identity, base_version=1, settled=True, upserts=[changed], table_hash=4
+        )
+    )
+    settings = pb.Resource(name="settings", settings=pb.KeySettings())
+    first.gateway.key_table.apply(update(identity, [settings], True))
+    first.gateway.control_connected = True
+    await first.memory.keep()
+    first.leave()
+
+    second = Life(tmp_path)
+    await second.memory.recall()
+    choices = second.gateway.routes.resolve(CHAT, "m").choices
+    assert [one.upstream.service_id for one in choices] == ["h/a", "h/b"]
+
+
+async def test_a_large_table_is_not_written_all_the_time_and_a_key_that_is_gone_at_once(
+    tmp_path, monkeypatch
+):
+    life = Life(tmp_path)
+    writes = []
+
+    def write(folder, content):
+        writes.append(content)
+        life.now += 1.0
+
+    monkeypatch.setattr(last_good, "write", write)
+    life.told(keys=["one", "two"])
+    await life.memory.keep()
+    life.now += memory.REST - 2
+    life.told(service("h/c"), keys=["one", "two"])
+    await life.memory.keep()
+    assert len(writes) == 2  # the version of the keys is another one
+
+    life.gateway.route_table.identity.version += 1
+    await life.memory.keep()
+    assert len(writes) == 2
+    life.now += memory.REST
+    await life.memory.keep()
+    assert len(writes) == 3

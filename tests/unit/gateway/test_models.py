@@ -85,3 +85,18 @@ def test_routes_that_change_while_the_list_is_made_are_in_the_next_one():
     finished(making)
 
     assert [one["id"] for one in gateway.listed()["data"]] == ["n"]
+
+
+def test_a_role_is_listed_whether_or_not_somebody_serves_it_now():
+    gateway = Gateway()
+    gateway.change(
+        target("mentor", role=True),
+        target("tutor", role=True, fallback_roles=["general"]),
+        target("general", ("h/b", 1), role=True),
+    )
+
+    listed = {one["id"]: one for one in gateway.listed()["data"]}
+
+    assert listed["mentor"]["owned_by"] == "geniehive-role"
+    assert listed["mentor"]["geniehive"] == {"route_type": "role", "services": []}
+    assert listed["tutor"]["geniehive"] == {"route_type": "role", "services": ["h/b"]}

@@ -3,9 +3,9 @@
 import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 
-from gateway.resources import meant, ranked, read_resource, target_name
+from gateway.resources import meant, read_resource, target_message, target_name
 from gateway.table import Unusable
-from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, service, target
+from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, service, target
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,15 @@ from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, service, target
         target("m", operation=99),
         target("m", ("", 1)),
         target("m", ("h/a", float("nan"))),
+        target("m", ("h/a", 1, {"runtime": float("inf")})),
+        target("m", strategy=99),
+        target("m", queue_steps=[pb.QueueStep(queue_depth=1, penalty=float("nan"))]),
+        policy(0),
+        pb.Resource(name="policy/1", policy=policy(1).policy),
+        pb.Resource(
+            name="target/chat/m",
+            target_patch=pb.TargetPatch(upserts=[candidate("h/a", 1)], removed=["h/a"]),
+        ),
         pb.Resource(name="service/h/b", service=service("h/a").service),
         pb.Resource(name="target/chat/n", target=target("m").target),
         pb.Resource(name="target/embeddings/m", target=target("m").target),
@@ -40,11 +49,42 @@ def test_what_a_gateway_cannot_act_on_is_unusable(resource):
         read_resource(resource)
 
 
-def test_candidates_come_best_first_whatever_the_order_they_were_sent_in():
-    found = read_resource(target("m", ("h/c", 1), ("h/a", 0), ("h/b", 1)))
+def test_a_target_that_was_read_is_written_as_it_came():
+    steps = [pb.QueueStep(queue_depth=2, penalty=0.03), pb.QueueStep(queue_depth=5, penalty=0.06)]
+    came = target(
+        "mentor",
+        ("h/a", 0.5, {"tier": 3, "runtime": 0.25, "policy_id": 2**64 - 1}),
+        ("h/b", 1),
+        strategy=pb.STRATEGY_ROUND_ROBIN,
+        role=True,
+        fallback_roles=["tutor", "general"],
+        queue_steps=steps,
+    )
 
-    assert [one.service_id for one in found.candidates] == ["h/b", "h/c", "h/a"]
-    assert ranked(reversed(found.candidates)) == found.candidates
+    written = target_message(read_resource(came))
+
+    came.hash = 0
+    assert written == came
+
+
+def test_a_patch_changes_the_candidates_it_names():
+    base = read_resource(target("m", ("h/a", 0), ("h/b", 0), strategy=pb.STRATEGY_SCORED))
+    patch = read_resource(
+        pb.Resource(
+            name="target/chat/m",
+            target_patch=pb.TargetPatch(
+                base_hash=7, upserts=[candidate("h/b", 1), candidate("h/c", 1)], removed=["h/a"]
+            ),
+        )
+    )
+
+    after = patch.upon(base)
+
+    assert patch.base_hash == 7
+    assert set(patch.parts) == {"h/a", "h/b", "h/c"}
+    expected = target("m", ("h/b", 1), ("h/c", 1), strategy=pb.STRATEGY_SCORED)
+    assert after == read_resource(expected)
+    assert base.candidates.keys() == {"h/a", "h/b"}
 
 
 @pytest.mark.parametrize("name", ["m", "org/model:7b", "//", "modèle"])

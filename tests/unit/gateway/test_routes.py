@@ -7,7 +7,15 @@ from gateway.resources import read_resource
 from gateway.routes import Routes, shown
 from gateway.steps import finished
 from gateway.table import Replica
-from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, follow_all, service, target
+from tests.unit.gateway.pushed import (
+    CHAT,
+    EMBEDDINGS,
+    StubUpstream,
+    follow_all,
+    policy,
+    service,
+    target,
+)
 from tests.unit.gateway.updates import Control
 
 
@@ -28,13 +36,14 @@ def services(route):
     return [choice.upstream.service_id for choice in route.choices]
 
 
-def test_candidates_are_ordered_by_score_then_id():
+def test_candidates_are_ordered_by_tier_then_score_then_id():
     found = routes(
-        *map(service, ("h/a", "h/b", "h/c")), target("m", ("h/c", 1), ("h/a", 0), ("h/b", 1))
+        *map(service, ("h/a", "h/b", "h/c", "h/d")),
+        target("m", ("h/c", 1), ("h/a", 0), ("h/d", 1, {"tier": 1}), ("h/b", 1)),
     ).resolve(CHAT, "m")
 
-    assert services(found) == ["h/b", "h/c", "h/a"]
-    assert len(found.equals) == 2
+    assert services(found) == ["h/b", "h/c", "h/a", "h/d"]
+    assert [one.upstream.service_id for one in found.pool] == ["h/b", "h/c", "h/a"]
 
 
 def test_a_candidate_whose_service_is_unknown_waits_for_it():
@@ -66,7 +75,7 @@ def test_a_service_that_is_heard_of_without_a_name_loses_it():
 
     heard = service("h/a")
     table.current[heard.name] = read_resource(heard)
-    finished(found.follow(table, [heard.name]))
+    finished(found.follow(table, {heard.name: None}))
 
     assert services(found.resolve(CHAT, "m")) == ["h/b"]
 
@@ -216,3 +225,90 @@ class TestServices:
     def test_nothing_is_known_before_a_table_has_come(self):
         with pytest.raises(NotReady):
             Routes(StubUpstream).services("m")
+
+
+def test_a_candidate_waits_for_its_policy():
+    """Without it the engine would get the request without its prompt."""
+    with_policy = target("m", ("h/a", 1, {"policy_id": 7}), ("h/b", 0))
+    table = replica(service("h/a"), service("h/b"), with_policy)
+    found = Routes(StubUpstream)
+    follow_all(found, table)
+    assert services(found.resolve(CHAT, "m")) == ["h/b"]
+
+    came = policy(7)
+    table.current[came.name] = read_resource(came)
+    finished(found.follow(table, {came.name: None}))
+
+    assert services(found.resolve(CHAT, "m")) == ["h/a", "h/b"]
+    assert found.resolve(CHAT, "m").choices[0].shaper is table.current[came.name].shaper
+
+
+def test_a_role_that_nobody_serves_is_served_by_the_first_stand_in_that_can():
+    found = routes(
+        service("h/a"),
+        target("mentor", role=True, fallback_roles=["gone", "tutor", "general"]),
+        target("tutor", role=True),
+        target("general", ("h/a", 1), role=True),
+    )
+
+    assert found.resolve(CHAT, "mentor") is found.resolve(CHAT, "general")
+    assert found.serving("mentor") == ["h/a"]
+    with pytest.raises(NoHealthyRoute, match='no healthy service has "tutor" now'):
+        found.resolve(CHAT, "tutor")
+
+
+def test_stand_ins_come_after_the_route_itself():
+    found = routes(
+        *map(service, ("h/a", "h/b")),
+        target("mentor", ("h/a", 1), role=True, fallback_roles=["general"]),
+        target("general", ("h/b", 1), role=True),
+    )
+
+    order = [services(one) for one in found.succession(CHAT, "mentor")]
+
+    assert order == [["h/a"], ["h/b"]]
+    assert services(found.resolve(CHAT, "mentor")) == ["h/a"]
+
+
+def test_stand_ins_that_lead_in_a_circle_end():
+    found = routes(
+        target("a", role=True, fallback_roles=["b", "a"]),
+        target("b", role=True, fallback_roles=["a", "b"]),
+    )
+
+    for name in "ab":
+        with pytest.raises(NoHealthyRoute):
+            found.resolve(CHAT, name)
+
+
+def test_a_change_of_one_candidate_leaves_the_others_as_they_are():
+    control, table = Control(), Replica(read_resource)
+    found = Routes(StubUpstream)
+    names = [f"h/{number}" for number in range(20)]
+
+    def follow(update):
+        finished(found.follow(table, table.apply(update).names))
+
+    held = target("m", *((name, 0.5) for name in names))
+    follow(control.snapshot())
+    follow(control.delta([*map(service, names), held]))
+    before = found.resolve(CHAT, "m")
+    before.turn = 3
+    kept = {id(choice) for choice in before.choices}
+
+    follow(control.patch(held, [("h/7", 0.9)], ["h/3"]))
+
+    after = found.resolve(CHAT, "m")
+    assert after is before
+    assert services(after)[0] == "h/7"
+    assert "h/3" not in services(after)
+    assert sum(id(choice) in kept for choice in after.choices) == 18
+    assert after.turn == 3
+
+
+def test_roles_are_told_from_assets():
+    found = routes(service("h/a"), target("mentor", role=True), target("m", ("h/a", 1)))
+
+    assert found.is_role("mentor")
+    assert not found.is_role("m")
+    assert not found.is_role("nobody")

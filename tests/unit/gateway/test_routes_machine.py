@@ -7,17 +7,30 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from control.api.errors import GenieHiveError
-from gateway.resources import WORDS, Service, Target, read_resource
+from gateway.resources import WORDS, Service, Target, policy_name, read_resource
 from gateway.routes import Routes
 from gateway.table import Replica
-from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, StubUpstream, follow_all, service, target
+from tests.unit.gateway.pushed import (
+    CHAT,
+    EMBEDDINGS,
+    StubUpstream,
+    follow_all,
+    service,
+    target,
+)
+from tests.unit.gateway.pushed import policy as policy_resource
 from tests.unit.gateway.updates import Control
 
 SERVICES = ["h/a", "h/b"]
 IDS = st.sampled_from(SERVICES)
 NAMES = st.sampled_from(["m", "h/a"])
 OPERATIONS = st.sampled_from([CHAT, EMBEDDINGS])
-CANDIDATES = st.lists(st.tuples(IDS, st.integers(0, 1)), max_size=2, unique_by=lambda one: one[0])
+POLICIES = [1, 2]
+FIELDS = st.fixed_dictionaries(
+    {}, optional={"tier": st.integers(0, 1), "policy_id": st.sampled_from(POLICIES)}
+)
+CANDIDATE = st.tuples(IDS, st.integers(0, 1), FIELDS)
+CANDIDATES = st.lists(CANDIDATE, max_size=2, unique_by=lambda one: one[0])
 
 
 class Rebuilt:
@@ -39,15 +52,16 @@ class Rebuilt:
         self.routes = {operation: {} for operation in WORDS}
         for name, found in resources.items():
             if isinstance(found, Target):
-                candidates = list(found.candidates)
-                earlier = table.carried.get(name, found)
-                known = {(one.service_id, one.asset_id) for one in candidates}
-                candidates += [
+                candidates = dict(found.candidates)
+                for service_id, one in table.carried.get(name, found).candidates.items():
+                    if service_id in carried:
+                        candidates.setdefault(service_id, one)
+                usable = [
                     one
-                    for one in earlier.candidates
-                    if one.service_id in carried and (one.service_id, one.asset_id) not in known
+                    for one in candidates.values()
+                    if not one.policy_id or policy_name(one.policy_id) in resources
                 ]
-                self.routes[found.operation][found.name] = self._route(found.name, candidates)
+                self.routes[found.operation][found.name] = self._route(found.name, usable)
 
     def _keep_upstreams(self, services):
         for service_id in self.upstreams.keys() - services.keys():
@@ -62,9 +76,9 @@ class Rebuilt:
 
     def _route(self, name, candidates):
         known = [one for one in candidates if one.service_id in self.upstreams]
-        ordered = sorted(known, key=lambda one: (-one.score, one.service_id, one.asset_id))
-        equals = sum(one.score == ordered[0].score for one in ordered)
-        return [self._choice(name, one) for one in ordered], equals
+        ordered = sorted(known, key=lambda one: (one.tier, -one.score, one.service_id))
+        pool = sum(one.tier == ordered[0].tier for one in ordered)
+        return [self._choice(name, one) for one in ordered], pool
 
     def _choice(self, name, candidate):
         upstream = self.upstreams[candidate.service_id]
@@ -107,12 +121,25 @@ class Following(RuleBasedStateMachine):
 
     @rule(name=NAMES, operation=OPERATIONS, candidates=CANDIDATES, steps=st.none() | st.just(0))
     def change_target(self, name, operation, candidates, steps):
-        self._take(self.control.delta([target(name, *candidates, operation=operation)]), steps)
+        changed = target(name, *candidates, operation=operation)
+        self._take(self.control.delta([changed, *self._policies(candidates)]), steps)
+
+    @rule(candidates=CANDIDATES, steps=st.none() | st.just(0), removed=st.sets(IDS))
+    def patch_target(self, candidates, removed, steps):
+        held = self.control.held.get("target/chat/m")
+        if held is not None:
+            policies = self._policies(candidates)
+            self._take(self.control.patch(held, candidates, removed, policies), steps)
+
+    def _policies(self, candidates):
+        """Return the policies that `candidates` refer to: control tells them at the same time."""
+        used = {fields["policy_id"] for _, _, fields in candidates if "policy_id" in fields}
+        return [policy_resource(one) for one in sorted(used)]
 
     @rule(data=st.data(), steps=st.none() | st.integers(0, 3))
     def remove(self, data, steps):
-        if self.control.held:
-            some = st.lists(st.sampled_from(sorted(self.control.held)), min_size=1, unique=True)
+        if names := sorted(one for one in self.control.held if not one.startswith("policy/")):
+            some = st.lists(st.sampled_from(names), min_size=1, unique=True)
             self._take(self.control.delta(gone=data.draw(some)), steps)
 
     @rule(steps=st.none() | st.integers(0, 3), kept=st.booleans())
@@ -170,7 +197,7 @@ def found(routes, operation, name):
     except GenieHiveError:
         return [], 0
     choices = [(one.upstream.service_id, one.asset, one.head) for one in route.choices]
-    return choices, len(route.equals)
+    return choices, len(route.pool)
 
 
 def upstreams(by_id):

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.balance import least_loaded
+from gateway.balance import least_loaded, load
 from gateway.cells import Cells
-from gateway.routes import load
 from gateway.shared import SharedUpstream
 from gateway.upstream import Origin
 
@@ -34,7 +33,7 @@ class Worker:
 
     def chosen(self):
         choices = [SimpleNamespace(upstream=one) for one in self.upstreams.values()]
-        return least_loaded(choices, load, lambda: 0.0).upstream.service_id
+        return least_loaded(choices, lambda: 0.0).upstream.service_id
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.table import Replica, SnapshotWanted, Unusable
+from gateway.table import Patch, Replica, SnapshotWanted, Unusable
 from tests.unit.gateway.updates import Control
 
 
@@ -208,3 +208,77 @@ def test_whatever_happens_a_replica_ends_with_what_control_holds(changes):
 
     assert replica.carried == {}
     assert replica.current == {name: read(one) for name, one in control.held.items()}
+
+
+def patched(name, base, value, number):
+    patch = pb.TargetPatch(base_hash=base.hash, removed=[value])
+    return pb.Resource(name=name, hash=resource(name, value, number).hash, target_patch=patch)
+
+
+def read_parts(resource):
+    """Read texts; a patch appends to the text that is held."""
+    if not resource.HasField("target_patch"):
+        return read(resource)
+    (added,) = resource.target_patch.removed
+    if added == "bad":
+        raise Unusable("it is bad")
+    return Patch(resource.target_patch.base_hash, [added], lambda base: base + added)
+
+
+@pytest.fixture
+def parted():
+    control, replica = Control(), Replica(read_parts)
+    control.held = {name: resource(name) for name in "ab"}
+    replica.apply(control.snapshot())
+    return control, replica
+
+
+def test_a_patch_changes_what_is_held_and_names_the_parts(parted):
+    control, replica = parted
+
+    applied = replica.apply(control.delta([patched("a", control.held["a"], "+", 2)]))
+
+    assert replica.current == {"a": "v+", "b": "v"}
+    assert applied.names == {"a": ["+"]}
+    assert replica.pushed["a"] is None
+
+    whole = resource("a", "w")
+    assert replica.apply(control.delta([whole])).names == {"a": None}
+    assert replica.pushed["a"] == whole.SerializeToString()
+
+
+def test_patches_of_one_resource_follow_one_another(parted):
+    control, replica = parted
+    for number in (2, 3):
+        replica.apply(control.delta([patched("a", control.held["a"], "+", number)]))
+
+    assert replica.current["a"] == "v++"
+
+
+@pytest.mark.parametrize("name", ["a", "nobody"])
+def test_a_patch_of_another_state_asks_for_a_snapshot_and_changes_nothing(parted, name):
+    control, replica = parted
+    before = dict(replica.current)
+
+    with pytest.raises(SnapshotWanted):
+        replica.apply(control.delta([patched(name, resource("a", "other"), "+", 2)]))
+
+    assert replica.current == before
+    assert replica.identity.version == 0
+
+
+@pytest.mark.parametrize("first", ["whole", "patch"])
+def test_what_cannot_be_used_is_not_patched_before_it_came_whole(parted, first):
+    control, replica = parted
+    bad = resource("a", "bad")
+    if first == "patch":
+        bad = patched("a", control.held["a"], "bad", 2)
+    assert replica.apply(control.delta([bad])).unusable == {"a": "it is bad"}
+
+    applied = replica.apply(control.delta([patched("a", control.held["a"], "+", 3)]))
+    assert applied.unusable == {"a": "what it changes could not be used"}
+    assert replica.current["a"] == "v"
+
+    replica.apply(control.delta([resource("a", "w")]))
+    replica.apply(control.delta([patched("a", control.held["a"], "+", 4)]))
+    assert replica.current["a"] == "w+"

@@ -2,6 +2,8 @@
 
 from geniehive.v1 import routing_service_pb2 as pb
 
+from tests.unit.gateway.pushed import candidate, hashed
+
 
 class Control:
     """The other side: makes updates of its own table, `held`."""
@@ -30,6 +32,28 @@ class Control:
             upserts=list(self.held.values()),
             table_hash=self.table_hash(),
         )
+
+    def patch(self, base, candidates, removed, more=()):
+        """Change the target `base`, and `more`: candidates as `pushed.target` takes them."""
+        after = {one.service_id: one for one in base.target.candidates}
+        after |= {one[0]: candidate(*one) for one in candidates}
+        removed = sorted(set(removed) - {one[0] for one in candidates})
+        for service_id in removed:
+            after.pop(service_id, None)
+        whole = pb.Resource()
+        whole.CopyFrom(base)
+        del whole.target.candidates[:]
+        whole.target.candidates.extend(after.values())
+        whole = hashed(name=base.name, target=whole.target)
+        update = self.delta([whole, *more])
+        update.upserts[0].target_patch.CopyFrom(
+            pb.TargetPatch(
+                base_hash=base.hash,
+                upserts=[candidate(*one) for one in candidates],
+                removed=removed,
+            )
+        )
+        return update
 
     def delta(self, upserts=(), gone=()):
         base = self.version
