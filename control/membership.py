@@ -130,6 +130,8 @@ class Membership:
             member = self.members[host.host_id] = Member(host, 0, now)
             self._returning += 1  # until it is set online below
         _admit(member, now)  # not before: another instance must not use up what this one may do
+        if member.host != host:
+            self._services.update(member.offers)  # routing looks at labels and tiers, too
         member.host = host
         member.generation += 1
         member.instance_id = instance_id

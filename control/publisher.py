@@ -5,8 +5,11 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from control.inventory import HostState
+from control.inventory import HostState, Observation
+from control.members import Member, Offer
 from control.membership import Membership
+from control.ranking.offering import Rules
+from control.ranking.subject import UNSEEN, Signals, Subject
 from control.table.compile import Compiler, Entry
 from control.table.offered import Presence
 from control.table.watch import Hub
@@ -20,15 +23,24 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Compiles dirty services and publishes what that changes."""
+    """Compiles dirty services and publishes what that changes.
+
+    signals: tells how a service does, by its id and what its node sees of it.
+    """
 
     def __init__(
-        self, membership: Membership, compiler: Compiler, hub: Hub, now: Callable[[], float]
+        self,
+        membership: Membership,
+        compiler: Compiler,
+        hub: Hub,
+        now: Callable[[], float],
+        signals: Callable[[str, Observation], Signals] = lambda *_: UNSEEN,
     ) -> None:
         self._membership = membership
         self._compiler = compiler
         self._hub = hub
         self._now = now
+        self._signals = signals
         self._dirty: dict[str, None] = {}  # a set that keeps its order
         self._settled = hub.settled
         self._timer: asyncio.TimerHandle | None = None
@@ -46,6 +58,11 @@ class Publisher:
             loop = asyncio.get_running_loop()
             delay = max(0.0, self._not_before - self._now())
             self._timer = loop.call_later(delay, self._publish_soon)
+
+    def rule(self, rules: Rules) -> None:
+        """Follow new rules; what they change is published soon, a slice at a time."""
+        self._compiler.rule(rules)
+        self.note((), settled=self._settled)
 
     def publish(self) -> None:
         """Publish all that was noted, now."""
@@ -72,9 +89,9 @@ class Publisher:
             self.note((), settled=self._settled)
 
     def _publish_slice(self) -> None:
-        for service_id in list(islice(self._dirty, SLICE)):
-            if self._compiler.waiting >= SLICE:
-                break
+        if self._settled:
+            self._compiler.settle()
+        for service_id in list(islice(self._dirty, max(0, SLICE - self._compiler.arriving))):
             del self._dirty[service_id]
             self._compiler.take(service_id, self._entry(service_id))
         delta = self._compiler.make(self._hub.table, SLICE)
@@ -98,9 +115,12 @@ class Publisher:
         if found is None:
             return None
         member, offer = found
+        signals = self._signals(service_id, offer.observation)
+        return Entry(Subject(member.host, offer.service, signals), self._presence(member, offer))
+
+    def _presence(self, member: Member, offer: Offer) -> Presence:
         if member.state is HostState.RETURNING:
-            return Entry(offer.service, Presence.UNDECIDED)
+            return Presence.UNDECIDED
         if not self._membership.well(member, offer):
-            return Entry(offer.service, Presence.UNROUTABLE)
-        held_back = self._membership.held_back(offer)
-        return Entry(offer.service, Presence.HELD_BACK if held_back else Presence.ROUTABLE)
+            return Presence.UNROUTABLE
+        return Presence.HELD_BACK if self._membership.held_back(offer) else Presence.ROUTABLE

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from functools import lru_cache
 from typing import TypeVar
 
 import grpc
@@ -27,15 +26,8 @@ from control.ranking import resolution
 from control.ranking.candidates import Candidate
 from control.streams import interleaved
 from control.table.compile import Compiler
-from control.table.resources import (
-    Body,
-    ClientKey,
-    KeySettings,
-    Resource,
-    RouteService,
-    Target,
-)
-from control.table.watch import Hub, Identity, Update
+from control.table.watch import Hub, Update
+from control.table_messages import identity, identity_message, update_message
 from control.text import unprintable
 
 LOAD_INTERVAL_S = 0.25
@@ -74,7 +66,7 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
             model=request.model,
             operation=messages.OPERATION_VALUES[operation],
             candidates=[self._resolved(candidate) for candidate in candidates],
-            table=_identity_message(self._routes.identity),
+            table=identity_message(self._routes.identity),
         )
 
     def WatchRoutes(
@@ -158,7 +150,7 @@ async def _watch(
         return
     _check_gateway_id(hello.gateway_id)
     wants_all = hello.snapshot_wanted or not hello.HasField("held")
-    watcher = hub.join(hello.gateway_id, None if wants_all else _identity(hello.held))
+    watcher = hub.join(hello.gateway_id, None if wants_all else identity(hello.held))
     now = asyncio.get_running_loop().time
     sent_at = now()
     try:
@@ -186,58 +178,6 @@ async def _encoded(update: Update) -> pb.TableUpdate:
     if update.delta.size > MAX_ENCODED_HERE:
         return await asyncio.to_thread(update_message, update)
     return update_message(update)
-
-
-@lru_cache(maxsize=4)
-def update_message(update: Update) -> pb.TableUpdate:
-    """Return `update` for the wire; made once for all watchers that share it."""
-    return pb.TableUpdate(
-        identity=_identity_message(update.identity),
-        snapshot=update.base is None,
-        base_version=update.base or 0,
-        settled=update.settled,
-        upserts=[_resource_message(resource) for resource in update.delta.upserts],
-        tombstones=update.delta.tombstones,
-        table_hash=update.table_hash,
-    )
-
-
-def _resource_message(resource: Resource) -> pb.Resource:
-    message = pb.Resource(name=resource.name, hash=resource.hash)
-    _fill(message, resource.body)
-    return message
-
-
-def _fill(message: pb.Resource, body: Body) -> None:
-    match body:
-        case RouteService():
-            message.service.service_id = body.service_id
-            message.service.host_id = body.host_id
-            message.service.endpoint.CopyFrom(messages.endpoint_message(body.endpoint))
-            message.service.concurrency = body.concurrency
-        case Target():
-            message.target.name = body.name
-            message.target.operation = messages.OPERATION_VALUES[body.operation]
-            for choice in body.choices:
-                message.target.candidates.add(
-                    service_id=choice.service_id, asset_id=choice.asset_id, score=choice.score
-                )
-        case ClientKey():
-            message.key.principal_id = body.principal_id
-            message.key.key_hash = body.key_hash
-        case KeySettings():
-            message.settings.required = body.required
-            message.settings.hash_secret = body.hash_secret
-
-
-def _identity(message: pb.TableIdentity) -> Identity:
-    return Identity(message.store_id, message.incarnation, message.version)
-
-
-def _identity_message(identity: Identity) -> pb.TableIdentity:
-    return pb.TableIdentity(
-        store_id=identity.store_id, incarnation=identity.incarnation, version=identity.version
-    )
 
 
 def _load_message(seen: dict[str, tuple[int, int]]) -> pb.ExchangeLoadResponse:

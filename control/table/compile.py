@@ -1,19 +1,26 @@
 """The route table from the registered services: only what is dirty is made again.
 
 `service/<id>` says how to reach a service. `target/<operation>/<name>` says who
-serves a name: an asset id means every service with that asset; a service id
-means its best asset for the operation.
+serves a name: that of an asset, of a service or of a role. `policy/<id>` is a request
+policy that candidates of targets refer to.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from control.inventory import Operation, Service
-from control.ranking.candidates import Candidate, best
+from control.api.strategies import Strategy
+from control.inventory import Operation
+from control.ranking.candidates import Candidate
+from control.ranking.offering import Rules, offered
+from control.ranking.roles import Role
+from control.ranking.scoring import queue_steps
+from control.ranking.subject import Subject
 from control.table.diff import Delta, changes
 from control.table.offered import Offered, Presence
+from control.table.policies import Policies
 from control.table.resources import (
+    Dispatch,
     Resource,
     RouteService,
     Target,
@@ -26,8 +33,17 @@ from control.table.resources import (
 class Entry:
     """A registered service, as far as routing is concerned."""
 
-    service: Service
+    subject: Subject
     presence: Presence
+
+
+@dataclass(slots=True)
+class _Taken:
+    """A service that was taken over, or is being so."""
+
+    entry: Entry
+    rules: Rules  # by which it was
+    under: tuple[Offered, ...] = ()  # names that it is offered for
 
 
 Key = tuple[Operation, str]
@@ -38,26 +54,59 @@ CANDIDATES_A_RESOURCE = 100
 
 
 class Compiler:
-    """Follows the services and says what each of their changes means for the route table."""
+    """Follows services and rules, and says what each of their changes means for the route table."""
 
     def __init__(self) -> None:
         # Ranked candidates by operation and name; empty when nobody can serve it now.
         self.targets: dict[str, dict[str, tuple[Candidate, ...]]] = {o: {} for o in Operation}
-        self._entries: dict[str, Entry] = {}
+        self._follow(Rules())
+        self._settled = False
+        self._taken: dict[str, _Taken] = {}
         self._offered: dict[Key, Offered] = {}
+        self._policies = Policies()
         self._arriving: dict[str, Entry | None] = {}  # the latest, not looked at yet
+        self._again: dict[str, None] = {}  # taken by rules that are not those of now; a set
         self._taking: Iterator[None] | None = None  # the one that is being taken over
         # To be made again; a set that keeps its order.
         self._dirty: dict[Dirty, None] = {}
 
     @property
+    def arriving(self) -> int:
+        """How many services have changed and were not looked at yet."""
+        return len(self._arriving)
+
+    @property
     def waiting(self) -> int:
         """How much is still to be done: resources to be made again, services to be taken over."""
-        return len(self._dirty) + len(self._arriving) + (self._taking is not None)
+        taking = self._taking is not None
+        return len(self._dirty) + len(self._arriving) + len(self._again) + taking
 
     def take(self, service_id: str, entry: Entry | None) -> None:
         """Take over a service, None for one that is gone; what that changes waits to be made."""
         self._arriving[service_id] = entry
+
+    def rule(self, rules: Rules) -> None:
+        """Follow new rules from now on; what that changes waits to be made, after other changes."""
+        self._follow(rules)
+        for role in rules.roles.values():
+            self._of(role.operation, role.role_id)
+        self._again = dict.fromkeys(self._taken)
+        # How any of them is dispatched may be new, and who is no role any more must go.
+        self._dirty.update(dict.fromkeys(self._offered))
+
+    def _follow(self, rules: Rules) -> None:
+        scoring = rules.scoring
+        self.rules = rules
+        self._direct = Dispatch(
+            rules.strategy, queue_steps=queue_steps(scoring, scoring.service.runtime)
+        )
+        self._role_steps = queue_steps(scoring, scoring.role.runtime)
+
+    def settle(self) -> None:
+        """Take it that whoever is not there is gone: roles without any service can be told so."""
+        if not self._settled:
+            self._settled = True
+            self._dirty.update(dict.fromkeys(key for key, one in self._offered.items() if not one))
 
     def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
         """Make what waits; return what that changes in `table`.
@@ -66,14 +115,16 @@ class Compiler:
         As many offers are taken over before.
         """
         self._take_over(limit)
-        fresh: dict[str, Resource | None] = {}
+        fresh = self._policies.new()
         for dirty in self._batch(limit):
             if isinstance(dirty, str):
                 name = service_name(dirty)
-                fresh[name] = _route_service(name, self._entries.get(dirty), told=name in table)
+                fresh[name] = self._route_service(name, dirty, told=name in table)
             else:
                 name = target_name(*dirty)
-                fresh[name] = self._target(name, dirty, told=name in table)
+                fresh[name] = self._target(name, dirty, table.get(name))
+        if not self._dirty:
+            fresh |= self._policies.unneeded()
         return changes(table, fresh)
 
     def _batch(self, limit: int) -> list[Dirty]:
@@ -88,93 +139,128 @@ class Compiler:
             del self._dirty[dirty]
         return batch
 
+    # Taking services over.
+
     def _take_over(self, limit: int) -> None:
-        """Go on with the services that arrived, for so many offers of theirs."""
-        while limit > 0 and (self._taking or self._arriving):
+        """Go on with the services that wait for it, for so many offers of theirs."""
+        again = False
+        while limit > 0 and (self._taking or self._arriving or self._again):
             if self._taking is None:
-                service_id = next(iter(self._arriving))
-                self._taking = self._taken(service_id, self._arriving.pop(service_id))
+                # By turns: neither does a service that went down wait for all the others,
+                # nor do new rules wait for ever while services come and go.
+                again = bool(self._again) and not (again and self._arriving)
+                self._taking = self._next(again=again)
             offers = sum(1 for _ in islice(self._taking, limit))
             if offers < limit:
                 self._taking = None
             limit -= max(offers, 1)
 
-    def _taken(self, service_id: str, entry: Entry | None) -> Iterator[None]:
+    def _next(self, *, again: bool) -> Iterator[None]:
+        if again:
+            del self._again[service_id := next(iter(self._again))]
+            return self._taking_over(service_id, self._taken[service_id].entry)
+        service_id = next(iter(self._arriving))
+        return self._taking_over(service_id, self._arriving.pop(service_id))
+
+    def _taking_over(self, service_id: str, entry: Entry | None) -> Iterator[None]:
         """Take over a service, an offer at a time: one may make ten thousand."""
-        before = self._entries.get(service_id)
-        if entry == before:
+        taken = self._taken.get(service_id)
+        if taken is None:
+            if entry is None:
+                return
+            taken = self._taken[service_id] = _Taken(entry, self.rules)
+        elif taken.entry == entry and taken.rules is self.rules:
             return
+        under: dict[Offered, None] = {}  # a set that keeps its order
         if entry is not None:
+            taken.entry, taken.rules = entry, self.rules
             # A target that names a service should not come before it.
-            self._entries[service_id] = entry
             self._dirty[service_id] = None
-        kept: set[Key] = set()
-        for key, candidate in _offers(entry):
-            if key not in kept and entry is not None:
-                kept.add(key)
-                self._put(key, candidate, entry.presence)
-            yield
-        if before is not None and entry is not None and before.service == entry.service:
-            return
-        for key, _ in _offers(before):
-            if key not in kept and (offered := self._offered.get(key)) is not None:
-                offered.drop(service_id)
-                self._dirty[key] = None
-            yield
+            for offer in offered(entry.subject, taken.rules):
+                if offer is not None:
+                    operation, name, candidate = offer
+                    under[one := self._of(operation, name)] = None
+                    self._put(one, candidate, taken)
+                yield None
+        for one in taken.under:
+            if one not in under:
+                self._drop(one, service_id)
+                yield None
+        taken.under = tuple(under)
         if entry is None:
-            del self._entries[service_id]
+            del self._taken[service_id]
             self._dirty[service_id] = None
 
-    def _put(self, key: Key, candidate: Candidate, presence: Presence) -> None:
-        if (offered := self._offered.get(key)) is None:
-            offered = self._offered[key] = Offered(key[1])
-        if offered.put(candidate, presence):
-            self._dirty[key] = None
+    def _put(self, one: Offered, candidate: Candidate, taken: _Taken) -> None:
+        service_id, (_, name) = candidate.service_id, one.key
+        named = service_id != name or candidate.asset_id == name or name in taken.rules.roles
+        before = one.candidate(service_id)
+        if one.put(candidate, taken.entry.presence, named=named):
+            self._policies.swap(before.policy if before else None, candidate.policy)
+            self._dirty[one.key] = None
 
-    def _target(self, resource: str, key: Key, *, told: bool) -> Resource | None:
+    def _drop(self, one: Offered, service_id: str) -> None:
+        if (before := one.candidate(service_id)) is not None:
+            one.drop(service_id)
+            self._policies.swap(before.policy, None)
+            self._dirty[one.key] = None
+
+    def _of(self, operation: Operation, name: str) -> Offered:
+        if (found := self._offered.get((operation, name))) is None:
+            found = self._offered[operation, name] = Offered(operation, name)
+        return found
+
+    # Making resources.
+
+    def _target(self, resource: str, key: Key, told: Resource | None) -> Resource | None:
         """Make the target of `key` again; None when nothing may be said of it.
 
-        told: whether the table says something of it already.
+        told: what the table says of it already.
         """
         operation, name = key
         offered = self._offered[key]
-        if not offered:
+        role = self.rules.roles.get(name)
+        if role is not None and role.operation is not operation:
+            role = None
+        if not offered and role is None:
             del self._offered[key]
             self.targets[operation].pop(name, None)
             return None
         meant = offered.meant
-        self.targets[operation][name] = tuple(meant.candidates)
-        if not meant.candidates and not told and offered.undecided:
+        candidates = self.targets[operation][name] = tuple(meant.candidates)
+        undecided = offered.undecided or (role is not None and not self._settled)
+        if not candidates and told is None and undecided:
             # "Nobody serves it" would take a working route from gateways that
             # outlived control's last life; they keep it until the host is back.
             return None
-        target = Target(name, operation, tuple(meant.choices))
-        return Resource.of_target(resource, target, meant.contents)
+        target = Target(name, operation, candidates, self._dispatch(role))
+        # A patch has no place for anything but candidates.
+        builds = (
+            told is not None
+            and told.hash == offered.told_hash
+            and isinstance(told.body, Target)
+            and told.body.dispatch == target.dispatch
+        )
+        patch = offered.patch() if builds else None
+        made = Resource.of_target(resource, target, meant.contents, patch)
+        offered.tell(made.hash)
+        return made
 
+    def _dispatch(self, role: Role | None) -> Dispatch:
+        if role is None:
+            return self._direct
+        strategy = Strategy(role.routing.strategy or self.rules.strategy)
+        return Dispatch(strategy, True, role.stand_ins, self._role_steps)
 
-def _offers(entry: Entry | None) -> Iterator[tuple[Key, Candidate]]:
-    """Yield what clients can ask `entry` for, and what they get; the first of a key counts."""
-    if entry is None:
-        return
-    service_id = entry.service.service_id
-    own: dict[Operation, Candidate] = {}
-    for asset in entry.service.assets:
-        candidate = Candidate(service_id, asset.asset_id, asset.loaded, float(asset.loaded))
-        for operation in asset.operations:
-            yield (operation, asset.asset_id), candidate
-            own[operation] = best((own.get(operation, candidate), candidate))
-    for operation, candidate in own.items():
-        yield (operation, service_id), candidate
-
-
-def _route_service(name: str, entry: Entry | None, *, told: bool) -> Resource | None:
-    if entry is None:
-        return None
-    if entry.presence is Presence.UNDECIDED and not told:
-        # Heard of without its names, it would look like a service that lost them.
-        return None
-    service = entry.service
-    return Resource.of(
-        name,
-        RouteService(service.service_id, service.host_id, service.endpoint, service.concurrency),
-    )
+    def _route_service(self, name: str, service_id: str, *, told: bool) -> Resource | None:
+        taken = self._taken.get(service_id)
+        if taken is None:
+            return None
+        if taken.entry.presence is Presence.UNDECIDED and not told:
+            # Heard of without its names, it would look like a service that lost them.
+            return None
+        service = taken.entry.subject.service
+        return Resource.of(
+            name,
+            RouteService(service_id, service.host_id, service.endpoint, service.concurrency),
+        )

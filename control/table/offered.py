@@ -1,14 +1,17 @@
 """What is offered under one name, always in order: a change costs a search, never a sort.
 
-A name may mean ten thousand services. So what is needed to tell of it, their order
-and the hash of their contents, follows each change instead of being made again.
+A name may mean ten thousand services. So what is needed to tell of it, their order, the
+hash of their contents and what changed since it was told last, follows each change
+instead of being made again.
 """
 
 from bisect import bisect_left, insort
+from dataclasses import dataclass
 from enum import Enum, auto
 
+from control.inventory import Operation
 from control.ranking.candidates import Candidate, order
-from control.table.resources import Choice, Contents
+from control.table.resources import Contents, TargetPatch
 
 
 class Presence(Enum):
@@ -21,58 +24,76 @@ class Presence(Enum):
 
 
 _SERVING = (Presence.ROUTABLE, Presence.HELD_BACK)  # the first that has anybody serves
-_NOTHING = Contents()
 
 
 class Ranked:
-    """Candidates, best first, and the choices made of them."""
+    """Candidates, best first."""
 
-    __slots__ = ("candidates", "choices", "contents")
+    __slots__ = ("before", "candidates", "contents")
 
     def __init__(self) -> None:
         self.candidates: list[Candidate] = []
-        self.choices: list[Choice] = []
-        self.contents = _NOTHING
+        self.contents = Contents()
+        # Of services that changed since somebody began to look: what they were then,
+        # None for nothing. None while nobody looks.
+        self.before: dict[str, Candidate | None] | None = None
 
     def add(self, candidate: Candidate) -> None:
         """Take over a candidate that is not there."""
         insort(self.candidates, candidate, key=order)
-        choice = Choice(candidate.service_id, candidate.asset_id, candidate.score)
-        self.choices.insert(self._place(candidate), choice)
-        self.contents = self.contents.with_choice(choice)
+        self.contents.add(candidate)
+        self._note(candidate.service_id, None)
 
     def remove(self, candidate: Candidate) -> None:
         """Drop a candidate that is there."""
-        place = self._place(candidate)
-        del self.candidates[place]
-        self.contents = self.contents.without_choice(self.choices.pop(place))
+        del self.candidates[bisect_left(self.candidates, order(candidate), key=order)]
+        self.contents.remove(candidate)
+        self._note(candidate.service_id, candidate)
 
-    def _place(self, candidate: Candidate) -> int:
-        return bisect_left(self.candidates, order(candidate), key=order)
+    def _note(self, service_id: str, was: Candidate | None) -> None:
+        if self.before is None:
+            return
+        self.before.setdefault(service_id, was)
+        if len(self.before) > len(self.candidates):
+            self.before = None  # no shorter than all of them
 
 
-_NOBODY = Ranked()  # never changed
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a service offers under the name."""
+
+    candidate: Candidate
+    kind: tuple[bool, Presence]  # whether the name is meant for it, or is just the service's own
 
 
 class Offered:
     """Everything that is offered for a name of one operation, routable or not, once a service."""
 
-    __slots__ = ("_held", "_name", "_named_count", "_ranked", "_undecided_count")
+    __slots__ = (
+        "_held",
+        "_named_count",
+        "_ranked",
+        "_told",
+        "_undecided_count",
+        "key",
+        "told_hash",
+    )
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._held: dict[str, tuple[Candidate, Presence]] = {}
-        # Who can serve it, by whether the asset has the name, or else the service; and by
-        # presence. Mostly all are of one kind.
+    def __init__(self, operation: Operation, name: str) -> None:
+        self.key = operation, name
+        self._held: dict[str, _Held] = {}
+        # Who can serve it, by kind; mostly all are of one.
         self._ranked: dict[tuple[bool, Presence], Ranked] = {}
         self._named_count = self._undecided_count = 0  # routable or not
+        self._told: Ranked | None = None
+        self.told_hash = 0  # of the resource that was told last
 
     def __len__(self) -> int:
         return len(self._held)
 
     @property
     def meant(self) -> Ranked:
-        """Who serves the name now: assets that are called so, or else the service itself.
+        """Who serves the name now: those whose role or asset it is, or else the service itself.
 
         Those that are held back are meant where there is nobody else: better now and
         then an error than always.
@@ -81,39 +102,69 @@ class Offered:
         for presence in _SERVING:
             if (ranked := self._ranked.get((named, presence))) and ranked.candidates:
                 return ranked
-        return _NOBODY
+        return self._of((named, Presence.ROUTABLE))
 
     @property
     def undecided(self) -> bool:
         """Whether some of it may be routable, and is not known to be."""
         return self._undecided_count > 0
 
-    def put(self, candidate: Candidate, presence: Presence) -> bool:
-        """Take over what a service offers now; return whether that is new."""
-        if self._held.get(candidate.service_id) == (candidate, presence):
+    def candidate(self, service_id: str) -> Candidate | None:
+        """Return what a service offers, if anything."""
+        held = self._held.get(service_id)
+        return held.candidate if held else None
+
+    def put(self, candidate: Candidate, presence: Presence, *, named: bool) -> bool:
+        """Take over what a service offers now; return whether that is new.
+
+        named: whether the name is that of a role or of the asset, not just the service's own.
+        """
+        held = _Held(candidate, (named, presence))
+        if self._held.get(candidate.service_id) == held:
             return False
         self.drop(candidate.service_id)
-        self._held[candidate.service_id] = candidate, presence
-        self._count(candidate, presence, 1)
+        self._held[candidate.service_id] = held
+        self._count(held, 1)
         if presence in _SERVING:
-            self._of(candidate, presence).add(candidate)
+            self._of(held.kind).add(candidate)
         return True
 
     def drop(self, service_id: str) -> None:
         """Forget what a service offered, if anything."""
         if (held := self._held.pop(service_id, None)) is None:
             return
-        candidate, presence = held
-        self._count(candidate, presence, -1)
-        if presence in _SERVING:
-            self._of(candidate, presence).remove(candidate)
+        self._count(held, -1)
+        if held.kind[1] in _SERVING:
+            self._of(held.kind).remove(held.candidate)
 
-    def _of(self, candidate: Candidate, presence: Presence) -> Ranked:
-        kind = candidate.asset_id == self._name, presence
+    def tell(self, told_hash: int) -> None:
+        """Take it that who is meant now was told, in a resource with that hash."""
+        if self._told is not None:
+            self._told.before = None
+        self._told, self.told_hash = self.meant, told_hash
+        self._told.before = {}
+
+    def patch(self) -> TargetPatch | None:
+        """Return what changed since that was told last; None when nothing short tells it."""
+        meant = self.meant
+        if meant is not self._told or meant.before is None:
+            return None
+        upserts, removed = [], []
+        for service_id, was in meant.before.items():
+            held = self._held.get(service_id)
+            if held is not None and self._ranked.get(held.kind) is meant:
+                if held.candidate != was:
+                    upserts.append(held.candidate)
+            elif was is not None:
+                removed.append(service_id)
+        return TargetPatch(self.told_hash, tuple(upserts), tuple(removed))
+
+    def _of(self, kind: tuple[bool, Presence]) -> Ranked:
         if (ranked := self._ranked.get(kind)) is None:
             ranked = self._ranked[kind] = Ranked()
         return ranked
 
-    def _count(self, candidate: Candidate, presence: Presence, step: int) -> None:
-        self._named_count += step * (candidate.asset_id == self._name)
+    def _count(self, held: _Held, step: int) -> None:
+        named, presence = held.kind
+        self._named_count += step * named
         self._undecided_count += step * (presence is Presence.UNDECIDED)

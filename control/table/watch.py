@@ -4,6 +4,9 @@ A watcher has at most one update on its way: the next one is made when the last
 is acknowledged, from the state that the table has then. So a slow watcher gets
 only the latest, and memory does not grow with its slowness.
 
+A change of a large target is told by a patch to who holds the version before it, and
+by the whole target to everybody else: who is slower, who could not use that version.
+
 What does not fit into one message goes out in parts: a snapshot that is not
 settled, then deltas, each a version of its own. A watcher that leaves in between
 holds a version whose hash is not that of the table, sees so when it comes back,
@@ -17,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from control.table.diff import Delta, apply, combined
-from control.table.resources import Resource
+from control.table.resources import Resource, TargetPatch
 from control.text import printable
 
 # Names that are gone are remembered, so that a delta can say so, up to this many.
@@ -101,7 +104,11 @@ class Hub:
         self._changed: dict[str, int] = {}
         self._gone: dict[str, None] = {}
         self._oldest = 0  # deltas reach back to this version
-        self._made: dict[int | None, Update] = {}  # what leads to the version now, by what is held
+        # Of the last change of a name, where a patch tells it: the version of the change before,
+        # which is the first that the patch fits to.
+        self._patches: dict[str, int] = {}
+        # What leads to the version now, by what is held, and by what is not although it was told.
+        self._made: dict[tuple[int | None, frozenset[str]], Update] = {}
 
     @property
     def identity(self) -> Identity:
@@ -113,14 +120,16 @@ class Hub:
         if not delta and settled == self.settled:
             return False
         self._advance()
-        self._hash = apply(self.table, self._hash, delta)
-        self.settled = settled
         for resource in delta.upserts:
             self._gone.pop(resource.name, None)
+            self._note_patch(resource)
             self._note(resource.name)
         for name in delta.tombstones:
             self._gone[name] = None
+            self._patches.pop(name, None)
             self._note(name)
+        self._hash = apply(self.table, self._hash, delta)
+        self.settled = settled
         self._forget()
         for watcher in self.watchers:
             watcher.wake.set()
@@ -155,28 +164,28 @@ class Hub:
         if not watcher.parts:
             if watcher.greeted and watcher.held == self._version:
                 return None
-            watcher.parts.extend(self._since(watcher.held))
+            watcher.parts.extend(self._since(watcher.held, frozenset(watcher.unusable)))
         watcher.sent = watcher.parts.popleft()
         watcher.greeted = True
         return watcher.sent
 
-    def _since(self, version: int | None) -> tuple[Update, ...]:
+    def _since(self, version: int | None, unusable: frozenset[str]) -> tuple[Update, ...]:
         if version is not None and not self._oldest <= version <= self._version:
             version = None
         # Watchers mostly hold the same, so they share one update, and one encoding of it.
-        if (made := self._made.get(version)) is not None:
+        if (made := self._made.get((version, unusable))) is not None:
             return (made,)
-        updates = tuple(self._updates(version))
+        updates = tuple(self._updates(version, unusable))
         # Whoever holds some parts of a snapshot must see later versions in the next one.
         if len(updates) == 1:
-            self._made[version] = updates[0]
+            self._made[version, unusable] = updates[0]
         return updates
 
-    def _updates(self, version: int | None) -> Iterator[Update]:
+    def _updates(self, version: int | None, unusable: frozenset[str]) -> Iterator[Update]:
         """Yield what brings a watcher from `version` to now, in parts that fit into messages."""
         delta = Delta()
         if version is not None:
-            delta = self._delta(version)
+            delta = self._delta(version, unusable)
             if delta.size <= MAX_PART:
                 yield Update(self.identity, version, self.settled, delta, self._hash)
                 return
@@ -194,12 +203,23 @@ class Hub:
             self._advance()
         yield Update(self.identity, base, self.settled, last, self._hash)
 
-    def _delta(self, version: int) -> Delta:
+    def _delta(self, version: int, unusable: frozenset[str]) -> Delta:
         names = list(self._names_since(version))
         return Delta(
-            upserts=tuple(self.table[name] for name in names if name in self.table),
+            upserts=tuple(
+                self._told(self.table[name], version, whole=name in unusable)
+                for name in names
+                if name in self.table
+            ),
             tombstones=tuple(name for name in names if name not in self.table),
         )
+
+    def _told(self, resource: Resource, version: int, *, whole: bool) -> Resource:
+        """Return what tells a resource to who holds `version`: a patch where it fits to that."""
+        fits_from = self._patches.get(resource.name)
+        if whole or resource.patch is None or fits_from is None or version < fits_from:
+            return resource
+        return resource.patch
 
     def _advance(self) -> None:
         self._version += 1
@@ -210,6 +230,15 @@ class Hub:
             if self._changed[name] <= version:
                 return
             yield name
+
+    def _note_patch(self, resource: Resource) -> None:
+        """Note whether a change is told by a patch; to be called before it is applied."""
+        name, held = resource.name, self.table.get(resource.name)
+        patch = resource.patch.body if resource.patch else None
+        if held and isinstance(patch, TargetPatch) and patch.base_hash == held.hash:
+            self._patches[name] = self._changed[name]
+        else:
+            self._patches.pop(name, None)
 
     def _note(self, name: str) -> None:
         self._changed.pop(name, None)  # so that it moves to the end

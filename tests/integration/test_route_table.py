@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from control.inventory import Endpoint, Operation
-from control.routing import update_message
+from control.ranking.candidates import Candidate
 from control.table.diff import Delta
 from control.table.resources import (
-    Choice,
     Resource,
     RouteService,
     Target,
@@ -25,6 +24,7 @@ from control.table.resources import (
     target_name,
 )
 from control.table.watch import Hub, Identity, Watcher
+from control.table_messages import update_message
 from gateway.resources import read_resource
 from gateway.routes import Routes
 from gateway.steps import finished
@@ -39,8 +39,8 @@ def resource(host: str, kind: str, score: int) -> Resource:
     if kind == "service":
         body = RouteService(f"{host}/s", host, Endpoint("http", f"{host}:80"), score)
         return Resource.of(service_name(f"{host}/s"), body)
-    choices = (Choice(f"{host}/s", "m", float(score)),)
-    return Resource.of(target_name(Operation.CHAT, host), Target(host, Operation.CHAT, choices))
+    candidates = (Candidate(f"{host}/s", "m", True, float(score)),)
+    return Resource.of(target_name(Operation.CHAT, host), Target(host, Operation.CHAT, candidates))
 
 
 RESOURCES = st.builds(

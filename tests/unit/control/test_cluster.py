@@ -275,7 +275,7 @@ async def test_a_service_that_flaps_is_said_once_to_be_held_back_and_once_that_i
         await pass_time(scene, 1.0)
 
     assert caplog.text.count("h1/s has been quiet") == 1
-    assert scene.hub.table["target/chat/m"].body.choices
+    assert scene.hub.table["target/chat/m"].body.candidates
 
 
 async def test_what_a_node_tells_of_speed_is_known_before_routes_are_made():

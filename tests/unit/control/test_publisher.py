@@ -33,7 +33,7 @@ class Scene:
         return lease
 
     def choices(self):
-        return [one.service_id for one in self.hub.table["target/chat/m"].body.choices]
+        return [one.service_id for one in self.hub.table["target/chat/m"].body.candidates]
 
     async def published(self):
         """Wait as long as anything may be held back."""

@@ -18,8 +18,8 @@ from control.api.errors import (
 )
 from control.key_hashes import key_hash
 from control.publisher import COALESCE_S
-from control.routing import update_message
 from control.table.watch import MAX_PART
+from control.table_messages import update_message
 from tests.unit.control.requests import heartbeat, registration, service
 from tests.unit.control.serving import SECRET, serving, until
 
@@ -106,10 +106,18 @@ async def test_a_registered_service_reaches_the_gateway(control):
         endpoint=service().endpoint,
         concurrency=2,
     )
+    # Loaded is worth .35 of what counts .45; requests that wait cost a part of that.
     target = pb.Target(
         name="m",
         operation=inventory.OPERATION_CHAT,
-        candidates=[pb.Candidate(service_id="h1/s", asset_id="m", score=1.0)],
+        candidates=[
+            pb.Candidate(service_id="h1/s", asset_id="m", score=0.1575, runtime=0.1575),
+        ],
+        strategy=pb.STRATEGY_LEAST_LOADED,
+        queue_steps=[
+            pb.QueueStep(queue_depth=2, penalty=0.045),
+            pb.QueueStep(queue_depth=5, penalty=0.09),
+        ],
     )
     assert gateway.resources["target/chat/m"].target == target
 

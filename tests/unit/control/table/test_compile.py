@@ -4,12 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.inventory import Operation
-from control.ranking.candidates import Candidate
+from control.ranking.subject import Subject
 from control.table.compile import Compiler, Entry
 from control.table.diff import apply
 from control.table.offered import Presence
-from control.table.resources import Choice, Target
-from tests.unit.control.builders import asset, service
+from tests.unit.control.builders import asset, host, service
 
 BOTH = (Operation.CHAT, Operation.EMBEDDINGS)
 EMBED = (Operation.EMBEDDINGS,)
@@ -23,8 +22,8 @@ class Table:
         self.resources = {}
 
     def update(self, entries):
-        for service_id, entry in entries.items():
-            self.compiler.take(service_id, entry)
+        for service_id, one in entries.items():
+            self.compiler.take(service_id, one)
         return self.make()
 
     def make(self, limit=10**9):
@@ -35,24 +34,28 @@ class Table:
     def choices(self, name, operation="chat"):
         return [
             (choice.service_id, choice.asset_id)
-            for choice in self.resources[f"target/{operation}/{name}"].body.choices
+            for choice in self.resources[f"target/{operation}/{name}"].body.candidates
         ]
 
 
+def entry(offered, presence):
+    return Entry(Subject(host(offered.host_id), offered), presence)
+
+
 def routable(*args, **fields):
-    return Entry(service(*args, **fields), Presence.ROUTABLE)
+    return entry(service(*args, **fields), Presence.ROUTABLE)
 
 
 def unroutable(*args, **fields):
-    return Entry(service(*args, **fields), Presence.UNROUTABLE)
+    return entry(service(*args, **fields), Presence.UNROUTABLE)
 
 
 def held_back(*args, **fields):
-    return Entry(service(*args, **fields), Presence.HELD_BACK)
+    return entry(service(*args, **fields), Presence.HELD_BACK)
 
 
 def undecided(*args, **fields):
-    return Entry(service(*args, **fields), Presence.UNDECIDED)
+    return entry(service(*args, **fields), Presence.UNDECIDED)
 
 
 def test_a_service_is_reached_by_its_assets_and_by_its_own_id():
@@ -80,11 +83,7 @@ def test_candidates_are_ranked_loaded_first():
     )
 
     assert table.choices("m") == [("h1/b", "m"), ("h1/c", "m"), ("h1/a", "m")]
-    assert table.resources["target/chat/m"].body == Target(
-        "m",
-        Operation.CHAT,
-        (Choice("h1/b", "m", 1.0), Choice("h1/c", "m", 1.0), Choice("h1/a", "m", 0.0)),
-    )
+    assert [one.tier for one in table.resources["target/chat/m"].body.candidates] == [0, 0, 1]
 
 
 def test_operations_are_targets_of_their_own():
@@ -183,8 +182,8 @@ def test_a_service_with_10_000_assets_is_compiled_in_linear_time():
 
 def test_a_service_of_any_size_is_made_in_small_steps():
     table = Table()
-    entry = routable("h1/s", *(asset(f"m{n}", BOTH) for n in range(100)))
-    table.compiler.take("h1/s", entry)
+    many = routable("h1/s", *(asset(f"m{n}", BOTH) for n in range(100)))
+    table.compiler.take("h1/s", many)
     steps = []
     while table.compiler.waiting:
         steps.append(len(table.make(limit=20).upserts))
@@ -192,7 +191,7 @@ def test_a_service_of_any_size_is_made_in_small_steps():
     assert max(steps) <= 20
     assert len(steps) >= 201 / 20
     whole = Table()
-    whole.update({"h1/s": entry})
+    whole.update({"h1/s": many})
     assert table.resources == whole.resources
 
 
@@ -212,9 +211,9 @@ def test_a_change_of_one_of_10_000_candidates_moves_only_that_one():
     table = Table()
     many = {f"h{n}/s": routable(f"h{n}/s", asset("m")) for n in range(10_000)}
     table.update(many)
-    before = table.resources["target/chat/m"].body.choices
+    before = table.resources["target/chat/m"].body.candidates
     delta = table.update({"h777/s": unroutable("h777/s", asset("m"))})
-    after = next(one for one in delta.upserts if one.name == "target/chat/m").body.choices
+    after = next(one for one in delta.upserts if one.name == "target/chat/m").body.candidates
 
     place = next(n for n, one in enumerate(before) if one.service_id == "h777/s")
     assert after == before[:place] + before[place + 1 :]
@@ -253,16 +252,16 @@ def test_any_order_of_changes_ends_in_the_same_table(steps, limit):
     last = {}
     for step in steps:
         made = {
-            service_id: _entry(service_id, *entry) if entry else None
-            for service_id, entry in step.items()
+            service_id: _entry(service_id, *one) if one else None
+            for service_id, one in step.items()
         }
-        for service_id, entry in made.items():
-            table.compiler.take(service_id, entry)
+        for service_id, one in made.items():
+            table.compiler.take(service_id, one)
         table.make(limit)
         last |= made
     table.make()
     fresh = Table()
-    fresh.update({service_id: entry for service_id, entry in sorted(last.items()) if entry})
+    fresh.update({service_id: one for service_id, one in sorted(last.items()) if one})
 
     assert table.resources == fresh.resources
     assert table.compiler.targets == fresh.compiler.targets
@@ -271,7 +270,7 @@ def test_any_order_of_changes_ends_in_the_same_table(steps, limit):
 def _entry(service_id, names, presence, loaded):
     found = service(service_id)
     assets = tuple(asset(name, loaded=loaded) for name in sorted(names))
-    return Entry(type(found)(service_id, found.host_id, found.endpoint, assets=assets), presence)
+    return entry(type(found)(service_id, found.host_id, found.endpoint, assets=assets), presence)
 
 
 def test_what_is_held_back_serves_only_names_that_nobody_else_serves():
@@ -290,4 +289,4 @@ def test_candidates_can_be_asked_for_without_the_table():
     table = Table()
     table.update({"h1/s": routable("h1/s", asset("m", loaded=True))})
 
-    assert table.compiler.targets["chat"]["m"] == (Candidate("h1/s", "m", loaded=True, score=1.0),)
+    assert [one.service_id for one in table.compiler.targets["chat"]["m"]] == ["h1/s"]

@@ -3,11 +3,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from control.routing import update_message
 from control.table import watch
 from control.table.diff import Delta, changes, combined
 from control.table.resources import KeySettings, Resource
 from control.table.watch import Hub, Identity
+from control.table_messages import update_message
 from gateway.table import Replica, SnapshotWanted
 
 
