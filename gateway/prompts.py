@@ -31,9 +31,8 @@ class _Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _TextPart(msgspec.Struct, gc=False):
+class _TextPart(msgspec.Struct, tag_field="type", tag="text", gc=False):
     text: str
-    type: str = "text"
 
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -172,10 +171,9 @@ def _content_of(content: msgspec.Raw, place: int) -> Content:
 def _text(part: msgspec.Raw) -> str:
     """Return the text of a part, "" when it is of another kind."""
     try:
-        found = _text_part(part)
+        return _text_part(part).text
     except msgspec.ValidationError:
         return ""
-    return found.text if found.type == "text" else ""
 
 
 def _raw(value: object) -> msgspec.Raw:
