@@ -31,6 +31,15 @@ HEALTHS = {
     inventory.HEALTH_LOADING: "loading",
     inventory.HEALTH_UNHEALTHY: "unhealthy",
 }
+AVAILABILITIES = {
+    inventory.AVAILABILITY_UNSPECIFIED: "available",
+    inventory.AVAILABILITY_AVAILABLE: "available",
+    inventory.AVAILABILITY_BUSY: "busy",
+    inventory.AVAILABILITY_DRAINING: "draining",
+    inventory.AVAILABILITY_PAUSED_BY_USER: "paused_by_user",
+    inventory.AVAILABILITY_OFFLINE: "offline",
+    inventory.AVAILABILITY_QUARANTINED: "quarantined",
+}
 
 
 def healthy(cluster: Cluster) -> bool:
@@ -186,6 +195,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "endpoint": f"{service.endpoint.scheme}://{service.endpoint.address}"
         f"{service.endpoint.base_path}",
         "health": HEALTHS.get(seen.health, "unknown"),
+        "availability": AVAILABILITIES.get(seen.availability, "unknown"),
         "detail": seen.detail,
         "routable": status.routable,
         "in_flight": status.in_flight,
@@ -263,7 +273,11 @@ def _host_state(host: inventory.Host, now: datetime) -> str:
 
 
 def _state(status: pb.ServiceStatus, host: inventory.Host, rank: int, now: datetime) -> str:
-    detail = status.service.observation.detail
+    seen = status.service.observation
+    detail = seen.detail
+    availability = AVAILABILITIES.get(seen.availability, "unknown")
+    if rank in {WAITING, UP} and availability != "available":
+        return availability.replace("_", " ")
     words = {
         LOST: _host_state(host, now),
         DOWN: f"down: {detail}" if detail else "down",

@@ -41,7 +41,10 @@ def status(service_id, *assets, health=inventory.HEALTH_HEALTHY, **more):
             ],
             concurrency=more.pop("concurrency", 0),
             observation=inventory.ServiceObservation(
-                health=health, queue_depth=queue, detail=more.pop("detail", "")
+                health=health,
+                queue_depth=queue,
+                detail=more.pop("detail", ""),
+                availability=more.pop("availability", inventory.AVAILABILITY_AVAILABLE),
             ),
         ),
     )

@@ -64,6 +64,39 @@ def test_every_state_has_a_word(state, service, said):
     assert not healthy(cluster)
 
 
+@pytest.mark.parametrize(
+    ("availability", "routable", "said"),
+    [
+        (inventory.AVAILABILITY_BUSY, True, "busy"),
+        (inventory.AVAILABILITY_DRAINING, False, "draining"),
+        (inventory.AVAILABILITY_PAUSED_BY_USER, False, "paused by user"),
+        (inventory.AVAILABILITY_OFFLINE, False, "offline"),
+        (inventory.AVAILABILITY_QUARANTINED, False, "quarantined"),
+    ],
+)
+def test_what_its_owner_says_of_a_service_is_its_state(availability, routable, said):
+    withheld = status("h/x", "m", routable=routable, availability=availability)
+    cluster = Cluster(health(), (host("h"),), (withheld,))
+    line = render(cluster, NOW).splitlines()[2]
+
+    assert line.split()[2 : 2 + len(said.split())] == said.split()
+    (service,) = document(cluster)["hosts"][0]["services"]
+    assert service["availability"] == said.replace(" ", "_")
+    assert healthy(cluster) is routable
+
+
+def test_of_a_service_that_is_down_that_is_said_first():
+    broken = status(
+        "h/x",
+        "m",
+        health=inventory.HEALTH_UNHEALTHY,
+        detail="cannot be reached",
+        availability=inventory.AVAILABILITY_DRAINING,
+    )
+
+    assert "down: cannot be reached" in render(Cluster(health(), (host("h"),), (broken,)), NOW)
+
+
 def test_host_without_services_is_shown():
     lines = render(Cluster(health(), (host("h"),), ()), NOW).splitlines()
 
