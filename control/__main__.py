@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import secrets
 import signal
@@ -23,15 +24,18 @@ from control.api.settings import SettingsError, read
 from control.cluster import Cluster
 from control.config import Config
 from control.discovery import DiscoveryServicer
+from control.evidence import Evidence
 from control.interceptors import Edge
 from control.keeper import Keeper
 from control.listening import CannotListen, binder
 from control.live import Loads
+from control.lookout import Lookout
 from control.measurements import Measurements
 from control.membership import Membership
 from control.principals import Doorkeeper
 from control.publisher import Publisher
 from control.registry import RegistryServicer
+from control.reloading import Reloader
 from control.routing import RoutingServicer
 from control.server import build
 from control.store.database import sqlite_warning
@@ -56,12 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     allow_open_files(OPEN_FILES)
     try:
+        reloader = Reloader(options.config, os.environ, time.time)
         config = _config(options.config, insecure=options.insecure)
+        reloader.begin(config)
         open_kinds = configuration.open_kinds(config, insecure=options.insecure)
         store = open_store(config.storage.sqlite_path)
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                runner.run(serve(config, store, open_kinds))
+                runner.run(serve(config, store, open_kinds, reloader))
         finally:
             store.close()
     except (SettingsError, StoreError, CannotListen) as error:
@@ -71,10 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> None:
+async def serve(
+    config: Config, store: Store, open_kinds: frozenset[str], reloader: Reloader
+) -> None:
     """Serve until SIGINT or SIGTERM, then drain.
 
-    open_kinds: kinds of callers that need no key.
+    open_kinds: kinds of callers that need no key. reloader: has read the catalog.
 
     Raises:
         CannotListen: the address or the TLS files cannot be used.
@@ -96,31 +104,39 @@ async def serve(config: Config, store: Store, open_kinds: frozenset[str]) -> Non
     keys = Hub(store.store_id, incarnation, settled=True)
     keys.publish(static_keys(config.auth.client_api_keys, store.key_hash_secret), settled=True)
     # 3. What keeps these in step.
-    publisher = Publisher(membership, compiler, routes, now)
+    evidence = Evidence(config.routing.evidence_half_life_s)
+    publisher = Publisher(membership, compiler, routes, now, evidence.signals)
+    publisher.rule(reloader.rules)
     keeper = Keeper(membership, store.writer, wall_time)
     loads = Loads(now)
-    cluster = Cluster(membership, keeper, publisher, now, config.registry.grace_s, loads.silence)
+    cluster = Cluster(
+        membership, keeper, publisher, now, config.registry.grace_s, loads.silence, evidence
+    )
     cluster.begin()
     # 4. What callers see of it.
     measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
+    lookout = Lookout(membership, compiler, routes, loads, evidence.signals)
     version = metadata.version("geniehive")
     server, port = build(
         Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
         RegistryServicer(cluster),
         DiscoveryServicer(cluster, publisher, routes, loads, measurements, now, wall_time, version),
-        RoutingServicer(membership, compiler, routes, keys, loads),
+        RoutingServicer(membership, lookout, routes, keys, loads),
         UsageServicer(measurements),
         binder(config.listen, config.tls),
     )
 
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    asyncio.get_running_loop().add_signal_handler(
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+    loop.add_signal_handler(
         signal.SIGUSR1, lambda: log.info("%s", vitals(cluster, store.writer, routes))
     )
     async with asyncio.TaskGroup() as group:
-        background = [group.create_task(keeper.run()), group.create_task(cluster.keep_time())]
+        lives = keeper.run(), cluster.keep_time(), reloader.run(publisher.rule)
+        background = [group.create_task(life) for life in lives]
         await server.start()
         collector.calm()
         host, _ = parse_address(config.listen)

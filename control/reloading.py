@@ -74,7 +74,7 @@ class Reloader:
         source, stamps = self._sources(config, self._stamps)
         rules, warnings = read_rules(config, source)
         if source is not None:
-            log.info("%d roles in %s", len(rules.roles), source)
+            log.info("roles: %d in %s", len(rules.roles), source)
         self._adopt(_Reading(stamps, source, rules, warnings=tuple(warnings)), rules)
 
     def ask(self) -> None:
