@@ -8,6 +8,8 @@ from geniehive.v1 import usage_service_pb2 as pb
 
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, StorageUnavailable
+from control.evidence import HALF_LIFE_S
+from control.inventory import Observation
 from control.measured import DAY_S, MAX_TOLD
 from control.store import usage
 from control.usage import MAX_CODES, MAX_INCREMENTS
@@ -165,3 +167,18 @@ async def test_a_disk_that_takes_nothing_acknowledges_nothing(control, store, mo
     await tell(control, report(1, increment(answered_count=1)))
 
     assert (await shown(control)).measured.request_count == 1
+
+
+async def test_what_is_reported_is_evidence_of_how_a_service_does_once(control):
+    evidence = control.cluster.evidence
+    one = increment(answered_count=2, decoded_tokens=80, first_byte_counts={40: 2})
+    one.decode_duration.FromSeconds(2)
+    await tell(control, report(1, one), report(1, one), report(2, increment("n", "h9/gone")))
+    evidence.look(control.clock())
+
+    known = evidence.signals("h1/a", Observation())
+    assert known.latency_p50 == pytest.approx(1.0, rel=0.1)
+    assert known.tokens_per_second == 40.0
+    later = control.clock() + 2.1 * HALF_LIFE_S  # two answers weigh half of one after two
+    evidence.look(later)
+    assert evidence.signals("h1/a", Observation()) == evidence.signals("h9/gone", Observation())
