@@ -1,5 +1,6 @@
 """A node process against a real control: what happens to its registration."""
 
+import json
 import os
 import re
 import signal
@@ -40,6 +41,13 @@ class Control:
         }
         self.process = self.spawn("control", settings)
         self.address = f"127.0.0.1:{self.process.port()}"
+
+    def listed(self):
+        """Return the host, and how its services are."""
+        with closing(sync_channel(self.address)) as channel:
+            stub = rpc.DiscoveryServiceStub(channel)
+            host = stub.GetHost(pb.GetHostRequest(host_id="h1"), timeout=5).host
+            return host, stub.ListServices(pb.ListServicesRequest(), timeout=5).services
 
     def observations(self):
         """Return what is seen by service id; nothing while control does not know a host."""
@@ -112,6 +120,34 @@ def test_node_comes_back_to_a_control_that_was_killed(control, start_node, fake_
 
     healthy = {"h1/x": inventory.HEALTH_HEALTHY}
     wait_until(lambda: control.services() == healthy, BACK_SECONDS, "the node is back")
+
+
+def test_what_is_declared_is_listed_and_outlives_control(control, start_node, fake_engine):
+    policy = {"system_prompt": "be brief", "body_defaults": {"top_p": 0.9}}
+    asset = {"asset_id": "mine", "family": "Qwen3-8B", "request_policy": policy}
+    service = {"service_id": "x", "endpoint": fake_engine, "engine": "openai", "assets": [asset]}
+    start_node(
+        fake_engine,
+        services=[{**service, "state": {"availability": "draining"}, "load_mode": "on_request"}],
+        inventory={"trust_tier": "employee_device", "workload_classes": ["background"]},
+    ).wait_for_log(REGISTERED)
+    before = control.listed()
+    host, (status,) = before
+
+    assert (host.trust_tier, host.workload_classes) == ("employee_device", ["background"])
+    assert not status.routable
+    assert status.service.observation.availability == inventory.AVAILABILITY_DRAINING
+    assert status.service.load_mode == inventory.LOAD_MODE_ON_REQUEST
+    declared, *listed = status.service.assets
+    assert (declared.family, declared.request_policy.system_prompt) == ("Qwen3-8B", "be brief")
+    assert json.loads(declared.request_policy.body_defaults) == {"top_p": 0.9}
+    assert all(not one.HasField("request_policy") for one in listed)
+
+    control.process.kill()
+    control.start()
+    host, (status,) = control.listed()
+    assert (host.trust_tier, host.workload_classes) == ("employee_device", ["background"])
+    assert status.service.assets == before[1][0].service.assets
 
 
 @pytest.fixture
