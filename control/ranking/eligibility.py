@@ -152,7 +152,8 @@ def _strangers_detail(_: RoutingPolicy, traits: Traits, __: Asset) -> str:
 
 
 def _lent_detail(_: RoutingPolicy, traits: Traits, asset: Asset) -> str:
-    return f"{asset.family or asset.asset_id}; its owner lends {', '.join(traits.lent_families)}"
+    lent_families = ", ".join(traits.lent_families) or "all"
+    return f"{asset.family or asset.asset_id}; its owner lends {lent_families}"
 
 
 def _if_lent(_: RoutingPolicy, traits: Traits, asset: Asset) -> bool:

@@ -68,22 +68,24 @@ def would_change(
         (then,) = picked(strategy, rivals, {**loads, first.service_id: load}, steps)
         return then.service_id != first.service_id
 
+    scored = strategy is Strategy.SCORED
     words = []
     if first.loaded and moves(unloaded, load):
-        less = f" ({unloaded.score - first.score:+.2f})" if unloaded else ""
-        words.append(f"{first.asset_id} unloaded{less}")
-    if strategy is Strategy.LEAST_LOADED:
-        rivals = [loads.get(one.service_id, IDLE).total for one in others if one.tier == first.tier]
-        more = min(rivals, default=load.total) - load.total
-        for count in (more, more + 1):
-            if count > 0 and moves(first, replace(load, in_flight=load.in_flight + count)):
-                words.append(f"{count} more request{'s'[: count - 1]} there")
+        cost = f" ({unloaded.score - first.score:+.2f})" if unloaded and scored else ""
+        words.append(f"{first.asset_id} unloaded{cost}")
+    if scored:
+        for depth, _ in steps:
+            queued = replace(load, queue_depth=depth)
+            if depth > load.waits and moves(first, queued):
+                change = live(first, queued, steps) - live(first, load, steps)
+                words.append(f"its queue >= {depth} ({change:+.2f})")
                 break
         return tuple(words)
-    for depth, _ in steps:
-        queued = replace(load, queue_depth=depth)
-        if depth > load.waits and moves(first, queued):
-            cost = live(first, queued, steps) - live(first, load, steps)
-            words.append(f"its queue >= {depth} ({cost:+.2f})")
+    totals = [loads.get(one.service_id, IDLE).total for one in others if one.tier == first.tier]
+    fewer = min(totals, default=0) - load.total
+    # As many as the next one has are enough where that has the better score.
+    for more in (fewer, fewer + 1):
+        if more > 0 and moves(first, replace(load, in_flight=load.in_flight + more)):
+            words.append(f"{more} more request{'s' if more > 1 else ''} there")
             break
     return tuple(words)
