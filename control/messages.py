@@ -48,7 +48,7 @@ _AVAILABILITY: dict[int, Availability] = {
     pb.AVAILABILITY_OFFLINE: Availability.OFFLINE,
     pb.AVAILABILITY_QUARANTINED: Availability.QUARANTINED,
 }
-_AVAILABILITY_VALUES: dict[Availability, pb.Availability] = {
+AVAILABILITY_VALUES: dict[Availability, pb.Availability] = {
     Availability.AVAILABLE: pb.AVAILABILITY_AVAILABLE,
     Availability.BUSY: pb.AVAILABILITY_BUSY,
     Availability.DRAINING: pb.AVAILABILITY_DRAINING,
@@ -238,7 +238,7 @@ def _observation_message(seen: Observation) -> pb.ServiceObservation:
         queue_depth=seen.queue_depth,
         tokens_per_second=seen.tokens_per_second,
         detail=seen.detail,
-        availability=_AVAILABILITY_VALUES[seen.availability],
+        availability=AVAILABILITY_VALUES[seen.availability],
     )
     if seen.latency_p50 is not None:
         message.latency_p50.FromMicroseconds(int(seen.latency_p50 * 1e6))

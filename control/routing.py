@@ -3,31 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import TypeVar
 
 import grpc
-from geniehive.v1 import inventory_pb2
 from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
-from control import messages
-from control.api.errors import (
-    InvalidValue,
-    ModelNotFound,
-    NoHealthyRoute,
-    OperationMismatch,
-    PeerTooSlow,
-)
-from control.inventory import Operation
+from control import answer_messages
+from control.api.errors import InvalidValue, PeerTooSlow
 from control.live import Loads
+from control.lookout import Lookout
 from control.membership import Membership
-from control.ranking import resolution
-from control.ranking.candidates import Candidate
 from control.streams import interleaved
-from control.table.compile import Compiler
 from control.table.watch import Hub, Update
-from control.table_messages import identity, identity_message, update_message
+from control.table_messages import identity, update_message
 from control.text import unprintable
 
 LOAD_INTERVAL_S = 0.25
@@ -45,10 +36,10 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
     """See the comments of the service in the contract."""
 
     def __init__(
-        self, membership: Membership, compiler: Compiler, routes: Hub, keys: Hub, loads: Loads
+        self, membership: Membership, lookout: Lookout, routes: Hub, keys: Hub, loads: Loads
     ) -> None:
         self._membership = membership
-        self._compiler = compiler
+        self._lookout = lookout
         self._routes = routes
         self._keys = keys
         self._loads = loads
@@ -58,16 +49,14 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         request: pb.ResolveRouteRequest,
         context: grpc.aio.ServicerContext[pb.ResolveRouteRequest, pb.ResolveRouteResponse],
     ) -> pb.ResolveRouteResponse:
-        operation = messages.OPERATIONS.get(request.operation or inventory_pb2.OPERATION_CHAT)
-        if operation is None:
-            raise InvalidValue(f"operation {request.operation} is not one of ours")
-        candidates = _found(request.model, operation, self._compiler)
-        return pb.ResolveRouteResponse(
-            model=request.model,
-            operation=messages.OPERATION_VALUES[operation],
-            candidates=[self._resolved(candidate) for candidate in candidates],
-            table=identity_message(self._routes.identity),
-        )
+        return await self._lookout.ask(partial(answer_messages.resolve, request))
+
+    async def MatchRoutes(
+        self,
+        request: pb.MatchRoutesRequest,
+        context: grpc.aio.ServicerContext[pb.MatchRoutesRequest, pb.MatchRoutesResponse],
+    ) -> pb.MatchRoutesResponse:
+        return await self._lookout.ask(partial(answer_messages.match, request))
 
     def WatchRoutes(
         self,
@@ -114,31 +103,6 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
             in_flight, _ = seen.get(service_id, (0, 0))
             seen[service_id] = in_flight, waiting
         return seen
-
-    def _resolved(self, candidate: Candidate) -> pb.ResolvedCandidate:
-        found = self._membership.offer(candidate.service_id)
-        return pb.ResolvedCandidate(
-            candidate=pb.Candidate(
-                service_id=candidate.service_id, asset_id=candidate.asset_id, score=candidate.score
-            ),
-            endpoint=messages.endpoint_message(found[1].service.endpoint) if found else None,
-            in_flight=self._loads.total(candidate.service_id),
-        )
-
-
-def _found(name: str, operation: Operation, compiler: Compiler) -> list[Candidate]:
-    if not name or len(name) > MAX_NAME:
-        raise InvalidValue(f"model is not 1 to {MAX_NAME} characters", param="model")
-    match resolution.resolve(name, operation, compiler.targets):
-        case resolution.Found(candidates):
-            return list(candidates)
-        case resolution.Unserved():
-            raise NoHealthyRoute(f"nothing can serve {name!r} for {operation} now")
-        case resolution.Mismatch(operations):
-            raise OperationMismatch(f"{name!r} serves {', '.join(operations)}, not {operation}")
-        case resolution.Unknown(near):
-            also = f"; near names: {', '.join(near)}" if near else ""
-            raise ModelNotFound(f"no model {name!r} for {operation}{also}")
 
 
 async def _watch(

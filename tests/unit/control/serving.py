@@ -14,9 +14,11 @@ from geniehive.v1 import (
 
 from control.cluster import Cluster
 from control.discovery import DiscoveryServicer
+from control.evidence import Evidence
 from control.interceptors import Edge
 from control.keeper import Keeper
 from control.live import Loads
+from control.lookout import Lookout
 from control.measurements import Measurements
 from control.membership import Membership
 from control.pace import Rhythm
@@ -58,14 +60,20 @@ class Control:
     def __init__(self, keys, client_keys, writer):
         self.clock = Clock()
         self.membership = Membership(Rhythm(interval=1.0), jitter=lambda: 0.0)
-        compiler = Compiler()
+        compiler = self.compiler = Compiler()
         self.routes = Hub("store", "life", settled=False)
         self.keys = Hub("store", "life", settled=True)
         self.keys.publish(static_keys(client_keys, SECRET), settled=True)
-        publisher = Publisher(self.membership, compiler, self.routes, self.clock)
+        evidence = Evidence()
+        publisher = self.publisher = Publisher(
+            self.membership, compiler, self.routes, self.clock, evidence.signals
+        )
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
-        self.cluster = Cluster(self.membership, keeper, publisher, self.clock, grace=30.0)
+        self.cluster = Cluster(
+            self.membership, keeper, publisher, self.clock, grace=30.0, evidence=evidence
+        )
         self.loads = Loads()
+        lookout = Lookout(self.membership, compiler, self.routes, self.loads, evidence.signals)
         self.measurements = Measurements(
             writer, lambda: self.clock.wall_time(self.clock()), {}, self.cluster.measured
         )
@@ -83,7 +91,7 @@ class Control:
                 self.clock.wall_time,
                 "1.2.3",
             ),
-            RoutingServicer(self.membership, compiler, self.routes, self.keys, self.loads),
+            RoutingServicer(self.membership, lookout, self.routes, self.keys, self.loads),
             UsageServicer(self.measurements),
             lambda server: server.add_insecure_port("127.0.0.1:0"),
         )

@@ -9,13 +9,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 
 from control import routing
 from control.api.channel import MAX_RECEIVE_BYTES, control_errors
-from control.api.errors import (
-    InvalidValue,
-    ModelNotFound,
-    NoHealthyRoute,
-    OperationMismatch,
-    PeerTooSlow,
-)
+from control.api.errors import InvalidValue, PeerTooSlow
 from control.key_hashes import key_hash
 from control.publisher import COALESCE_S
 from control.table.watch import MAX_PART
@@ -81,13 +75,6 @@ async def beat(control, lease, sequence, *service_ids, **fields):
         )
     )
     await published()
-
-
-async def resolve(control, model, operation=0):
-    with control_errors():
-        return await control.routing.ResolveRoute(
-            pb.ResolveRouteRequest(model=model, operation=operation)
-        )
 
 
 async def test_a_registered_service_reaches_the_gateway(control):
@@ -291,40 +278,6 @@ async def test_a_watcher_that_says_it_is_done_is_done(control):
 
     assert await gateway.call.read() is grpc.aio.EOF
     assert not control.routes.watchers
-
-
-async def test_resolving_names_candidates_best_first(control):
-    await register(control, "h1", service("h1/s", "m"))
-    await register(control, "h2", service("h2/s", "m", loaded=True))
-    answer = await resolve(control, "m")
-
-    assert [one.candidate.service_id for one in answer.candidates] == ["h2/s", "h1/s"]
-    assert answer.candidates[0].endpoint == service().endpoint
-    assert answer.operation == inventory.OPERATION_CHAT
-    by_service = await resolve(control, "h1/s")
-    assert [one.candidate.asset_id for one in by_service.candidates] == ["m"]
-
-
-async def test_resolving_explains_what_is_wrong(control):
-    lease = await register(control, "h1", service("h1/s", "qwen3:14b"))
-    with pytest.raises(ModelNotFound, match="near names: qwen3:14b"):
-        await resolve(control, "qwen3:14")
-    with pytest.raises(OperationMismatch, match="serves chat, not embeddings"):
-        await resolve(control, "qwen3:14b", inventory.OPERATION_EMBEDDINGS)
-    await beat(control, lease, 1, "h1/s", observation=LOADING)
-    with pytest.raises(NoHealthyRoute, match="'qwen3:14b'"):
-        await resolve(control, "qwen3:14b")
-
-
-@pytest.mark.parametrize("model", ["", "x" * 201])
-async def test_resolving_an_empty_or_huge_name_is_invalid(control, model):
-    with pytest.raises(InvalidValue):
-        await resolve(control, model)
-
-
-async def test_resolving_for_an_operation_of_the_future_is_invalid(control):
-    with pytest.raises(InvalidValue, match="operation 99"):
-        await resolve(control, "m", 99)
 
 
 class Load:
