@@ -1,0 +1,268 @@
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.inventory import Availability, Operation, RequestPolicy
+from control.ranking.matching import NOBODY, Serving, Task, listed, match
+from control.ranking.presets import LEGACY, PRESETS, SEED
+from control.ranking.roles import Role, RoutingPolicy
+from control.ranking.subject import Signals, Subject
+from tests.unit.control.builders import asset, host, service
+from tests.unit.control.ranking.test_benchmarks import sample
+
+CHAT, EMBEDDINGS = Operation.CHAT, Operation.EMBEDDINGS
+QWEN = asset("qwen", loaded=True)
+SUBJECT = Subject(host("h1"), service("h1/chat", QWEN), Signals(0.9, 40))
+SERVING = Serving(SUBJECT, QWEN, waiting=1)
+SAMPLES = [sample(service_id="h1/chat")]
+SHORT = Task(("short reasoning",), ("chat.short_reasoning",))
+
+
+def role(role_id="plain", description="", operation=CHAT, **fields):
+    return Role(role_id, operation, description=description, **fields)
+
+
+def preferring(*families, **fields):
+    return role(routing=RoutingPolicy(preferred_families=families), **fields)
+
+
+def scores(matches):
+    return {
+        one.role.role_id if one.role else one.serving.subject.service.service_id: one.score
+        for one in matches
+    }
+
+
+def test_legacy_scores_are_what_they_were():
+    """One service with a sample; a role that fits it, and one that does not."""
+    thinker = preferring("Qwen", role_id="thinker", description="reasoning")
+    matches = match(
+        SHORT, [(thinker, SERVING), (role(), SERVING)], [(CHAT, SERVING)], LEGACY, SAMPLES
+    )
+
+    assert scores(matches) == {"h1/chat": 0.6964, "thinker": 0.6838, "plain": 0.4388}
+
+
+def test_legacy_scores_without_benchmarks_are_what_they_were():
+    task = Task(("alpha beta gamma delta chat",))
+    fits = preferring("qwen", description="alpha, beta, gamma and delta")
+
+    # Of five words the role has four, the service one.
+    found = match(task, [(fits, SERVING)], [(CHAT, SERVING)], LEGACY)
+    assert scores(found) == {"plain": 0.525, "h1/chat": 0.409}
+
+
+def test_seed_scores():
+    thinker = preferring("Qwen", role_id="thinker", description="reasoning")
+    found = match(SHORT, [(thinker, SERVING)], [(CHAT, SERVING)], SEED, SAMPLES)
+
+    # Runtime: 0.35 + 0.20 + 0.20, and one that waits costs nothing: 0.75.
+    # Quality: 0.65 x 0.9 + 0.35 x (30/40 + 0.8) / 2 = 0.85625; benchmark: 0.45 + 0.55 of it.
+    benchmark = 0.45 + 0.55 * 0.85625
+    assert scores(found) == {
+        "thinker": round(0.30 * 0.5 + 0.30 * 0.75 + 0.25 * benchmark + 0.15, 4),
+        "h1/chat": round(0.45 * 0.75 + 0.35 * benchmark, 4),
+    }
+
+
+def test_a_role_that_nobody_serves_is_judged_by_its_words():
+    lonely = role("lonely", "short answers")
+    (found,) = match(SHORT, [(lonely, None)], [], SEED)
+
+    assert (found.score, found.serving) == (0.15, None)
+    assert found.reasons == ("has 50% of the task's words", NOBODY)
+    assert found.signs.loaded is found.signs.availability is found.signs.queue_depth is None
+    assert (found.signs.task_overlap, found.signs.preferred_family) == (0.5, False)
+
+
+def test_signs_tell_what_is_known():
+    guarded = role(
+        routing=RoutingPolicy(preferred_families=("qwen",), guardrail_profile="native_light")
+    )
+    of_service, of_role = match(
+        SHORT, [(guarded, SERVING)], [(CHAT, SERVING)], SEED, [*SAMPLES, sample("poems")]
+    )
+    signs = of_role.signs
+
+    assert (signs.preferred_family, signs.guardrail_profile) == (True, True)
+    assert (signs.loaded, signs.latency_p50, signs.tokens_per_second) == (True, 0.9, 40)
+    assert (signs.queue_depth, signs.loaded_model_count) == (1, 1)
+    assert signs.availability is Availability.AVAILABLE
+    assert (signs.evidence.count, signs.evidence.overlap) == (1, 1)
+    assert signs.evidence.quality == pytest.approx(0.85625)
+    assert of_service.signs.preferred_family is of_service.signs.guardrail_profile is None
+
+
+def test_what_cannot_have_been_measured_is_no_sign():
+    strange = replace(SUBJECT, signals=Signals(float("nan"), -1.0))
+    (found,) = match(SHORT, [], [(CHAT, Serving(strange, QWEN))], SEED)
+
+    assert found.signs.latency_p50 is found.signs.tokens_per_second is None
+
+
+def test_reasons_stand_in_the_order_of_their_weight():
+    busy = replace(SUBJECT, signals=Signals(0.9, 40, Availability.BUSY))
+    fits = preferring("Qwen", description="reasoning")
+    (found,) = match(SHORT, [(fits, Serving(busy, QWEN, waiting=2))], [], SEED, SAMPLES)
+
+    assert found.reasons == (
+        "did well in workloads that fit 100% (quality 0.86)",  # 0.25 x 0.92
+        "has 50% of the task's words",  # 0.30 x 0.50, as much as the next
+        "is served by a preferred family: Qwen",  # 0.15
+        "its model is in memory",  # 0.30 x 0.35
+        "answers in 900ms",  # 0.30 x 0.20
+        "writes 40 tokens a second",
+        "but 2 requests wait there",  # 0.30 x 0.10
+        "but its owner is using it",
+    )
+
+
+def test_a_poor_sample_is_a_reason_without_praise():
+    poor = sample(service_id="h1/chat", results={"pass_rate": 0.1})
+    (found,) = match(SHORT, [], [(CHAT, SERVING)], SEED, [poor])
+
+    assert "was measured by workloads that fit 100% (quality 0.24)" in found.reasons
+
+
+def test_the_words_of_a_role_are_its_names_prompt_and_policy():
+    told = Role(
+        "alpha",
+        CHAT,
+        "Beta",
+        "gamma",
+        request_policy=RequestPolicy(system_prompt="delta"),
+        routing=RoutingPolicy(
+            preferred_families=("epsilon",),
+            preferred_labels=("zeta",),
+            allowed_trust_tiers=("eta",),
+            allowed_device_classes=("theta",),
+            allowed_workload_classes=("iota",),
+            agentic_benchmark_workloads=("kappa",),
+            guardrail_profile="forge_proxy",
+        ),
+    )
+    names = "alpha beta gamma delta epsilon zeta eta theta iota kappa forge proxy"
+    (found,) = match(Task((names,)), [(told, None)], [], SEED)
+
+    assert found.signs.task_overlap == 1
+
+
+def test_the_words_of_a_service_are_its_host_engine_and_models():
+    told = Subject(
+        host("alpha", trust_tier="beta", device_class="gamma", workload_classes=("delta",)),
+        service(
+            "alpha/epsilon",
+            asset("zeta", family="eta", labels=("theta",)),
+            asset("not-this", (EMBEDDINGS,)),
+            engine="iota",
+        ),
+    )
+    (found,) = match(
+        Task(("alpha beta gamma delta epsilon zeta eta theta iota not this",)),
+        [],
+        [(CHAT, Serving(told, told.service.assets[0]))],
+        SEED,
+    )
+
+    assert found.signs.task_overlap == pytest.approx(9 / 11)
+
+
+@pytest.mark.parametrize(
+    ("of", "names"),
+    [
+        ({}, {"writer", "embedder", "h1/chat", "h1/embed"}),
+        ({"operation": CHAT}, {"writer", "h1/chat"}),
+        ({"modality": "vector"}, {"embedder", "h1/chat", "h1/embed"}),
+        ({"operation": CHAT, "modality": "vector"}, {"h1/chat"}),
+        ({"services": False}, {"writer", "embedder"}),
+        ({"limit": 1}, {"writer"}),
+        ({"limit": 10**9}, {"writer", "embedder", "h1/chat", "h1/embed"}),
+    ],
+    ids=str,
+)
+def test_operation_filters_all_and_modality_roles_only(of, names):
+    writer = role("writer", "text", modality="text")
+    embedder = role("embedder", operation=EMBEDDINGS, modality="vector")
+    other = Subject(host("h1"), service("h1/embed", asset("e5", (EMBEDDINGS,))))
+    found = match(
+        Task(("text",), **of),
+        [(embedder, None), (writer, SERVING)],
+        [(CHAT, SERVING), (EMBEDDINGS, Serving(other, other.service.assets[0]))],
+        SEED,
+    )
+
+    assert scores(found).keys() == names
+
+
+def test_of_equals_roles_come_before_services_and_then_the_smaller_id():
+    cold = Subject(host("h1"), service("h1/a"))
+    also = Subject(host("h1"), service("h1/b"))
+    roles = [(role("z"), None), (role("y"), None)]
+    services = [(CHAT, Serving(one, one.service.assets[0])) for one in (also, cold)]
+
+    assert list(scores(match(Task(), roles, services, SEED))) == ["y", "z", "h1/a", "h1/b"]
+
+
+def test_single_values_come_first_and_blanks_are_dropped():
+    assert listed(" one ", ["", "two", " \n", "three "]) == ("one", "two", "three")
+    assert listed("", []) == ()
+
+
+def test_without_a_task_what_runs_well_comes_first():
+    cold = Serving(Subject(host("h1"), service("h1/cold")), asset())
+    found = match(Task(), [], [(CHAT, cold), (CHAT, SERVING)], SEED, SAMPLES)
+
+    assert list(scores(found)) == ["h1/chat", "h1/cold"]
+    assert found[0].terms[0].detail == "no task"
+    assert found[0].signs.evidence.count == 1
+
+
+def test_a_task_of_a_megabyte_is_matched():
+    words = [f"w{n}" for n in range(130_000)]
+    (found,) = match(Task((" ".join(words),)), [(role("w7", "w8"), None)], [], SEED)
+
+    assert found.signs.task_overlap == pytest.approx(2 / 130_000)
+
+
+NAMES = ["qwen coder", "short", "reasoning", ""]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(NAMES), st.booleans()), max_size=6
+    ),
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.none() | st.floats(), st.booleans()), max_size=6
+    ),
+    st.lists(st.sampled_from(NAMES), max_size=2),
+    st.sampled_from(list(PRESETS.values())),
+    st.integers(1, 20),
+    st.integers(),
+)
+def test_matches_do_not_depend_on_the_order_of_anything(roles, services, texts, scoring, limit, n):
+    serving = [
+        (CHAT, Serving(Subject(host("h"), service(f"h/{name}"), Signals(signal)), asset(), loaded))
+        for name, signal, loaded in {one[0]: one for one in services}.values()
+    ]
+    offered = [
+        (role(name, text), SERVING if served else None)
+        for name, text, served in {one[0]: one for one in roles}.values()
+    ]
+    task = Task(listed("", texts), limit=limit)
+    found = match(task, offered, serving, scoring, SAMPLES)
+    shuffle = random.Random(n).shuffle
+    shuffle(offered)
+    shuffle(serving)
+    shuffle(texts)
+    task = replace(task, texts=listed("", texts))
+
+    assert match(task, offered, serving, scoring, SAMPLES) == found
+    assert len(found) == min(limit, len(offered) + len(serving))
+    assert all(0 <= one.score <= 1 for one in found)
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    for one in found:
+        summed = sum(term.weight * term.value for term in one.terms)
+        assert one.score == pytest.approx(summed, abs=1.1e-4)
