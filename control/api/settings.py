@@ -176,9 +176,13 @@ def validate(
     raise SettingsError([f"{name}: nested deeper than {MAX_DEPTH} levels"])
 
 
+# What pydantic says in words of Python.
+_PLAINLY = {"tuple_type": "a list is expected", "model_type": "a mapping of keys is expected"}
+
+
 def _message(item: ErrorDetails) -> str:
     """Return what pydantic says, begun as our messages are; values in it stay as written."""
-    said = item["msg"].removeprefix("Value error, ")
+    said = _PLAINLY.get(item["type"]) or item["msg"].removeprefix("Value error, ")
     hint = ""
     if item["type"] == "string_type" and isinstance(item["input"], (int, float, date)):
         hint = "; put it in quotes"

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from control.api.settings import MAX_FILE_BYTES
+from control.catalog import MAX_CATALOG_BYTES
 from tests.integration.control.test_start import POWERLESS
 
 SERVICES = ("control", "node", "gateway")
 
 # What needs a piece that is not built yet.
 LATER = {
-    "Y9 a cycle of role fallbacks, or one to nobody": "there are no roles yet",
     "Y10 named keys without their pepper": "there are no named keys yet",
     "Y11 a provider's key that is empty": "there are no providers yet",
 }
@@ -74,11 +74,89 @@ OF_ONE = {
     "Y8 control's port": ("control", "listen: 127.0.0.1:-1\n", 1, "listen: '127.0.0.1:-1' is not"),
     "Y8 port 0 of a server": ("node", "detect_ports: [0]\n", 1, "detect_ports[0]: input should b"),
     "Y8 port 70000 of a server": ("node", "detect_ports: [70000]\n", 1, "detect_ports[0]: input"),
+    "Y8 an unknown strategy": (
+        "control",
+        "routing: {default_strategy: least_load}\n",
+        1,
+        "no strategy 'least_load'; nearest: least_loaded",
+    ),
+    "Y8 an unknown preset": (
+        "control",
+        "routing:\n  scoring: {preset: old}\n",
+        2,
+        "routing.scoring.preset: input should be 'seed' or 'legacy'",
+    ),
+    "Y8 weights that are not 1 together": (
+        "control",
+        "routing:\n  scoring:\n    role: {text: 0.9}\n",
+        2,
+        "must be 1",
+    ),
+    "Y8 a weight that is no number": (
+        "control",
+        "routing: {scoring: {service: {text: .nan}}}\n",
+        1,
+        "routing.scoring.service.text: input should be a finite number",
+    ),
     "Y11 a key with a line end": (
         "control",
         'auth:\n  admin_api_keys: ["hush\\nhush"]\n',
         2,
         "auth.admin_api_keys[0]: string should match",
+    ),
+}
+
+ROLE = "roles:\n- role_id: a\n  operation: chat\n"
+
+# Name: (a catalog of roles, the line of the problem, what is said of it).
+OF_A_CATALOG = {
+    "nothing": ("", None, "there is no list of roles"),
+    "a list": ("- a\n", 1, "a mapping with a list of roles is expected"),
+    "settings": ("listen: 127.0.0.1:0\n", 1, "unknown key listen; a catalog holds roles"),
+    "100 MB": (b"#" * (100 << 20), None, f"larger than {MAX_CATALOG_BYTES} bytes"),
+    "an alias": ("roles:\n- &a {role_id: a, operation: chat}\n- *a\n", 3, "aliases are not"),
+    "an object of Python": ("roles:\n- !!python/object/apply:os.system [id]\n", 2, "os.system' is"),
+    "a role twice": (ROLE + "- {role_id: a, operation: chat}\n", 4, "a is in line 2 already"),
+    "a fallback to nobody": (
+        ROLE + "  routing_policy:\n    fallback_roles: [b]\n",
+        5,
+        "a: routing_policy.fallback_roles: no role b",
+    ),
+    "an unknown field": (ROLE + "  routing_polcy: {}\n", 4, "nearest: routing_policy"),
+    "an unknown field, inside": (
+        ROLE + "  routing_policy:\n    denied_tiers: [guest]\n",
+        5,
+        "unknown key routing_policy.denied_tiers; nearest: denied_trust_tiers",
+    ),
+    "an unknown strategy": (
+        ROLE + "  routing_policy:\n    strategy: robin\n",
+        5,
+        "no strategy 'robin'; nearest: round_robin",
+    ),
+    "a text for a list": (
+        ROLE + "  routing_policy:\n    preferred_families: qwen3\n",
+        5,
+        "routing_policy.preferred_families: a list is expected",
+    ),
+    "a number that is a truth value": (
+        ROLE + "  routing_policy:\n    min_context: yes\n",
+        5,
+        "routing_policy.min_context: yes, no, on, off",
+    ),
+    "a template that computes": (
+        ROLE + '  prompt_policy:\n    user_template: "{{7*7}}"\n',
+        5,
+        "must stand there once, not 0 times",
+    ),
+    "a template with two inputs": (
+        ROLE + '  prompt_policy: {user_template: "{{user_input}} {{ user_input }}"}\n',
+        4,
+        "must stand there once, not 2 times",
+    ),
+    "NaN in a request": (
+        ROLE + "  prompt_policy: {request_policy: {body_defaults: {top_p: .nan}}}\n",
+        4,
+        "body_defaults: top_p: nan is not finite",
     ),
 }
 
@@ -133,6 +211,18 @@ def test_what_one_service_does_not_take(refuse, row):
 
     assert expected(line, said).match(problem)
     assert "hush" not in problem
+
+
+@pytest.mark.parametrize("row", OF_A_CATALOG)
+def test_y9_what_no_catalog_says(refuse, tmp_path, monkeypatch, row):
+    content, line, said = OF_A_CATALOG[row]
+    catalog = tmp_path / "roles.yaml"
+    catalog.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("GENIEHIVE_ROLES_CONFIG", str(catalog))
+
+    (problem,) = refuse("control", "")
+
+    assert expected(line, said).match(problem.replace(str(catalog), "bad.yaml"))
 
 
 def test_several_problems_are_one_line_each(refuse):

@@ -95,7 +95,7 @@ def test_what_happens_anyway_may_be_said(field, values):
         ("min_context", "a lot", "valid integer"),
         ("min_context", True, "yes, no, on, off, true and false are no text and no number"),
         ("require_loaded", "maybe", "valid boolean"),
-        ("preferred_families", "qwen3", "valid tuple"),
+        ("preferred_families", "qwen3", "a list is expected"),
         ("preferred_families", [""], "at least 1 character"),
         ("preferred_families", [8], "valid string; put it in quotes"),
         ("preferred_families", ["x"] * 65, "at most 64"),
@@ -185,7 +185,7 @@ def test_a_key_without_a_value_is_as_if_not_written():
         ({"request_policy": {"body_defaults": {"top_p": float("nan")}}}, "top_p: nan is not fin"),
         ({"request_policy": {"body_default": {}}}, "nearest: body_defaults"),
         ({"system_promt": "a"}, "unknown key prompt_policy.system_promt; nearest: system_prompt"),
-        ("be kind", "valid dictionary"),
+        ("be kind", "prompt_policy: a mapping of keys is expected"),
     ],
 )
 def test_prompts_that_cannot_be_applied_are_refused(prompts, said):
