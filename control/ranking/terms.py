@@ -1,6 +1,6 @@
 """A score taken apart, for people: what each part counts, and what it was given for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control.inventory import Asset, Availability
@@ -44,35 +44,31 @@ def direct_terms(
 ) -> tuple[Term, ...]:
     """Return the parts of the score of an asset of a service that is asked for by name."""
     marks = direct_marks(subject, asset, scoring, findings, asked)
-    return terms(
-        scoring.service, marks, asked, how_it_runs(subject.signals, asset.loaded, asked.queue)
-    )
+    seen = how_it_runs(subject.signals, asset.loaded, asked.queue)
+    return terms(scoring.service, marks, asked, seen, ANYBODY)
 
 
 def terms(
-    weights: Weights, marks: Marks, asked: Asked, seen: str, routing: RoutingPolicy | None = None
+    weights: Weights, marks: Marks, asked: Asked, seen: str, routing: RoutingPolicy
 ) -> tuple[Term, ...]:
     """Return the parts of a score that count at all.
 
-    seen: how the service runs, in words. routing: of the role, if it is the score of one.
+    seen: how the service runs, in words. routing: what the role prefers, if there is one.
     """
-    return tuple(_terms(weights, marks, asked, seen, routing or ANYBODY))
-
-
-def _terms(
-    weights: Weights, marks: Marks, asked: Asked, seen: str, routing: RoutingPolicy
-) -> Iterator[Term]:
     task = "no task" if asked.text is None else f"{asked.text:.0%} of the words"
     samples, family = marks.evidence, _family(marks, routing)
-    for name, weight, value, detail in (
+    parts = (
         ("text", weights.text, marks.text, task),
         ("runtime", weights.runtime, marks.runtime, seen),
         ("benchmark", weights.benchmark, samples.value, how_it_did(samples)),
         ("family", weights.family, float(bool(marks.family)), family),
         ("guardrail", weights.guardrail, float(marks.guardrail), _guardrail(marks, routing)),
-    ):
-        if weight:
-            yield Term(name, weight, round(value, 4), detail)
+    )
+    return tuple(
+        Term(name, weight, round(value, 4), detail)
+        for name, weight, value, detail in parts
+        if weight
+    )
 
 
 def how_it_runs(signals: Signals, loaded: bool, queue: int) -> str:
