@@ -43,7 +43,7 @@ ANY = {
     "Y6 UTF-16": ("tls: null\n".encode("utf-16"), 1, "not UTF-8 text"),
     "Y6 binary": (b"tls: null\n" + bytes(range(128, 256)), 2, "not UTF-8 text"),
     "Y6 a NUL": ("tls: null\n\0", 2, "character 0x0 is not allowed"),
-    "Y6 a BOM, and then a problem": ("\ufefftls: 5\n", 1, "tls: input should be"),
+    "Y6 a BOM, and then a problem": ("\ufefftls: 5\n", 1, "tls: a mapping of keys is expected"),
     "Y6 100 MB": (b"#" * (100 << 20), None, f"larger than {MAX_FILE_BYTES} bytes"),
     "Y6 a list": ("- a\n", None, "a mapping of keys is expected, not a list"),
     "Y6 two documents": ("tls: null\n---\ntls: null\n", 2, "but found another document"),

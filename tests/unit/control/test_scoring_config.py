@@ -115,8 +115,8 @@ def test_what_is_beyond_the_last_band_can_be_set_alone():
         ("runtime: {loaded: 1.1}", "runtime.loaded: input should be less than or equal to 1"),
         ("runtime: {loaded: yes}", "runtime.loaded: yes, no, on, off, true and false are no"),
         ("runtime: {loaded: much}", "runtime.loaded: input should be a valid number"),
-        ("runtime: 5", "runtime: input should be a valid dictionary"),
-        ("runtime: {latency_ms: 500}", "runtime.latency_ms: input should be a valid tuple"),
+        ("runtime: 5", "runtime: a mapping of keys is expected"),
+        ("runtime: {latency_ms: 500}", "runtime.latency_ms: a list is expected"),
         ("runtime: {latency_ms: [{value: 0.1}]}", "latency_ms[0]: one of below and up_to"),
         (
             "runtime: {latency_ms: [{below: 1, up_to: 2, value: 0.1}]}",
