@@ -58,6 +58,17 @@ def registration(host_id="h1", services=None, instance_id="i", **host):
     ).SerializeToString()
 
 
+def described(**fields):
+    """Return a registration whose asset is so described."""
+    message = inventory.Asset(asset_id="m", operations=[inventory.OPERATION_CHAT], **fields)
+    return registration(services=[service("h1/s", [message])])
+
+
+def shaped(**fields):
+    """Return a registration whose asset has such a request policy."""
+    return described(request_policy=inventory.RequestPolicy(**fields))
+
+
 def at(address="127.0.0.1:8080", **fields):
     """Return a registration whose service is at `address`."""
     fields = {"scheme": "http", "kind": inventory.ENDPOINT_KIND_DIRECT, **fields}
@@ -152,6 +163,20 @@ REGISTRATIONS = {
     "P9 another scheme": (at(scheme="file"), *INVALID),
     "P9 a base path that climbs": (at(base_path="/../admin"), *INVALID),
     "P9 a kind of the future": (at(kind=99), *INVALID),
+    "P12 a tier of 64 characters": (registration(trust_tier="x" * 64), *INVALID),
+    "P8 65 workload classes": (registration(workload_classes=map(str, range(65))), *INVALID),
+    "P7 a key of one's own choice": (registration(node_key_id="static:forged"), *OK),
+    "P12 a label of 201 characters": (described(labels=["x" * 201]), *INVALID),
+    "P8 100,000 metadata": (described(metadata={str(n): "" for n in range(100_000)}), *INVALID),
+    "P1 a locator of nothing": (described(locator=inventory.AssetLocator()), *INVALID),
+    "P1 a policy that is no JSON": (shaped(body_defaults="{"), *INVALID),
+    "P9 a policy that says where to": (shaped(body_overrides='{"api_base": "x"}'), *INVALID),
+    "P3 a policy within 9,999 others": (shaped(body_defaults="[" * 10_000), *INVALID),
+    "P8 a policy of 3 MB": (shaped(system_prompt="x" * 3_000_000), *INVALID),
+    "P1 an availability of a newer node": (
+        registration(services=[service("h1/s", observation={"availability": 99})]),
+        *OK,
+    ),
     "P12 a tag is a name like any": (registration(display_name="<img onerror=x>"), *OK),
     "P12 a formula, too": (registration(display_name="=cmd()"), *OK),
     "P12 a control sequence": (registration(display_name="\x1b[2J"), *INVALID),
@@ -301,7 +326,9 @@ def test_an_observed_value_is_dropped_and_the_beat_taken(caller, name):
     seen = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY, **OBSERVED[name])
 
     assert caller.send("SendHeartbeat", heartbeat(lease, observation=seen))[0] == OK
-    kept = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY)
+    kept = inventory.ServiceObservation(
+        health=inventory.HEALTH_HEALTHY, availability=inventory.AVAILABILITY_AVAILABLE
+    )
     assert caller.observation(f"{host_id}/s") == kept
     caller.remove(lease)
 
