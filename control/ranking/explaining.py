@@ -193,7 +193,8 @@ def _why_nobody(question: Question, readings: Sequence[Reading]) -> str:
         closed.update(gate.name for gate in gates if not gate.passed)
     if not closed:
         return "no service offers the operation"
-    return ", ".join(f"{name} at {count}" for name, count in closed.most_common(MAX_REASONS))
+    commonest = sorted(closed.items(), key=lambda item: (-item[1], item[0]))[:MAX_REASONS]
+    return ", ".join(f"{name} at {count}" for name, count in commonest)
 
 
 def _unloaded(

@@ -4,31 +4,43 @@ from collections import defaultdict
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from control.api.strategies import Strategy, live_score, waiting
 from control.health import well
-from control.inventory import Operation
+from control.inventory import Asset, Endpoint, Health, Host, Operation, Service
 from control.ranking.candidates import order
 from control.ranking.explaining import explain
-from control.ranking.offering import offered
+from control.ranking.offering import Rules, offered
+from control.ranking.picking import Load
+from control.ranking.questions import Seen
+from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.scoring import queue_steps
+from control.ranking.subject import Subject
+from control.ranking.whatif import Lead
 from tests.unit.control.ranking.registries import Registry, registry
 
 REGISTRIES = 10_000
 
 
-def served(registry: Registry, operation: Operation, name: str):
-    """Return who serves a name, best first, as the table has it."""
-    offers = []
+def table(registry: Registry):
+    """Return who offers what: services and their candidates by operation and name."""
+    offers = defaultdict(list)
     for one in registry.seen:
-        availability = one.subject.signals.availability
-        for offer in filter(None, offered(one.subject, registry.rules)):
-            if offer[:2] == (operation, name):
-                offers.append((one, offer[2], well(one.host, one.health, availability)))
-    named = [offer for offer in offers if offer[1].asset_id == name]
-    if name not in registry.rules.roles:
-        offers = named or offers
-    alive = [(one, candidate) for one, candidate, is_well in offers if is_well]
+        for operation, name, candidate in filter(None, offered(one.subject, registry.rules)):
+            offers[operation, name].append((one, candidate))
+    return offers
+
+
+def served(offers, name: str):
+    """Return who serves a name of all who offer it, best first, as the table has it."""
+    named = [(one, candidate) for one, candidate in offers if candidate.asset_id == name]
+    alive = [
+        (one, candidate)
+        for one, candidate in (named or offers)
+        if well(one.host, one.health, one.subject.signals.availability)
+    ]
     steady = [(one, candidate) for one, candidate in alive if not one.held_back]
     return sorted(steady or alive, key=lambda pair: order(pair[1]))
 
@@ -68,8 +80,10 @@ def agree(registry: Registry, operation: Operation, name: str) -> int:
     role = roles.get(name) if name in roles and roles[name].operation is operation else None
     chain = [name, *(role.stand_ins if role else ())]
     chain = [one for one in chain if one == name or roles[one].operation is operation]
-    serving = next((one for one in chain if served(registry, operation, one)), name)
-    pairs = served(registry, operation, serving)
+    offers = table(registry)
+    by_name = {one: served(offers[operation, one], "" if role else one) for one in chain}
+    serving = next((one for one in chain if by_name[one]), name)
+    pairs = by_name[serving]
 
     ways = [way for way in explained.explanations if all(gate.passed for gate in way.gates)]
     assert [(way.service_id, way.asset_id, way.score, way.tier) for way in ways] == [
@@ -107,3 +121,150 @@ def test_explanations_agree_with_decisions_in_10_000_registries():
         serving[agree(one, operation, name)] += 1
 
     assert all(serving[count] > REGISTRIES // 100 for count in range(4)), serving
+
+
+def chat(service_id="h/s", *assets, trust_tier="", **fields):
+    """Return a service that is well, with one loaded asset unless told otherwise."""
+    host_id, _, _ = service_id.partition("/")
+    assets = assets or (Asset("m", (Operation.CHAT,), loaded=True),)
+    service = Service(service_id, host_id, Endpoint("http", "127.0.0.1:1"), assets=assets)
+    return Seen(Subject(Host(host_id, trust_tier=trust_tier), service), **fields)
+
+
+def role(role_id, *stand_ins, operation=Operation.CHAT, **routing):
+    return Role(role_id, operation, routing=RoutingPolicy(**routing), stand_ins=stand_ins)
+
+
+def explained(name, seen, *roles, **fields):
+    rules = Rules({one.role_id: one for one in roles}, **fields)
+    return explain(name, Operation.CHAT, seen, rules)
+
+
+def shut(explanation):
+    return [(gate.name, gate.detail) for gate in explanation.gates if not gate.passed]
+
+
+def test_a_fallback_says_why_the_roles_before_it_are_passed_over():
+    found = explained(
+        "mentor",
+        [chat("a/s"), chat("b/s", trust_tier="trusted"), chat("c/s", health=Health.UNHEALTHY)],
+        role(
+            "mentor",
+            "tutor",
+            "embedder",
+            "helper",
+            "spare",
+            min_context=0,
+            require_loaded=True,
+            allowed_trust_tiers=("top",),
+        ),
+        role("tutor", denied_trust_tiers=("trusted",), allowed_device_classes=("server",)),
+        role("embedder", operation=Operation.EMBEDDINGS),
+        role("helper", allowed_trust_tiers=("trusted",)),
+        role("spare"),
+    )
+
+    assert found.role_id == "helper"
+    assert found.stand_ins == ("tutor", "helper", "spare")
+    assert found.passed_over == (
+        ("mentor", "trust_tier at 3, health at 1"),
+        ("tutor", "device_class at 3, health at 1, trust_tier at 1"),
+    )
+    assert [(one.service_id, one.chosen) for one in found.explanations] == [
+        ("b/s", True),
+        ("a/s", False),
+        ("c/s", False),
+    ]
+
+
+def test_a_role_that_nobody_serves_is_explained_by_its_own_gates():
+    found = explained(
+        "mentor",
+        [chat()],
+        role("mentor", require_loaded=True, min_context=1, denied_trust_tiers=("",)),
+    )
+
+    assert found.role_id == "mentor"
+    assert found.passed_over == (("mentor", "trust_tier at 1"),)
+    assert not found.explanations[0].chosen
+    assert found.explanations[0].terms == ()
+    assert shut(found.explanations[0]) == [("trust_tier", "unknown; not ")]
+    assert explained("mentor", [], role("mentor")).passed_over == (
+        ("mentor", "no service offers the operation"),
+    )
+
+
+@given(st.data())
+def test_fallback_terminates_on_any_graph(data):
+    ids = [f"r{n}" for n in range(data.draw(st.integers(1, 6)))]
+    targets = st.lists(st.sampled_from([*ids, "gone"]), max_size=8)
+    roles = [role(one, *data.draw(targets), allowed_trust_tiers=("none",)) for one in ids]
+
+    found = explained("r0", [chat()], *roles)
+    assert [role_id for role_id, _ in found.passed_over] == ["r0", *found.stand_ins]
+
+
+def test_who_comes_and_goes_serves_only_where_there_is_nobody_else():
+    flapping, steady = chat("a/s", held_back=True), chat("b/s")
+
+    both = explained("m", [flapping, steady])
+    assert [(one.service_id, one.chosen) for one in both.explanations] == [
+        ("b/s", True),
+        ("a/s", False),
+    ]
+    assert [name for name, _ in shut(both.explanations[1])] == ["steady"]
+    alone = explained("m", [flapping])
+    assert alone.explanations[0].chosen
+    assert shut(alone.explanations[0]) == []
+
+
+def test_the_asset_that_comes_nearest_explains_a_service_that_is_refused():
+    service = chat(
+        "h/s",
+        Asset("far", (Operation.CHAT,), context_tokens=10),
+        Asset("near", (Operation.CHAT,), context_tokens=10, loaded=True),
+    )
+    found = explained("r", [service], role("r", min_context=20, require_loaded=True))
+
+    assert found.explanations[0].asset_id == "near"
+    assert shut(found.explanations[0]) == [("min_context", "10; at least 20 tokens")]
+
+
+def test_preferences_are_told_in_words_the_weightiest_first():
+    service = chat("h/s", Asset("Qwen/Qwen3-8B", (Operation.CHAT,), labels=("fast",)))
+    wants = {
+        "guardrail_profile": "forge_proxy",
+        "preferred_families": ("mistral", "qwen3"),
+        "preferred_labels": ("fast", "gpu"),
+    }
+
+    assert explained("r", [service], role("r", **wants)).explanations[0].preferences == (
+        "no forge_proxy",
+        "family qwen3",
+        "lacks gpu",
+        "local",
+        "not loaded",
+    )
+    scored = explained("r", [service], role("r", strategy="scored")).explanations[0]
+    assert scored.preferences == ("local",)
+
+
+def test_a_name_that_nobody_has_is_explained_too():
+    found = explained("x", [chat()], role("r"))
+
+    assert (found.role_id, found.lead, found.would_change) == ("", None, ())
+    assert shut(found.explanations[0]) == [("name", "nothing called x there")]
+
+
+def test_requests_that_wait_cost_what_is_told():
+    busy = chat("b/s", load=Load(in_flight=3, queue_depth=5))
+    idle = chat("a/s", Asset("m", (Operation.CHAT,)))
+
+    found = explained("m", [busy, idle], strategy=Strategy.SCORED)
+    first, second = found.explanations
+    assert (first.service_id, first.in_flight, first.queue_depth) == ("b/s", 3, 5)
+    # .45 runtime x .35 loaded = .1575; five that wait cost .45 x .20 of it.
+    assert (first.score, first.live_penalty) == (0.1575, 0.09)
+    assert (first.chosen, second.chosen) == (True, False)
+    assert found.lead == Lead("b/s", "a/s", 0.0675)
+    assert found.would_change == ("m unloaded (-0.16)",)
