@@ -106,7 +106,9 @@ SEED = Scoring(
     ),
 )
 
-# What the first GenieHive computed, whatever its documents said.
+# What the first GenieHive computed, whatever its documents said. Its oversights are not
+# kept: negative speeds counted, samples of other assets did, and so did the words `none`
+# and `auto` of policies that nobody wrote.
 LEGACY = Scoring(
     role=Weights(text=0.25, runtime=0.25, benchmark=0.25, family=0.12, guardrail=0.13),
     service=Weights(text=0.20, runtime=0.45, benchmark=0.35),
