@@ -8,14 +8,42 @@ from gateway.route import Choice, Route
 
 # Choices that one request looks at. Among more, some that are idle are found as well.
 LOOKS = 64
+# Workers that take the same service in the same microseconds take another one, but not for ever.
+TRIES = 4
 
 Random = Callable[[], float]  # 0 to 1, 1 excluded
 
 
-def pick(route: Route, random: Random) -> Choice:
-    """Return who serves the next request of `route`, which has at least one choice."""
+def take(route: Route, random: Random) -> Choice:
+    """Return who serves the next request of `route`, and count it as in flight there.
+
+    route: has at least one choice.
+    """
     pool = route.pool
-    return pool[0] if len(pool) == 1 else _PICKS[route.strategy](route, random)
+    if len(pool) == 1:
+        choice = pool[0]
+    elif route.strategy is Strategy.LEAST_LOADED and pool[0].upstream.shared:
+        return _taken_alone(pool, random)
+    else:
+        choice = _PICKS[route.strategy](route, random)
+    choice.upstream.in_flight += 1
+    return choice
+
+
+def _taken_alone(pool: Sequence[Choice], random: Random) -> Choice:
+    """Take the least loaded of `pool`, unless a sibling takes it at the same time.
+
+    Workers see each other's counts at once, and yet two may look before either counts.
+    Whoever counts last finds more there than its own request, and looks again.
+    """
+    for _ in range(TRIES):
+        choice, seen = _least(pool, random)
+        choice.upstream.in_flight += 1
+        if load(choice) <= seen + 1:
+            return choice
+        choice.upstream.in_flight -= 1
+    choice.upstream.in_flight += 1
+    return choice
 
 
 def load(choice: Choice) -> int:
@@ -29,17 +57,22 @@ def least_loaded(pool: Sequence[Choice], random: Random) -> Choice:
 
     Of more than `LOOKS` a window is looked at, so that the cost stays the same.
     """
+    return _least(pool, random)[0]
+
+
+def _least(pool: Sequence[Choice], random: Random) -> tuple[Choice, int]:
+    """Return the least loaded of `pool` and its load."""
     found = pool[0]
     least = load(found)
     if not least:
-        return found
+        return found, 0
     for choice in _looked_at(pool, random):
         now = load(choice)
         if now < least:
             found, least = choice, now
             if not now:
                 break
-    return found
+    return found, least
 
 
 def less_loaded_of_two(pool: Sequence[Choice], random: Random) -> Choice:

@@ -20,7 +20,7 @@ from control.api.errors import (
 )
 from gateway import body, errors
 from gateway.answer_head import AnswerHead
-from gateway.balance import pick
+from gateway.balance import take
 from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, cleaned
@@ -140,7 +140,7 @@ class Exchange:
         try:
             self._body = body.parse(content)
             route = gateway.routes.resolve(self._head.operation, self._body.model)
-            self._attempt(pick(route, gateway.random))
+            self._attempt(take(route, gateway.random))
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
@@ -211,14 +211,18 @@ class Exchange:
     # Choice.
 
     def _attempt(self, choice: Choice) -> None:
+        """Ask the service of `choice`, where the request is counted already."""
         gateway = self._gateway
         upstream = choice.upstream
-        content = self._shaped(choice)
-        self._tried.append(choice)
         self._choice = choice
+        try:
+            content = self._shaped(choice)
+        except GenieHiveError:
+            self._release()  # the service was not asked, and is not to blame
+            raise
+        self._tried.append(choice)
         self._status = 0
         self._first = NEVER  # when the answer's first byte came
-        upstream.in_flight += 1
         self._sent = gateway.clock()
         self.deadline = min(self._sent + gateway.timeouts.first_byte, self._last)
         self._call = upstream.call(
@@ -248,6 +252,7 @@ class Exchange:
         routes = self._gateway.routes.succession(self._head.operation, self._body.model)
         for choice in chain.from_iterable(route.choices for route in routes):
             if choice.upstream.service_id not in tried:
+                choice.upstream.in_flight += 1
                 self._attempt(choice)
                 return
         self.refuse(error)

@@ -9,6 +9,8 @@ from gateway.upstream import Origin, Upstream
 class SharedUpstream(Upstream):
     """Counts in a cell, so that `elsewhere` holds what the other workers have in flight now."""
 
+    shared = True
+
     def __init__(
         self,
         cell: Cell,

@@ -124,6 +124,8 @@ def _why(error: Exception) -> str:
 class Upstream:
     """A service: its origin, its kept connections, and how busy it is."""
 
+    shared = False  # whether other processes count in `elsewhere` at the same time
+
     def __init__(
         self,
         service_id: str,

@@ -12,6 +12,8 @@ CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
 
 
 class StubUpstream:
+    shared = False
+
     def __init__(self, service_id, origin):
         self.service_id, self.origin, self.host_id = service_id, origin, ""
         self.in_flight = self.elsewhere = self.queue_depth = self.concurrency = 0

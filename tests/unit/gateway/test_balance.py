@@ -2,14 +2,14 @@
 
 import random
 from collections import Counter
-from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from control.api.strategies import Strategy
-from gateway.balance import LOOKS, best_scored, least_loaded, less_loaded_of_two, load, pick
+from gateway.balance import LOOKS, TRIES, best_scored, least_loaded, less_loaded_of_two, load
+from gateway.balance import take as taken
 from gateway.route import Choice, Route
 from tests.unit.gateway.pushed import StubUpstream
 
@@ -35,9 +35,7 @@ def route(strategy, loads, **fields):
 
 
 def take(found, draw):
-    choice = pick(found, draw)
-    choice.upstream.in_flight += 1
-    return choice.upstream.service_id
+    return taken(found, draw).upstream.service_id
 
 
 @given(LOADS)
@@ -156,5 +154,44 @@ def test_only_the_best_tier_serves(count, strategy, draw):
         for one, tier in zip(choices([5] * count), tiers, strict=True)
     )
 
-    picked = (pick(found, lambda: draw) for _ in range(3))
-    assert {one.tier for one in islice(picked, 3)} == {0}
+    assert {taken(found, lambda: draw).tier for _ in range(3)} == {0}
+
+
+class Contested(StubUpstream):
+    """A service that a sibling takes in the moment in which we do, so many times."""
+
+    shared = True
+
+    def __init__(self, service_id, times):
+        self.times = 0
+        super().__init__(service_id, None)
+        self.times = times
+
+    def __setattr__(self, name, value):
+        if name == "in_flight" and self.times:
+            object.__setattr__(self, "times", self.times - 1)
+            self.elsewhere += 1
+        object.__setattr__(self, name, value)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 100])
+def test_what_a_sibling_took_at_the_same_time_is_given_back(times):
+    contested, idle = Contested("h/a", times), Contested("h/b", 0)
+    found = Route()
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in (contested, idle))
+
+    choice = taken(found, random.random)
+
+    assert choice.upstream is (idle if times else contested)
+    assert contested.in_flight + idle.in_flight == 1
+
+
+def test_where_siblings_are_always_faster_one_is_taken_all_the_same():
+    everywhere = [Contested(f"h/{name}", 1_000) for name in "ab"]
+    found = Route()
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in everywhere)
+
+    taken(found, random.random)
+
+    assert sum(one.in_flight for one in everywhere) == 1
+    assert sum(1_000 - one.times for one in everywhere) == 2 * TRIES + 1

@@ -22,7 +22,7 @@ from gateway.gateway import Gateway
 from gateway.memo import PROBE, Memo
 from gateway.request_head import request_memo
 from gateway.upstream import Upstream
-from tests.integration.gateway.front import Front, request
+from tests.integration.gateway.front import Control, Front, request
 
 pytestmark = pytest.mark.anyio
 
@@ -190,7 +190,7 @@ class World:
         config = uvicorn.Config(app, http=partial(Door, self._gateway), ws="none", lifespan="off")
         config.load()
         self._door = partial(config.http_protocol_class, config, ServerState(), {})
-        front = Front(self._gateway, 0, "protocol")
+        front = Front(self._gateway, Control(), 0, "protocol")
         front.offer("127.0.0.1:1", "127.0.0.1:2")
         front.allow(*["right"] * (seed % 4 == 0))
         for upstream in self._gateway.routes.upstreams.values():
