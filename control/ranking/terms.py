@@ -95,8 +95,8 @@ def how_it_did(evidence: Evidence) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time to wait as short as people read it, e.g. `900ms` or `1.8s`."""
-    milliseconds = round(seconds * 1_000)
-    return f"{milliseconds}ms" if milliseconds < 1_000 else f"{seconds:.1f}s"
+    # Above it, milliseconds would be rounded to `1000ms`.
+    return f"{seconds * 1_000:.0f}ms" if seconds < 0.9995 else f"{seconds:.1f}s"
 
 
 def _family(marks: Marks, routing: RoutingPolicy) -> str:
