@@ -7,6 +7,7 @@ from rich.cells import cell_len
 
 from cli.output import clean
 from cli.table import Row, table
+from cli.text import plural
 from control.api.route_documents import OPERATIONS, STRATEGIES
 
 NUMBERS = frozenset({"SCORE", "TIER", "BUSY", "WAIT"})
@@ -21,11 +22,30 @@ def render(answer: pb.ResolveRouteResponse, *, gates: bool = False) -> str:
         parts.append(_table(answer))
     else:
         parts.append("! no service offers that: geniehive status")
-    if answer.fallback_roles:
-        parts.append(f"fallback roles: {clean(', '.join(answer.fallback_roles))}")
+    parts += [clean(line) for line in _remarks(answer)]
     if gates:
         parts += [line for one in answer.explanations for line in _closely(one)]
     return "\n".join(parts)
+
+
+def _remarks(answer: pb.ResolveRouteResponse) -> Iterator[str]:
+    """Yield what is to be said below the table."""
+    for one in answer.passed_over:
+        yield f"! nobody serves {one.role_id}: {one.reason}"
+    if answer.fallback_roles:
+        yield f"fallback roles: {', '.join(answer.fallback_roles)}"
+    ahead = [_ahead(answer)] if answer.HasField("lead") else []
+    ahead += [f"would change: {' or '.join(answer.would_change)}"] if answer.would_change else []
+    if ahead:
+        yield "; ".join(ahead)
+
+
+def _ahead(answer: pb.ResolveRouteResponse) -> str:
+    by, over = answer.lead.by, answer.lead.over_service_id
+    if not by:
+        return f"level with {over}"
+    scored = answer.strategy == pb.STRATEGY_SCORED
+    return f"lead {_share(by) if scored else plural(round(by), 'request')} over {over}"
 
 
 def headline(answer: pb.ResolveRouteResponse) -> str:
@@ -56,25 +76,28 @@ def _target(answer: pb.ResolveRouteResponse) -> str:
 
 def _table(answer: pb.ResolveRouteResponse) -> str:
     """Return a row for each candidate, and for each other service why it is none."""
-    serving = {one.candidate.service_id for one in answer.candidates}
     terms = next((one.terms for one in answer.explanations if one.terms), ())
-    tiers = sorted({one.tier for one in answer.explanations if one.service_id in serving})
+    tiers = sorted({one.tier for one in answer.explanations if _serves(one)})
     titles = ["SCORE", "SERVICE", "ASSET", *(["TIER"] if len(tiers) > 1 else ()), "BUSY", "WAIT"]
     titles += [f"{SHORT.get(one.name, one.name.upper())} {_share(one.weight)}" for one in terms]
     rows, reasons = [], []
     for place, one in enumerate(answer.explanations):
         cells = ["-", one.service_id, one.asset_id or "-"]
-        if one.service_id in serving:
+        if _serves(one):
             cells[0] = f"{_score(one, answer.strategy):.2f}"
             cells += [str(tiers.index(one.tier) + 1)] if len(tiers) > 1 else ()
             cells += [str(one.in_flight), str(one.queue_depth)]
             cells += [f"{term.value:.2f} {term.detail}".rstrip() for term in one.terms]
-        reasons.append("" if one.service_id in serving else _reason(one))
+        reasons.append(_reason(one))
         rows.append(Row((place,), [*cells, *[""] * (len(titles) - len(cells))]))
     head, *lines = table(titles, rows, numbers=NUMBERS).split("\n")
     # A reason stands across all the columns that there are no values for.
     start = head.index(titles[3])
     return "\n".join([head, *(_with(*both, start) for both in zip(lines, reasons, strict=True))])
+
+
+def _serves(one: pb.Explanation) -> bool:
+    return all(gate.passed for gate in one.gates)
 
 
 def _with(line: str, reason: str, start: int) -> str:
@@ -91,7 +114,7 @@ def _share(weight: float) -> str:
 
 
 def _reason(one: pb.Explanation) -> str:
-    return "; ".join(_found(gate) for gate in one.gates if not gate.passed) or "?"
+    return "; ".join(_found(gate) for gate in one.gates if not gate.passed)
 
 
 def _found(gate: pb.Gate) -> str:

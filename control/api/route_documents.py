@@ -31,6 +31,11 @@ def explanation(answer: pb.ResolveRouteResponse) -> Document:
         "role_id": answer.role_id or None,
         "strategy": STRATEGIES.get(answer.strategy),
         "fallback_roles": list(answer.fallback_roles),
+        "passed_over": [
+            {"role_id": one.role_id, "reason": one.reason} for one in answer.passed_over
+        ],
+        "lead": _lead(answer.lead) if answer.HasField("lead") else None,
+        "would_change": list(answer.would_change),
         "table": {
             "store_id": answer.table.store_id,
             "incarnation": answer.table.incarnation,
@@ -56,6 +61,14 @@ def matches(answer: pb.MatchRoutesResponse, kind: str | None, modality: str | No
 def url(endpoint: inventory.Endpoint) -> str:
     """Return where a service is reached, as one text."""
     return f"{endpoint.scheme}://{endpoint.address}{endpoint.base_path}"
+
+
+def _lead(lead: pb.Lead) -> Document:
+    return {
+        "service_id": lead.service_id,
+        "over_service_id": lead.over_service_id,
+        "by": lead.by,
+    }
 
 
 def _candidate(found: pb.ResolvedCandidate) -> Document:

@@ -149,6 +149,9 @@ def test_nothing_that_others_named_reaches_the_terminal():
         model=evil,
         role_id=evil + "y",
         fallback_roles=[evil],
+        passed_over=[pb.PassedOver(role_id=evil, reason=evil)],
+        lead=pb.Lead(over_service_id=evil),
+        would_change=[evil],
     )
     match = pb.RouteMatch(direct_service_id=evil, asset_id=evil, reasons=[evil])
     shown = explained.render(told, gates=True)
