@@ -47,6 +47,17 @@ Class = Annotated[Word, StringConstraints(to_lower=True)]
 Classes = Annotated[tuple[Class, ...], Field(max_length=64)]
 
 
+def _refusing(value: object, why: str) -> AfterValidator:
+    """Refuse `value`, which the first GenieHive knew and which cannot have an effect."""
+
+    def check(given: object) -> object:
+        if given == value:
+            raise ValueError(why)
+        return given
+
+    return AfterValidator(check)
+
+
 class Written(Guard):
     """A block of a catalog; a key without a value is as good as not written."""
 
@@ -75,41 +86,32 @@ class RoutingSection(Written):
     denied_workload_classes: Classes = ()
     fallback_roles: Annotated[tuple[RoleId, ...], Field(max_length=64)] = ()
     guardrail_profile: Literal["none", "forge_proxy", "forge_middleware", "native_light"] = "none"
-    tool_mode: Literal["auto", "native", "prompt", "none"] = "auto"
-    force_respond_tool: bool = False
-    context_budget_mode: Literal["auto", "upstream", "conservative"] = "auto"
+    tool_mode: Annotated[
+        Literal["auto", "native", "prompt", "none"],
+        _refusing(
+            "prompt",
+            "tools are not put into prompts here; write native, and let the services of the role"
+            " be a proxy that does it, such as Forge",
+        ),
+    ] = "auto"
+    force_respond_tool: Annotated[
+        bool,
+        _refusing(
+            True,
+            "no tool is added to requests here; leave it out, and let the services of the role"
+            " be a proxy that does it, such as Forge",
+        ),
+    ] = False
+    context_budget_mode: Annotated[
+        Literal["auto", "upstream", "conservative"],
+        _refusing(
+            "conservative",
+            "tokens are counted by engines only; write upstream, and min_context for what a"
+            " request may need",
+        ),
+    ] = "auto"
     agentic_benchmark_workloads: Words = ()
     strategy: StrategyName | None = None
-
-    @field_validator("tool_mode")
-    @classmethod
-    def _tools_as_they_are(cls, mode: str) -> str:
-        if mode == "prompt":
-            raise ValueError(
-                "tools are not put into prompts here; write native, and let the services of"
-                " the role be a proxy that does it, such as Forge"
-            )
-        return mode
-
-    @field_validator("force_respond_tool")
-    @classmethod
-    def _no_forced_tool(cls, forced: bool) -> bool:
-        if forced:
-            raise ValueError(
-                "no tool is added to requests here; leave it out, and let the services of the"
-                " role be a proxy that does it, such as Forge"
-            )
-        return forced
-
-    @field_validator("context_budget_mode")
-    @classmethod
-    def _engines_judge(cls, mode: str) -> str:
-        if mode == "conservative":
-            raise ValueError(
-                "tokens are counted by engines only; write upstream, and min_context for what"
-                " a request may need"
-            )
-        return mode
 
     @property
     def routing(self) -> RoutingPolicy:
