@@ -4,8 +4,8 @@ Many chat templates take one system message, and only as the first. So what call
 system or developer, wherever it stands, is put into one message with the operator's prompt.
 """
 
+import json
 from enum import Enum, auto
-from typing import Any
 
 import msgspec
 
@@ -27,19 +27,18 @@ class Position(Enum):
 
 
 class _Message(msgspec.Struct, gc=False):
-    role: Any = None
+    role: str = ""
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _TextPart(msgspec.Struct, tag_field="type", tag="text", gc=False):
-    text: str
+class _Part(msgspec.Struct, gc=False):
+    text: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _messages = msgspec.json.Decoder(list[_Message]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_content = msgspec.json.Decoder(Content).decode
-_text_part = msgspec.json.Decoder(_TextPart).decode
+_content = msgspec.json.Decoder(str | list[_Part]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,8 +50,13 @@ class SystemPrompt:
         self._position = position
         self._alone = _raw({"role": "system", "content": text})
         before, after = text + BLANK_LINE, BLANK_LINE + text
-        self._before, self._after = _raw(_TextPart(before)), _raw(_TextPart(after))
-        self._parts = (text, before, after)
+        self._before, self._after = _text_part(before), _text_part(after)
+        # As this module writes them, and as most clients do.
+        self._known = {
+            spelled
+            for one in (text, before, after)
+            for spelled in (_encode(one), json.dumps(one).encode())
+        }
 
     def added(self, messages: msgspec.Raw) -> msgspec.Raw:
         """Return a list of messages with the prompt in its first one, which is the only system one.
@@ -70,14 +74,14 @@ class SystemPrompt:
             return _raw([self._alone, *raws])
         leading = self._alone
         if self._position is not Position.REPLACE:
-            contents = [_content_of(read[place].content, place) for place in theirs]
-            leading = self._beside(contents, raws[theirs[0]])
+            others = [self._without(read[place].content, place) for place in theirs]
+            leading = self._beside(others, raws[theirs[0]])
         rest = [raw for raw, one in zip(raws, read, strict=True) if one.role not in _SYSTEM]
         return _raw([leading, *rest])
 
     def _beside(self, contents: list[Content], first: msgspec.Raw) -> msgspec.Raw:
         """Return `first`, a message of the caller, with the prompt and `contents` in it."""
-        theirs = _joined([rest for content in contents if (rest := self._without(content))])
+        theirs = _joined([content for content in contents if content])
         prepended = self._position is Position.PREPEND
         both: Content
         if isinstance(theirs, list):
@@ -87,10 +91,12 @@ class SystemPrompt:
             both = BLANK_LINE.join(filter(None, order))
         return _raw(_members(first) | {"role": _raw("system"), "content": _raw(both)})
 
-    def _without(self, content: Content) -> Content:
-        """Return `content` without the prompt, if that stands there already."""
+    def _without(self, raw: msgspec.Raw, place: int) -> Content:
+        """Return the content of a message without the prompt, if that stands there already."""
+        content = _content_of(raw, place)
         if isinstance(content, list):
-            return [part for part in content if _text(part) not in self._parts]
+            both = zip(_raws(raw), content, strict=True)
+            return [part for part, read in both if bytes(read.text) not in self._known]
         if content == self._text:
             return ""
         if self._position is Position.PREPEND:
@@ -103,7 +109,7 @@ class UserTemplate:
 
     def __init__(self, before: str, after: str) -> None:
         self._quoted = _encode(before)[:-1], _encode(after)[1:]
-        self._parts = [[_raw(_TextPart(text))] if text else [] for text in (before, after)]
+        self._parts = [[_text_part(text)] if text else [] for text in (before, after)]
 
     def applied(self, messages: msgspec.Raw) -> msgspec.Raw:
         """Return a list of messages with the words around the last one of the user, if any.
@@ -126,8 +132,8 @@ class UserTemplate:
         before, after = self._quoted
         if written.startswith(b'"'):  # what is in the quotes stays as it was spelled
             return msgspec.Raw(b"%b%b%b" % (before, written[1:-1], after))
-        parts = _content_of(content, place)
-        return _raw([*self._parts[0], *parts, *self._parts[1]])
+        _content_of(content, place)
+        return _raw([*self._parts[0], *_raws(content), *self._parts[1]])
 
 
 def _joined(contents: list[Content]) -> Content:
@@ -143,7 +149,7 @@ def _joined(contents: list[Content]) -> Content:
         behind = place > 0 and isinstance(contents[place - 1], list)
         ahead = place < len(contents) - 1
         text = f"{BLANK_LINE if behind else ''}{content}{BLANK_LINE if ahead else ''}"
-        parts.append(_raw(_TextPart(text)))
+        parts.append(_text_part(text))
     return parts
 
 
@@ -152,13 +158,15 @@ def _read(messages: msgspec.Raw) -> list[_Message]:
         return _messages(messages)
     except msgspec.ValidationError as error:
         raise InvalidValue(
-            "'messages' is not a list of objects, and a prompt belongs to it", param="messages"
+            "'messages' is not a list of objects, each with a text as its role,"
+            " and a prompt belongs to it",
+            param="messages",
         ) from error
 
 
-def _content_of(content: msgspec.Raw, place: int) -> Content:
+def _content_of(raw: msgspec.Raw, place: int) -> str | list[_Part]:
     try:
-        found: Content = _content(content)
+        found: str | list[_Part] = _content(raw)
     except msgspec.ValidationError as error:
         raise InvalidValue(
             f"'messages[{place}].content' is neither a text nor a list of parts,"
@@ -168,12 +176,8 @@ def _content_of(content: msgspec.Raw, place: int) -> Content:
     return found
 
 
-def _text(part: msgspec.Raw) -> str:
-    """Return the text of a part, "" when it is of another kind."""
-    try:
-        return _text_part(part).text
-    except msgspec.ValidationError:
-        return ""
+def _text_part(text: str) -> msgspec.Raw:
+    return _raw({"type": "text", "text": text})
 
 
 def _raw(value: object) -> msgspec.Raw:

@@ -23,7 +23,7 @@ def user(content):
 
 
 def text(words):
-    return {"text": words, "type": "text"}
+    return {"type": "text", "text": words}
 
 
 def raw(messages):
@@ -87,11 +87,22 @@ def test_the_same_words_are_not_said_twice(position, said, content):
         (APPEND, [[text("X"), IMAGE]], [text("X"), IMAGE, text("\n\nP")]),
         (PREPEND, ["X", [IMAGE], "Y"], [text("P\n\n"), text("X\n\n"), IMAGE, text("\n\nY")]),
         (APPEND, [[IMAGE], "X", "Y"], [IMAGE, text("\n\nX\n\n"), text("Y"), text("\n\nP")]),
-        (APPEND, [[1, "odd", {"text": 1}]], [1, "odd", {"text": 1}, text("\n\nP")]),
+        (APPEND, [[{}, {"text": 1}]], [{}, {"text": 1}, text("\n\nP")]),
     ],
 )
 def test_parts_are_kept_and_the_prompt_is_one_more(position, said, content):
     assert added([system(one) for one in said], position) == [system(content)]
+
+
+def test_the_same_words_are_known_however_they_are_spelled():
+    for ascii_only in (True, False):
+        for content in ("é", [text("é"), IMAGE]):
+            messages = json.dumps([system(content)], ensure_ascii=ascii_only).encode()
+
+            shaped = bytes(SystemPrompt("é", PREPEND).added(raw(messages)))
+
+            assert json.loads(shaped) == added([system(content)], prompt="é")
+            assert shaped.count("é".encode()) == 1
 
 
 def test_what_else_the_first_message_holds_is_kept():
@@ -100,7 +111,7 @@ def test_what_else_the_first_message_holds_is_kept():
     assert added(messages) == [{"role": "system", "name": "n", "content": "P\n\nX\n\nY"}]
 
 
-@pytest.mark.parametrize("content", [None, 1, True, {"text": "x"}])
+@pytest.mark.parametrize("content", [None, 1, True, {"text": "x"}, ["x"], [text("x"), 1]])
 def test_content_that_nothing_can_be_added_to_is_refused_by_its_place(content):
     for position in (PREPEND, APPEND):
         with pytest.raises(InvalidValue, match=r"'messages\[1\].content'") as refused:
@@ -119,7 +130,9 @@ def test_a_message_without_content_is_refused():
         applied([{"role": "user"}])
 
 
-@pytest.mark.parametrize("messages", [None, {}, "hi", 1, ["hi"], [None], [user("hi"), []]])
+@pytest.mark.parametrize(
+    "messages", [None, {}, "hi", 1, ["hi"], [None], [user("hi"), []], [{"role": 1}]]
+)
 def test_what_is_no_list_of_messages_is_refused(messages):
     for change in (added, applied):
         with pytest.raises(InvalidValue, match="not a list of objects") as refused:
@@ -131,7 +144,7 @@ def test_messages_of_others_keep_their_bytes():
     others = (
         b'{"role":"assistant", "content":null,"n":123456789012345678901234567890}',
         b'{ "content":"\\u00e9\\/\\ud83d\\ude00 \xc3\xa9", "x":1e2,"role":"user"}',
-        b'{"role":["system"],"__proto__":{"role":"system"},"constructor":1.0}',
+        b'{"role":"other","__proto__":{"role":"system"},"constructor":1.0}',
     )
 
     shaped = bytes(SystemPrompt("P", PREPEND).added(raw(b"[ %b ]" % b" , ".join(others))))
