@@ -10,10 +10,10 @@ from control.ranking.candidates import Candidate, best
 from control.ranking.demands import Demand, demand
 from control.ranking.eligibility import OF_DIRECT_REQUESTS, OF_OWNERS, refusal
 from control.ranking.kinds import Kind, Vocabulary, kinds, vocabulary
-from control.ranking.preferences import tier
+from control.ranking.preferences import tier as direct_tier
 from control.ranking.presets import SEED, Scoring
 from control.ranking.roles import ANYBODY, Role
-from control.ranking.scoring import direct_score, role_score
+from control.ranking.scoring import Score, direct_score, role_score
 from control.ranking.subject import Subject
 from control.ranking.traits import Traits, traits
 
@@ -51,8 +51,8 @@ class Rules:
 def offered(subject: Subject, rules: Rules) -> Iterator[Offer]:
     """Yield what clients can ask `subject` for, each name of an operation once.
 
-    Whether it is alive is judged elsewhere: what it offers is known all the time. Never
-    works longer than some 50 us without a yield.
+    Whether it is alive is judged elsewhere: what it offers is known all the time. Between
+    two yields are some 50 us, more where roles can tell very many kinds of assets apart.
     """
     found = traits(subject)
     yield from _direct_offers(subject, found, rules)
@@ -73,26 +73,32 @@ def role_candidate(
 
     found: its traits. of_operation: the kinds of its assets for the role's operation.
     """
-    first: tuple[int, float, str] | None = None
-    for kind in of_operation:
-        if not wanted.admits(found, kind):
-            continue
-        score = role_score(wanted.role, subject, kind.asset, scoring)
-        place = wanted.tier(found, kind), -score.total, kind.asset.asset_id
-        if first is None or place < first:
-            first, asset, runtime = place, kind.asset, score.runtime
-    if first is None:
+    ways = [(wanted.tier(found, kind), kind) for kind in of_operation if wanted.admits(found, kind)]
+    if not ways:
         return None
+    lowest = min([tier for tier, _ in ways])
     role = wanted.role
+    # A score costs more than all the rest, and only those of one tier are compared by it.
+    scores = [
+        (role_score(role, subject, kind.asset, scoring), kind.asset)
+        for tier, kind in ways
+        if tier == lowest
+    ]
+    score, asset = min(scores, key=_by_score) if len(scores) > 1 else scores[0]
     return Candidate(
         subject.service.service_id,
         asset.asset_id,
         asset.loaded,
-        -first[1],
-        first[0],
-        runtime,
+        score.total,
+        lowest,
+        score.runtime,
         effective(asset, role.request_policy, role.operation, provider=found.is_provider),
     )
+
+
+def _by_score(way: tuple[Score, Asset]) -> tuple[float, str]:
+    score, asset = way
+    return -score.total, asset.asset_id
 
 
 def direct_candidate(
@@ -107,7 +113,7 @@ def direct_candidate(
         asset.asset_id,
         asset.loaded,
         score.total,
-        tier(
+        direct_tier(
             remote=found.is_provider,
             cold=not asset.loaded and rules.strategy is not Strategy.SCORED,
         ),

@@ -61,13 +61,18 @@ def asset_labels(asset: Asset) -> frozenset[str]:
     return frozenset(label.lower() for label in asset.labels)
 
 
-def has_guardrails(profile: str, service: Service) -> bool:
-    """Return whether `service` keeps what a guardrail profile promises; `none` is never kept."""
-    if not (words := GUARDED.get(profile, ())):
-        return False
+def guardrails(service: Service) -> frozenset[str]:
+    """Return the guardrail profiles whose promises `service` keeps; `none` is never one."""
     endpoint = service.endpoint
     text = f"{service.service_id} {service.engine} {endpoint.address} {endpoint.base_path}".lower()
-    return any(word in text for word in words)
+    return frozenset(
+        profile for profile, words in GUARDED.items() if any(word in text for word in words)
+    )
+
+
+def has_guardrails(profile: str, service: Service) -> bool:
+    """Return whether `service` keeps what a guardrail profile promises."""
+    return profile in GUARDED and profile in guardrails(service)
 
 
 def tier(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from control.inventory import Host, Service
-from control.ranking.preferences import GUARDED, has_guardrails, host_labels
+from control.ranking.preferences import guardrails, host_labels
 from control.ranking.subject import Subject
 
 
@@ -36,7 +36,7 @@ def traits(subject: Subject) -> Traits:
         workload_classes=_workload_classes(host),
         lent_families=tuple(family.lower() for family in host.allowed_model_families),
         labels=host_labels(host),
-        guardrails=frozenset(profile for profile in GUARDED if has_guardrails(profile, service)),
+        guardrails=guardrails(service),
     )
 
 
