@@ -132,6 +132,28 @@ def test_a_cluster_without_services_is_a_hint_and_no_empty_table():
     ]
 
 
+@pytest.mark.parametrize(
+    ("strategy", "by", "line"),
+    [
+        (pb.STRATEGY_SCORED, 0.19, "lead .19 over laptop/ollama; would change: a or b"),
+        (pb.STRATEGY_LEAST_LOADED, 1, "lead 1 request over laptop/ollama; would change: a or b"),
+        (pb.STRATEGY_LEAST_LOADED, 0, "level with laptop/ollama; would change: a or b"),
+    ],
+)
+def test_how_far_the_first_is_ahead_is_told(strategy, by, line):
+    lead = pb.Lead(service_id="tower/ollama", over_service_id="laptop/ollama", by=by)
+    told = answer(TOWER, LAPTOP, strategy=strategy, lead=lead, would_change=["a", "b"])
+
+    assert explained.render(told).split("\n")[-1] == line
+
+
+def test_roles_that_nobody_serves_are_told_with_the_reason():
+    passed = [pb.PassedOver(role_id="mentor", reason="health at 2, trust_tier at 1")]
+    text = explained.render(answer(TOWER, role_id="helper", passed_over=passed))
+
+    assert "! nobody serves mentor: health at 2, trust_tier at 1" in text
+
+
 def test_all_gates_and_tiers_are_told_to_who_wants_to_know():
     told = candidate("a/s", "m", 1, (1, ""), preferences=["family qwen3, the first"])
     text = explained.render(answer(told, MINI), gates=True)
