@@ -16,8 +16,8 @@ from control.table.watch import Hub
 
 # The first change goes out at once; those that follow within this time go together.
 COALESCE_S = 0.010
-# Resources made in one go, about 15 us each; heartbeats are answered in between.
-SLICE = 200
+# Offers and resources made in one go, about 15 us each; heartbeats are answered in between.
+SLICE = 250
 
 log = logging.getLogger(__name__)
 

@@ -49,8 +49,10 @@ class _Taken:
 Key = tuple[Operation, str]
 Dirty = str | Key  # a service, by id, or a target
 
-# Candidates of a target that cost as much to tell as one more resource.
-CANDIDATES_A_RESOURCE = 100
+# Candidates of a target that cost as much to copy as one more resource takes to make.
+CANDIDATES_A_RESOURCE = 5_000
+# While services are taken over, at least this share of what they cost goes into resources.
+RESOURCES_SHARE = 1 / 8
 
 
 class Compiler:
@@ -111,12 +113,12 @@ class Compiler:
     def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
         """Make what waits; return what that changes in `table`.
 
-        limit: resources, after which the rest is left waiting; a wide one counts for more.
-        As many offers are taken over before.
+        limit: resources and offers, after which the rest is left waiting; a wide resource
+        counts for more. Offers come first, but for a part.
         """
-        self._take_over(limit)
+        left = self._take_over(limit)
         fresh = self._policies.new()
-        for dirty in self._batch(limit):
+        for dirty in self._batch(max(left, limit * RESOURCES_SHARE)):
             if isinstance(dirty, str):
                 name = service_name(dirty)
                 fresh[name] = self._route_service(name, dirty, told=name in table)
@@ -127,7 +129,7 @@ class Compiler:
             fresh |= self._policies.unneeded()
         return changes(table, fresh)
 
-    def _batch(self, limit: int) -> list[Dirty]:
+    def _batch(self, limit: float) -> list[Dirty]:
         batch: list[Dirty] = []
         for dirty in self._dirty:
             if limit <= 0:
@@ -141,8 +143,8 @@ class Compiler:
 
     # Taking services over.
 
-    def _take_over(self, limit: int) -> None:
-        """Go on with the services that wait for it, for so many offers of theirs."""
+    def _take_over(self, limit: int) -> int:
+        """Go on with the services that wait for it, for so many offers; return what is left."""
         again = False
         while limit > 0 and (self._taking or self._arriving or self._again):
             if self._taking is None:
@@ -154,10 +156,12 @@ class Compiler:
             if offers < limit:
                 self._taking = None
             limit -= max(offers, 1)
+        return limit
 
     def _next(self, *, again: bool) -> Iterator[None]:
         if again:
-            del self._again[service_id := next(iter(self._again))]
+            service_id = next(iter(self._again))
+            del self._again[service_id]
             return self._taking_over(service_id, self._taken[service_id].entry)
         service_id = next(iter(self._arriving))
         return self._taking_over(service_id, self._arriving.pop(service_id))
@@ -189,6 +193,7 @@ class Compiler:
         taken.under = tuple(under)
         if entry is None:
             del self._taken[service_id]
+            self._again.pop(service_id, None)
             self._dirty[service_id] = None
 
     def _put(self, one: Offered, candidate: Candidate, taken: _Taken) -> None:

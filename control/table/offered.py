@@ -6,7 +6,6 @@ instead of being made again.
 """
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from control.inventory import Operation
@@ -58,33 +57,17 @@ class Ranked:
             self.before = None  # no shorter than all of them
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What a service offers under the name."""
-
-    candidate: Candidate
-    kind: tuple[bool, Presence]  # whether the name is meant for it, or is just the service's own
-
-
 class Offered:
     """Everything that is offered for a name of one operation, routable or not, once a service."""
 
-    __slots__ = (
-        "_held",
-        "_named_count",
-        "_ranked",
-        "_told",
-        "_undecided_count",
-        "key",
-        "told_hash",
-    )
+    __slots__ = ("_held", "_ranked", "_told", "key", "told_hash")
 
     def __init__(self, operation: Operation, name: str) -> None:
         self.key = operation, name
-        self._held: dict[str, _Held] = {}
-        # Who can serve it, by kind; mostly all are of one.
+        # By whether the name is more than just the service's own, and by presence; mostly
+        # all are of one kind.
         self._ranked: dict[tuple[bool, Presence], Ranked] = {}
-        self._named_count = self._undecided_count = 0  # routable or not
+        self._held: dict[str, tuple[Candidate, Ranked]] = {}
         self._told: Ranked | None = None
         self.told_hash = 0  # of the resource that was told last
 
@@ -98,44 +81,41 @@ class Offered:
         Those that are held back are meant where there is nobody else: better now and
         then an error than always.
         """
-        named = self._named_count > 0
+        named = any(of_kind and one.candidates for (of_kind, _), one in self._ranked.items())
         for presence in _SERVING:
-            if (ranked := self._ranked.get((named, presence))) and ranked.candidates:
+            if (ranked := self._of(named, presence)).candidates:
                 return ranked
-        return self._of((named, Presence.ROUTABLE))
+        return self._of(named, Presence.ROUTABLE)
 
     @property
     def undecided(self) -> bool:
         """Whether some of it may be routable, and is not known to be."""
-        return self._undecided_count > 0
+        undecided = Presence.UNDECIDED
+        return any(one.candidates for (_, of), one in self._ranked.items() if of is undecided)
 
     def candidate(self, service_id: str) -> Candidate | None:
         """Return what a service offers, if anything."""
         held = self._held.get(service_id)
-        return held.candidate if held else None
+        return held[0] if held else None
 
     def put(self, candidate: Candidate, presence: Presence, *, named: bool) -> bool:
         """Take over what a service offers now; return whether that is new.
 
         named: whether the name is that of a role or of the asset, not just the service's own.
         """
-        held = _Held(candidate, (named, presence))
+        held = candidate, self._of(named, presence)
         if self._held.get(candidate.service_id) == held:
             return False
         self.drop(candidate.service_id)
         self._held[candidate.service_id] = held
-        self._count(held, 1)
-        if presence in _SERVING:
-            self._of(held.kind).add(candidate)
+        held[1].add(candidate)
         return True
 
     def drop(self, service_id: str) -> None:
         """Forget what a service offered, if anything."""
-        if (held := self._held.pop(service_id, None)) is None:
-            return
-        self._count(held, -1)
-        if held.kind[1] in _SERVING:
-            self._of(held.kind).remove(held.candidate)
+        if held := self._held.pop(service_id, None):
+            candidate, ranked = held
+            ranked.remove(candidate)
 
     def tell(self, told_hash: int) -> None:
         """Take it that who is meant now was told, in a resource with that hash."""
@@ -151,20 +131,15 @@ class Offered:
             return None
         upserts, removed = [], []
         for service_id, was in meant.before.items():
-            held = self._held.get(service_id)
-            if held is not None and self._ranked.get(held.kind) is meant:
-                if held.candidate != was:
-                    upserts.append(held.candidate)
+            candidate, ranked = self._held.get(service_id, (None, None))
+            if candidate is not None and ranked is meant:
+                if candidate != was:
+                    upserts.append(candidate)
             elif was is not None:
                 removed.append(service_id)
         return TargetPatch(self.told_hash, tuple(upserts), tuple(removed))
 
-    def _of(self, kind: tuple[bool, Presence]) -> Ranked:
-        if (ranked := self._ranked.get(kind)) is None:
-            ranked = self._ranked[kind] = Ranked()
+    def _of(self, named: bool, presence: Presence) -> Ranked:
+        if (ranked := self._ranked.get((named, presence))) is None:
+            ranked = self._ranked[named, presence] = Ranked()
         return ranked
-
-    def _count(self, held: _Held, step: int) -> None:
-        named, presence = held.kind
-        self._named_count += step * named
-        self._undecided_count += step * (presence is Presence.UNDECIDED)

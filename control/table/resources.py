@@ -170,18 +170,21 @@ def policy_name(policy: RequestPolicy) -> str:
 
 
 def _patch_size(name: str, patch: TargetPatch) -> int:
-    names = sum(len(one.encode()) + _NAME_BYTES for one in (name, *patch.removed))
-    return _TARGET_BYTES + names + Contents(patch.upserts).size
+    names = [name, *patch.removed]
+    for candidate in patch.upserts:
+        names += candidate.service_id, candidate.asset_id
+    numbers = (_NUMBERS.size + _CANDIDATE_BYTES) * len(patch.upserts)
+    return _TARGET_BYTES + numbers + sum(len(one.encode()) + _NAME_BYTES for one in names)
 
 
-_numbers = Struct("<ddqQ").pack
+_NUMBERS = Struct("<ddqQ")
 
 
 def _candidate_hashed(candidate: Candidate) -> tuple[int, int]:
     # What is told of it and nothing else; made for every change of a large table, so not
     # by `_hashed`, which takes twice as long. No id has a line's end in it.
     policy = candidate.policy
-    text = f"{candidate.service_id}\n{candidate.asset_id}".encode() + _numbers(
+    text = f"{candidate.service_id}\n{candidate.asset_id}".encode() + _NUMBERS.pack(
         candidate.score, candidate.runtime, candidate.tier, policy_id(policy) if policy else 0
     )
     return _hash(text), len(text) + _CANDIDATE_BYTES

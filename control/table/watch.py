@@ -4,8 +4,8 @@ A watcher has at most one update on its way: the next one is made when the last
 is acknowledged, from the state that the table has then. So a slow watcher gets
 only the latest, and memory does not grow with its slowness.
 
-A change of a large target is told by a patch to who holds the version before it, and
-by the whole target to everybody else: who is slower, who could not use that version.
+A change of a large target is told by a patch, unless what it builds on is not held, or
+was so long ago that the whole target is shorter.
 
 What does not fit into one message goes out in parts: a snapshot that is not
 settled, then deltas, each a version of its own. A watcher that leaves in between
@@ -20,7 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from control.table.diff import Delta, apply, combined
-from control.table.resources import Resource, TargetPatch
+from control.table.patches import Patches
+from control.table.resources import Resource
 from control.text import printable
 
 # Names that are gone are remembered, so that a delta can say so, up to this many.
@@ -104,9 +105,7 @@ class Hub:
         self._changed: dict[str, int] = {}
         self._gone: dict[str, None] = {}
         self._oldest = 0  # deltas reach back to this version
-        # Of the last change of a name, where a patch tells it: the version of the change before,
-        # which is the first that the patch fits to.
-        self._patches: dict[str, int] = {}
+        self._patches = Patches()
         # What leads to the version now, by what is held, and by what is not although it was told.
         self._made: dict[tuple[int | None, frozenset[str]], Update] = {}
 
@@ -122,11 +121,12 @@ class Hub:
         self._advance()
         for resource in delta.upserts:
             self._gone.pop(resource.name, None)
-            self._note_patch(resource)
+            held = self.table.get(resource.name)
+            self._patches.note(resource, held, self._changed.get(resource.name, 0))
             self._note(resource.name)
         for name in delta.tombstones:
             self._gone[name] = None
-            self._patches.pop(name, None)
+            self._patches.forget(name)
             self._note(name)
         self._hash = apply(self.table, self._hash, delta)
         self.settled = settled
@@ -204,22 +204,16 @@ class Hub:
         yield Update(self.identity, base, self.settled, last, self._hash)
 
     def _delta(self, version: int, unusable: frozenset[str]) -> Delta:
-        names = list(self._names_since(version))
-        return Delta(
-            upserts=tuple(
-                self._told(self.table[name], version, whole=name in unusable)
-                for name in names
-                if name in self.table
-            ),
-            tombstones=tuple(name for name in names if name not in self.table),
-        )
-
-    def _told(self, resource: Resource, version: int, *, whole: bool) -> Resource:
-        """Return what tells a resource to who holds `version`: a patch where it fits to that."""
-        fits_from = self._patches.get(resource.name)
-        if whole or resource.patch is None or fits_from is None or version < fits_from:
-            return resource
-        return resource.patch
+        upserts, tombstones = [], []
+        for name in self._names_since(version):
+            resource = self.table.get(name)
+            if resource is None:
+                tombstones.append(name)
+            elif name in unusable:
+                upserts.append(resource)  # what a patch builds on is not held
+            else:
+                upserts.append(self._patches.told(resource, version))
+        return Delta(tuple(upserts), tuple(tombstones))
 
     def _advance(self) -> None:
         self._version += 1
@@ -230,15 +224,6 @@ class Hub:
             if self._changed[name] <= version:
                 return
             yield name
-
-    def _note_patch(self, resource: Resource) -> None:
-        """Note whether a change is told by a patch; to be called before it is applied."""
-        name, held = resource.name, self.table.get(resource.name)
-        patch = resource.patch.body if resource.patch else None
-        if held and isinstance(patch, TargetPatch) and patch.base_hash == held.hash:
-            self._patches[name] = self._changed[name]
-        else:
-            self._patches.pop(name, None)
 
     def _note(self, name: str) -> None:
         self._changed.pop(name, None)  # so that it moves to the end

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from control.inventory import Operation
 from control.ranking.subject import Subject
+from control.table import compile
 from control.table.compile import Compiler, Entry
 from control.table.diff import apply
 from control.table.offered import Presence
@@ -195,14 +196,14 @@ def test_a_service_of_any_size_is_made_in_small_steps():
     assert table.resources == whole.resources
 
 
-def test_a_wide_target_counts_for_more_than_one_step():
+def test_a_wide_target_counts_for_more_than_one_step(monkeypatch):
+    monkeypatch.setattr(compile, "CANDIDATES_A_RESOURCE", 50)
     table = Table()
     table.update({f"h{n}/s": routable(f"h{n}/s", asset("m")) for n in range(200)})
-    for n in range(4):
-        table.compiler.take(f"h{n}/s", unroutable(f"h{n}/s", asset("m")))
-    first = table.make(limit=3)
+    table.compiler.take("h1/s", unroutable("h1/s", asset("m")))
+    first = table.make(limit=5)  # two for the offers of the service, one for the service
 
-    # The next ones would have fit beside a name with few candidates.
+    # The next one would have fit beside a name with few candidates.
     assert [one.name for one in first.upserts] == ["target/chat/m"]
 
 
