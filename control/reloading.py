@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from control.api.settings import SettingsError, read
 from control.config import Config
 from control.ranking.offering import Rules
 from control.rulebook import differences, read_rules, roles_path, waiting_for_restart
-from control.watching import Stamp, is_special, look
+from control.watching import Stamp, is_special, look, stamp
 
 POLL_S = 1.0
 
@@ -118,10 +118,10 @@ class Reloader:
         """Return what the files say now; runs in a thread, and changes nothing."""
         stamps: Mapping[Path, Stamp] = look(self._stamps)
         try:
-            _refuse_special(stamps)
+            _refuse_special(self._config_path)
             config, warnings = read(self._config_path, Config)
             source, stamps = self._sources(config, stamps)
-            _refuse_special(stamps)
+            _refuse_special(source)
             rules, more = read_rules(config, source)
         except SettingsError as error:
             return _Reading(stamps, problems=tuple(error.problems))
@@ -139,7 +139,7 @@ class Reloader:
         """
         source = roles_path(config, self._environment)
         paths = [path for path in (self._config_path, source) if path is not None]
-        return source, {path: {**look([path]), **stamps}[path] for path in paths}
+        return source, {p: stamps[p] if p in stamps else stamp(p) for p in paths}
 
     def _adopt(self, reading: _Reading, rules: Rules) -> None:
         self._stamps, self.rules = reading.stamps, rules
@@ -158,7 +158,6 @@ class Reloader:
             log.error("%s; routing stays as it was", line)
 
 
-def _refuse_special(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if is_special(path):
-            raise SettingsError([f"{path}: a pipe or a device cannot be read again"])
+def _refuse_special(path: Path | None) -> None:
+    if path is not None and is_special(path):
+        raise SettingsError([f"{path}: a pipe or a device cannot be read again"])

@@ -11,7 +11,17 @@ Stamp = tuple[int, int, int, int] | None
 
 def look(paths: Iterable[Path]) -> dict[Path, Stamp]:
     """Return how files look now. Blocks where a disk does."""
-    return {path: _stamp(path) for path in paths}
+    return {path: stamp(path) for path in paths}
+
+
+def stamp(path: Path) -> Stamp:
+    """Return how a file looks now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    # The last one changes when a file may be read again, and nothing else does then.
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def is_special(path: Path) -> bool:
@@ -21,12 +31,3 @@ def is_special(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    # The last one changes when a file may be read again, and nothing else does then.
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
