@@ -51,14 +51,19 @@ def resolve(view: View, name: str, operation: Operation | None) -> Resolved:
     """
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidValue(f"model is not 1 to {MAX_NAME} characters", param="model")
-    role = view.rules.roles.get(name)
+    rules = view.rules
+    role = rules.roles.get(name)
     operation = operation or _operation(view, name, role)
-    if role is None:
-        return Resolved(operation, "", view.rules.strategy, _direct(view, name, operation))
-    if role.operation is not operation:
-        raise OperationMismatch(f"{name!r} serves {role.operation}, not {operation}")
-    serving, candidates = _serving(view, role)
-    return Resolved(operation, serving.role_id, _strategy(view, serving), candidates)
+    match resolution.resolve(name, operation, view.targets, rules.roles):
+        case resolution.Found(candidates, role_id):
+            return Resolved(operation, role_id, _strategy(view, operation, role_id), candidates)
+        case resolution.Unserved():
+            role_id = role.role_id if role else ""
+            return Resolved(operation, role_id, _strategy(view, operation, role_id), ())
+        case resolution.Mismatch(operations):
+            raise OperationMismatch(f"{name!r} serves {', '.join(operations)}, not {operation}")
+        case resolution.Unknown(near):
+            raise _unknown(view, name, near)
 
 
 def routed(view: View, name: str, operation: Operation | None) -> Resolved:
@@ -92,18 +97,6 @@ def _operation(view: View, name: str, role: Role | None) -> Operation:
     return known[0] if len(known) == 1 else Operation.CHAT
 
 
-def _direct(view: View, name: str, operation: Operation) -> Sequence[Candidate]:
-    match resolution.resolve(name, operation, view.targets):
-        case resolution.Found(candidates):
-            return candidates
-        case resolution.Unserved():
-            return ()
-        case resolution.Mismatch(operations):
-            raise OperationMismatch(f"{name!r} serves {', '.join(operations)}, not {operation}")
-        case resolution.Unknown(near):
-            raise _unknown(view, name, near)
-
-
 def _unknown(view: View, name: str, near: Sequence[str]) -> GenieHiveError:
     similar = f"; similar: {', '.join(near)}" if near else ""
     if not view.settled:
@@ -114,18 +107,10 @@ def _unknown(view: View, name: str, near: Sequence[str]) -> GenieHiveError:
     return ModelNotFound(f"no model or role {name!r}{similar}", param="model")
 
 
-def _serving(view: View, role: Role) -> tuple[Role, Sequence[Candidate]]:
-    """Return the first of a role and its stand-ins that somebody serves; itself with nobody."""
-    roles = view.rules.roles
-    of_operation = view.targets[role.operation]
-    for role_id in (role.role_id, *role.stand_ins):
-        if (candidates := of_operation.get(role_id)) and role_id in roles:
-            return roles[role_id], candidates
-    return role, ()
-
-
-def _strategy(view: View, role: Role) -> Strategy:
-    return view.rules.demands[role.operation][role.role_id].strategy
+def _strategy(view: View, operation: Operation, role_id: str) -> Strategy:
+    if not role_id:
+        return view.rules.strategy
+    return view.rules.demands[operation][role_id].strategy
 
 
 def _roles(view: View) -> Iterator[tuple[Role, Serving | None]]:
@@ -134,9 +119,12 @@ def _roles(view: View) -> Iterator[tuple[Role, Serving | None]]:
     steps = queue_steps(scoring, scoring.role.runtime)
     loads = {service_id: one.load for service_id, one in view.seen.items()}
     for role in view.rules.roles.values():
-        serving, candidates = _serving(view, role)
-        chosen = picked(_strategy(view, serving), candidates, loads, steps)
-        yield role, _who(view, chosen[0]) if chosen else None
+        match resolution.resolve(role.role_id, role.operation, view.targets, view.rules.roles):
+            case resolution.Found(candidates, role_id):
+                strategy = _strategy(view, role.operation, role_id)
+                yield role, _who(view, picked(strategy, candidates, loads, steps)[0])
+            case _:
+                yield role, None
 
 
 def _services(view: View) -> Iterator[tuple[Operation, Serving]]:

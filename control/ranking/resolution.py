@@ -60,7 +60,7 @@ def resolve(
     role = roles.get(name)
     if role is not None and role.operation == operation:
         for role_id in (name, *role.stand_ins):
-            if candidates := of_operation.get(role_id):
+            if role_id in roles and (candidates := of_operation.get(role_id)):
                 return Found(candidates, role_id)
         return Unserved()
     if name in of_operation:
