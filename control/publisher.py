@@ -8,10 +8,12 @@ from itertools import islice
 from control.inventory import HostState, Observation
 from control.members import Member, Offer
 from control.membership import Membership
-from control.ranking.offering import Rules
+from control.ranking.offering import ASSET, Rules
 from control.ranking.subject import UNSEEN, Signals, Subject
 from control.table.compile import Compiler, Entry
+from control.table.diff import Delta
 from control.table.offered import Presence
+from control.table.resources import Target
 from control.table.watch import Hub
 
 # The first change goes out at once; those that follow within this time go together.
@@ -98,6 +100,7 @@ class Publisher:
         # Only what comes with the last slice can say that the rest is gone.
         settled = self._hub.settled if self._unfinished() else self._settled
         was_settled = self._hub.settled
+        self._tell_whose_names_roles_took(delta)
         if not self._hub.publish(delta, settled=settled):
             return
         self.changed_at = self._now()
@@ -109,6 +112,18 @@ class Publisher:
             len(delta.upserts),
             len(delta.tombstones),
         )
+
+    def _tell_whose_names_roles_took(self, delta: Delta) -> None:
+        for resource in delta.upserts:
+            if not isinstance(resource.body, Target) or resource.name in self._hub.table:
+                continue
+            prefix, _, asset_id = resource.body.name.partition(ASSET)
+            if not prefix and asset_id in self._compiler.rules.roles:
+                log.warning(
+                    "%r is a role and an asset; clients get the role, and the asset as %r",
+                    asset_id,
+                    resource.body.name,
+                )
 
     def _entry(self, service_id: str) -> Entry | None:
         found = self._membership.offer(service_id)

@@ -9,6 +9,8 @@ from control.inventory import Health, Observation, Operation
 from control.membership import Membership
 from control.pace import Rhythm
 from control.publisher import COALESCE_S, Publisher
+from control.ranking.offering import Rules
+from control.ranking.roles import Role
 from control.table.compile import Compiler
 from control.table.watch import Hub
 from tests.unit.control.builders import HEALTHY, asset, beat, host, offer, service
@@ -185,3 +187,16 @@ async def test_everything_can_be_published_at_once(scene, monkeypatch):
     scene.publisher.publish()
 
     assert len(scene.choices()) == 5
+
+
+async def test_an_asset_whose_name_a_role_took_is_told_of_once(scene, caplog):
+    scene.publisher.rule(Rules({"m": Role("m", Operation.CHAT)}))
+    scene.join("h1")
+    await scene.published()
+    scene.join("h2")
+    await scene.published()
+
+    assert [record.getMessage() for record in caplog.records if "role" in record.message] == [
+        "'m' is a role and an asset; clients get the role, and the asset as 'asset/m'"
+    ]
+    assert {"target/chat/m", "target/chat/asset/m"} <= scene.hub.table.keys()
