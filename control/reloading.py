@@ -125,6 +125,9 @@ class Reloader:
             rules, more = read_rules(config, source)
         except SettingsError as error:
             return _Reading(stamps, problems=tuple(error.problems))
+        except Exception as error:  # the one edge: whatever a file provokes, control goes on
+            log.exception("an unexpected error while settings were read")
+            return _Reading(stamps, problems=(f"{', '.join(map(str, stamps))}: {error!r}",))
         if keys := waiting_for_restart(self._running, config):
             more.append(f"{self._config_path}: waiting for a restart: {', '.join(keys)}")
         news = tuple(differences(self.rules, rules))

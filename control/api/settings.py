@@ -32,8 +32,14 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse `no` where a text or a number is meant: YAML reads it as false, pydantic as 0."""
+    def _as_meant(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what nobody means.
+
+        `no` where a text or a number is expected: YAML reads it as false, pydantic as 0;
+        and the character 0, which ends a path or an argument wherever it stands.
+        """
+        if isinstance(value, str) and "\0" in value:
+            raise PydanticCustomError("nul", "the character 0 is not allowed")
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and bool not in _parts(field.annotation):
             raise PydanticCustomError(

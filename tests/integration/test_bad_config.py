@@ -63,6 +63,7 @@ OF_ONE = {
     "Y5 sexagesimal": ("gateway", "drain: 12:30:45\n", 1, "drain: input should be a valid number"),
     "Y5 octal": ("control", "server: {port: 0o17}\n", 1, "server.port: input should be a valid"),
     "Y5 yes is not 1": ("control", "server: {port: yes}\n", 1, "server.port: yes, no, on, off"),
+    "Y6 a NUL in a path": ("control", 'roles_path: "a\\0b"\n', 1, "roles_path: the character 0"),
     "Y8 negative": ("gateway", "timeouts: {idle: -1}\n", 1, "timeouts.idle: input should be gr"),
     "Y8 zero": ("control", "registry: {heartbeat_interval_s: 0}\n", 1, "heartbeat_interval_s: in"),
     "Y8 NaN": ("gateway", "timeouts:\n  idle: .nan\n", 2, "timeouts.idle: input should be a fin"),

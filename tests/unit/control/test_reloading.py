@@ -265,6 +265,18 @@ def unreadable(config, path):
     raise SettingsError([f"{path}: permission denied"])
 
 
+async def test_whatever_a_file_provokes_is_told_and_control_goes_on(files, monkeypatch):
+    async with files.follow() as reloader:
+        before = reloader.rules
+        with monkeypatch.context() as patched:
+            patched.setattr(reloading, "read_rules", lambda *_: {}["surprise"])
+            files.catalog.write_text(roles("c"))
+            await until(lambda: "KeyError('surprise')" in reloader.status.problem)
+        assert reloader.rules is before
+        reloader.ask()
+        await until(lambda: files.names() == {"c"})
+
+
 async def test_what_is_still_being_written_is_not_read(files, caplog):
     """A list that ends early is a good catalog, too."""
     async with files.follow():
