@@ -40,14 +40,6 @@ _HEALTH_VALUES: dict[Health, pb.Health] = {
     Health.LOADING: pb.HEALTH_LOADING,
     Health.UNHEALTHY: pb.HEALTH_UNHEALTHY,
 }
-# What is not told, or by a newer node, is the default: it would be routed to without.
-_AVAILABILITY: dict[int, Availability] = {
-    pb.AVAILABILITY_BUSY: Availability.BUSY,
-    pb.AVAILABILITY_DRAINING: Availability.DRAINING,
-    pb.AVAILABILITY_PAUSED_BY_USER: Availability.PAUSED_BY_USER,
-    pb.AVAILABILITY_OFFLINE: Availability.OFFLINE,
-    pb.AVAILABILITY_QUARANTINED: Availability.QUARANTINED,
-}
 AVAILABILITY_VALUES: dict[Availability, pb.Availability] = {
     Availability.AVAILABLE: pb.AVAILABILITY_AVAILABLE,
     Availability.BUSY: pb.AVAILABILITY_BUSY,
@@ -55,6 +47,9 @@ AVAILABILITY_VALUES: dict[Availability, pb.Availability] = {
     Availability.PAUSED_BY_USER: pb.AVAILABILITY_PAUSED_BY_USER,
     Availability.OFFLINE: pb.AVAILABILITY_OFFLINE,
     Availability.QUARANTINED: pb.AVAILABILITY_QUARANTINED,
+}
+_AVAILABILITY: dict[int, Availability] = {
+    value: availability for availability, value in AVAILABILITY_VALUES.items()
 }
 _STATE_VALUES: dict[HostState, pb.HostState] = {
     HostState.ONLINE: pb.HOST_STATE_ONLINE,

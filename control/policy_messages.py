@@ -4,29 +4,22 @@ from geniehive.v1 import inventory_pb2 as pb
 
 from control.inventory import Position, Reasoning, RequestPolicy
 
-# What is not told, or by a newer peer, is the default.
-_POSITIONS: dict[int, Position] = {
-    pb.SYSTEM_PROMPT_POSITION_APPEND: Position.APPEND,
-    pb.SYSTEM_PROMPT_POSITION_REPLACE: Position.REPLACE,
-}
 _POSITION_VALUES: dict[Position, pb.SystemPromptPosition] = {
     Position.PREPEND: pb.SYSTEM_PROMPT_POSITION_PREPEND,
     Position.APPEND: pb.SYSTEM_PROMPT_POSITION_APPEND,
     Position.REPLACE: pb.SYSTEM_PROMPT_POSITION_REPLACE,
 }
-_REASONING: dict[int, Reasoning] = {
-    pb.REASONING_STRIP: Reasoning.STRIP,
-    pb.REASONING_PASS: Reasoning.PASS,
-}
+_POSITIONS: dict[int, Position] = {value: one for one, value in _POSITION_VALUES.items()}
 _REASONING_VALUES: dict[Reasoning | None, pb.Reasoning] = {
     None: pb.REASONING_UNSPECIFIED,
     Reasoning.STRIP: pb.REASONING_STRIP,
     Reasoning.PASS: pb.REASONING_PASS,
 }
+_REASONING: dict[int, Reasoning | None] = {value: one for one, value in _REASONING_VALUES.items()}
 
 
 def policy(message: pb.RequestPolicy) -> RequestPolicy:
-    """Return the policy in `message`."""
+    """Return the policy in `message`; what a newer peer tells of is left at its default."""
     return RequestPolicy(
         body_defaults=message.body_defaults,
         body_overrides=message.body_overrides,

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import discovery_service_pb2_grpc as pb_grpc
+from geniehive.v1 import routing_service_pb2 as routing_pb
+from geniehive.v1 import routing_service_pb2_grpc as routing_grpc
 
 from control.api.channel import aio_channel
 from gateway.config import Config
@@ -113,6 +115,34 @@ async def test_while_the_database_is_locked_nothing_is_acknowledged_and_nothing_
         measured = await counted(address)
 
     assert measured.request_count == 7
+
+
+async def scores(address):
+    """Return how control scores those who serve the model."""
+    async with aio_channel(address) as channel:
+        stub = routing_grpc.RoutingServiceStub(channel)
+        answer = await stub.ResolveRoute(routing_pb.ResolveRouteRequest(model="small"), timeout=5)
+        return [one.candidate.score for one in answer.candidates]
+
+
+async def test_what_was_measured_moves_the_score(start):
+    """By the sweep after the report; nobody asks for it."""
+    _, address = start()
+    await counted(address)
+    (before,) = await scores(address)
+    async with linked(address) as (gateway, link):
+        for _ in range(9):
+            tally = gateway.meter.tally(SERVICE, "small")
+            tally.answered(0.2, 1.2, Usage(7, 51), streamed=True)
+        await told(gateway, link)
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                (after,) = await scores(address)
+                if after != before:
+                    break
+                await asyncio.sleep(0.05)
+
+    assert after > before
 
 
 def ask(gateway, **more):
