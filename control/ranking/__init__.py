@@ -1,1 +1,1 @@
-"""Which candidate is best and what a name means. Pure; of ours it knows the inventory only."""
+"""Which candidate is best, why, and what a name means. Pure: no clock, no network, no logging."""

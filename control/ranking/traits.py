@@ -34,7 +34,7 @@ def traits(subject: Subject) -> Traits:
         trust_tier=(host.trust_tier or host.labels.get("trust_tier", "")).lower(),
         device_class=(host.device_class or host.labels.get("device_class", "")).lower(),
         workload_classes=_workload_classes(host),
-        lent_families=tuple(family.lower() for family in host.allowed_model_families),
+        lent_families=tuple(family.lower() for family in host.allowed_model_families if family),
         labels=host_labels(host),
         guardrails=guardrails(service),
     )
