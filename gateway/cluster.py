@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
+from starlette.requests import ClientDisconnect
 
 from control.api import route_documents as documents
 from control.api.errors import (
@@ -142,10 +143,13 @@ def _operation(kind: Kind | None) -> inventory.Operation | None:
 
 async def _body(request: Request) -> bytes:
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY:
-            raise BodyTooLarge(f"the body is larger than {MAX_BODY:,} bytes")
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > MAX_BODY:
+                raise BodyTooLarge(f"the body is larger than {MAX_BODY:,} bytes")
+    except ClientDisconnect as error:
+        raise InvalidBody("the body did not come whole") from error  # nobody reads it
     return bytes(content)
 
 

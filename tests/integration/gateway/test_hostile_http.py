@@ -20,6 +20,7 @@ GOOD = b'{"model":"small"}'
 KEY = "sk-right"
 PLAIN = request(GOOD, f"Authorization: Bearer {KEY}")
 CHUNKED = PLAIN.replace(b"Content-Length: 17", b"Transfer-Encoding: chunked").removesuffix(GOOD)
+RESOLVE, MATCH = b"/v1/cluster/routes/resolve", b"/v1/cluster/routes/match"
 GET = f"GET /v1/models HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n".encode()
 
 
@@ -60,6 +61,12 @@ ROWS: list[tuple[str, bytes, int, str]] = [
         for bad in (b"xchunked", b"chunked, identity", b"chunked, chunked")
     ),
     ("H7 chunk size", CHUNKED + b"F" * 17 + b"\r\nx", 400, "invalid_value"),
+    (
+        "H7 chunk size of a body that is not for engines",
+        CHUNKED.replace(CHAT.encode(), MATCH) + b"F" * 17 + b"\r\nx",
+        400,
+        "invalid_value",
+    ),
     ("H7 bare LF", CHUNKED + b"11\n" + GOOD + b"\n0\n\n", 400, "invalid_value"),
     ("H9 space in a name", with_line(b"X Y: 1"), 400, "invalid_value"),
     (
@@ -82,11 +89,14 @@ ROWS: list[tuple[str, bytes, int, str]] = [
     ("H11 long URL", get(b"/" + b"a" * 65_536), 414, "uri_too_long"),
     ("H12 absolute form", get(b"http://other/v1/nothing"), 404, "not_found"),
     ("H12 TRACE", get(b"/v1/models", b"TRACE"), 405, "method_not_allowed"),
+    ("H12 verb of another path", get(MATCH), 405, "method_not_allowed"),
     ("H12 unknown verb", get(b"/v1/models", b"BREW"), 405, "method_not_allowed"),
     *(
         (f"H14 path {path!r}", get(path), 404, "not_found")
         for path in (b"/v1/%2e%2e/admin", b"//v1", b"/v1;x", b"/%00", b"/%c0%ae%c0%ae/")
     ),
+    ("H14 query that is not UTF-8", get(RESOLVE + b"?model=%ff&kind=%00"), 400, "invalid_value"),
+    ("H14 query without end", get(RESOLVE + b"?" + b"model=m&" * 900), 503, "control_unavailable"),
     (
         "H17 two keys",
         with_line(b"X-Api-Key: other").replace(b"Accept", b"A"),
