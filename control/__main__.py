@@ -132,7 +132,8 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reloader.ask)
     loop.add_signal_handler(
-        signal.SIGUSR1, lambda: log.info("%s", vitals(cluster, store.writer, routes))
+        signal.SIGUSR1,
+        lambda: log.info("%s", vitals(cluster, store.writer, routes, reloader.status)),
     )
     async with asyncio.TaskGroup() as group:
         lives = keeper.run(), cluster.keep_time(), reloader.run(publisher.rule)

@@ -1,11 +1,12 @@
 """What control did so far and how it stands, in one line of the log, whenever SIGUSR1 asks."""
 
 from control.cluster import Cluster
+from control.reloading import Status
 from control.store.database import Writer
 from control.table.watch import Hub
 
 
-def vitals(cluster: Cluster, writer: Writer, routes: Hub) -> str:
+def vitals(cluster: Cluster, writer: Writer, routes: Hub, rules: Status) -> str:
     """Return counts since the start, and the state now; two of them tell rates."""
     members = cluster.membership
     facts = {
@@ -19,5 +20,7 @@ def vitals(cluster: Cluster, writer: Writer, routes: Hub) -> str:
         "transactions": writer.transactions,
         "route version": routes.identity.version,
         "watchers": len(routes.watchers),
+        "roles": rules.roles,
+        "problems of what is written about routing": len(rules.problem.splitlines()),
     }
     return ", ".join(f"{name} {value}" for name, value in facts.items())
