@@ -87,8 +87,7 @@ def explain(name: str, operation: Operation, seen: Iterable[Seen], rules: Rules)
 
     A name that means nothing is explained too: nobody has it.
     """
-    found = (reading(one, operation, rules) for one in seen)
-    readings = [one for one in found if one is not None]
+    readings = [one for each in seen if (one := reading(each, operation, rules))]
     demands = rules.demands[operation]
     if (asked := demands.get(name)) is None:
         return _explained(

@@ -42,8 +42,8 @@ def picked(
 ) -> list[Candidate]:
     """Return those that the next request can go to, the likeliest first: one of the best tier.
 
-    It can go to several where turns or chance decide. loads: by service; who is missing is
-    idle. steps: what requests that wait cost a score.
+    It can go to several where turns or chance decide; of very many, gateways look at some.
+    loads: by service; who is missing is idle. steps: what requests that wait cost a score.
     """
     if not candidates:
         return []

@@ -1,8 +1,13 @@
+from random import Random
+from types import SimpleNamespace
+
 import pytest
 
 from control.api.strategies import Strategy
 from control.ranking.candidates import Candidate
 from control.ranking.picking import Load, live, picked
+from gateway.balance import take
+from gateway.route import Choice, Route
 
 STEPS = ((2, 0.03), (5, 0.06))
 BEST = Candidate("b", "m", True, 0.6, 0, 0.255)
@@ -46,3 +51,47 @@ def test_nobody_is_picked_of_nobody_and_one_is_picked_of_one():
     for strategy in Strategy:
         assert picked(strategy, [], {}, STEPS) == []
         assert picked(strategy, [NEXT], {"c": Load(50, 50)}, STEPS) == [NEXT]
+
+
+def dispatched(strategy, candidates, loads, random):
+    """Return the service that a gateway sends the next request to."""
+    route = Route()
+    route.strategy, route.steps, route.turn = strategy, STEPS, random.randrange(1_000)
+    choices = []
+    for one in candidates:
+        load = loads[one.service_id]
+        upstream = SimpleNamespace(
+            service_id=one.service_id,
+            in_flight=load.in_flight,
+            elsewhere=load.queue_depth,
+            queue_depth=load.queue_depth,
+            concurrency=load.concurrency,
+            shared=False,
+        )
+        asset = one.asset_id.encode()
+        choices.append(Choice(upstream, asset, b"", one.score, one.tier, one.runtime, None))
+    route.fill(choices)
+    return take(route, random.random).upstream.service_id
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_gateways_send_requests_exactly_to_those_that_are_said_to_be_picked(strategy):
+    random = Random(5)
+    for _ in range(200):
+        candidates = [
+            Candidate(
+                f"s{number}",
+                "m",
+                loaded=True,
+                score=random.choice((0.5, 0.55, 0.6)),
+                tier=random.choice((0, 0, 0, 1)),
+                runtime=random.choice((0.02, 0.3)),
+            )
+            for number in random.sample(range(10), random.randint(1, 5))
+        ]
+        loads = {
+            one.service_id: Load(random.randrange(6), random.randrange(6), random.randrange(3))
+            for one in candidates
+        }
+        sent = {dispatched(strategy, candidates, loads, random) for _ in range(200)}
+        assert sent == {one.service_id for one in picked(strategy, candidates, loads, STEPS)}
