@@ -74,7 +74,9 @@ class RoutingServiceServicer:
         Fails with `NOT_FOUND` (`model_not_found`) when nothing is known by the
         name, with `UNAVAILABLE` (`no_healthy_route`) when nothing can serve it
         now, with `INVALID_ARGUMENT` (`operation_mismatch`) when the name serves
-        another operation only.
+        another operation only. While control waits for its hosts after a start,
+        nothing is unknown yet: `UNAVAILABLE` (`not_ready`). When too many ask,
+        `RESOURCE_EXHAUSTED` (`rate_limited`).
         Callers: operators, gateways.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -84,7 +86,8 @@ class RoutingServiceServicer:
     def MatchRoutes(self, request, context):
         """Ranks roles and services for a task, best first; never changes anything.
 
-        Fails with `INVALID_ARGUMENT` for a limit below 1 or a task that is too long.
+        Fails with `INVALID_ARGUMENT` for a limit below 1 or a task that is too long,
+        with `RESOURCE_EXHAUSTED` (`rate_limited`) when too many ask.
         Callers: operators, gateways.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
