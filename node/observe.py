@@ -7,25 +7,21 @@ from node.state import Host, Metrics
 
 
 def machine(config: Config) -> Host:
-    """Return the host: what is declared, else what is measured.
-
-    Tiers and classes may also be labels, as they were before they had keys of their own.
-    """
-    declared, labels = config.inventory, config.node.labels
-    workload_class = labels.get("workload_class")
+    """Return the host: what is declared, else what is measured."""
+    declared = config.inventory
     threads = declared.cpu_threads or psutil.cpu_count() or 0
     memory = int(declared.ram_gb * 1e9) if declared.ram_gb else psutil.virtual_memory().total
     return Host(
         host_id=config.node.host_id,
         display_name=config.node.display_name,
         address=config.node.address,
-        labels=labels,
+        labels=config.node.labels,
         capabilities=declared.capabilities,
         cpu_threads=threads,
         memory_bytes=memory,
-        trust_tier=declared.trust_tier or labels.get("trust_tier", ""),
-        device_class=declared.device_class or labels.get("device_class", ""),
-        workload_classes=declared.workload_classes or ((workload_class,) if workload_class else ()),
+        trust_tier=declared.trust_tier,
+        device_class=declared.device_class,
+        workload_classes=declared.workload_classes,
         allowed_model_families=declared.allowed_model_families,
     )
 

@@ -143,31 +143,6 @@ def test_what_is_declared_of_a_host_reaches_control():
     assert (found.workload_classes, found.allowed_model_families) == (("background",), ("qwen3",))
 
 
-@pytest.mark.parametrize(
-    ("declared", "expected"),
-    [
-        ({}, ("employee_device", "laptop", ("background",))),
-        (
-            {"trust_tier": "t", "device_class": "d", "workload_classes": ["w", "x"]},
-            ("t", "d", ("w", "x")),
-        ),
-    ],
-    ids=["labels", "both"],
-)
-def test_tiers_and_classes_may_be_labels_where_nothing_else_is_declared(declared, expected):
-    """A device that was lent in this way must not become one that everybody may ask."""
-    labels = {
-        "trust_tier": "employee_device",
-        "device_class": "laptop",
-        "workload_class": "background",
-    }
-    settings = config.Config(node={"host_id": "h", "labels": labels}, inventory=declared)
-    host = observe.machine(settings)
-
-    assert (host.trust_tier, host.device_class, host.workload_classes) == expected
-    assert host.labels == labels
-
-
 def test_none_is_absent_and_zero_is_zero():
     seen = wire.service_message(watched("h/x", in_flight=0)).observation
 
