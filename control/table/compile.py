@@ -7,7 +7,7 @@ policy that candidates of targets refer to.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from control.api.strategies import Strategy
 from control.inventory import Operation
@@ -69,8 +69,9 @@ class Compiler:
         self._arriving: dict[str, Entry | None] = {}  # the latest, not looked at yet
         self._again: dict[str, None] = {}  # taken by rules that are not those of now; a set
         self._taking: Iterator[None] | None = None  # the one that is being taken over
-        # To be made again; a set that keeps its order.
+        # To be made again; a set that keeps its order. What only rules may have changed waits.
         self._dirty: dict[Dirty, None] = {}
+        self._stale: dict[Dirty, None] = {}
 
     @property
     def arriving(self) -> int:
@@ -80,8 +81,8 @@ class Compiler:
     @property
     def waiting(self) -> int:
         """How much is still to be done: resources to be made again, services to be taken over."""
-        taking = self._taking is not None
-        return len(self._dirty) + len(self._arriving) + len(self._again) + taking
+        resources = len(self._dirty) + len(self._stale)
+        return resources + len(self._arriving) + len(self._again) + (self._taking is not None)
 
     def take(self, service_id: str, entry: Entry | None) -> None:
         """Take over a service, None for one that is gone; what that changes waits to be made."""
@@ -93,8 +94,8 @@ class Compiler:
         for role in rules.roles.values():
             self._of(role.operation, role.role_id)
         self._again = dict.fromkeys(self._taken)
-        # How any of them is dispatched may be new, and who is no role any more must go.
-        self._dirty.update(dict.fromkeys(self._offered))
+        # How any of them is dispatched may be new, and what is no role any more must go.
+        self._stale = dict.fromkeys(self._offered)
 
     def _follow(self, rules: Rules) -> None:
         scoring = rules.scoring
@@ -125,20 +126,22 @@ class Compiler:
             else:
                 name = target_name(*dirty)
                 fresh[name] = self._target(name, dirty, table.get(name))
-        if not self._dirty:
+        if not (self._dirty or self._stale):
             fresh |= self._policies.unneeded()
         return changes(table, fresh)
 
     def _batch(self, limit: float) -> list[Dirty]:
         batch: list[Dirty] = []
-        for dirty in self._dirty:
+        for dirty in chain(self._dirty, self._stale):
             if limit <= 0:
                 break
             batch.append(dirty)
             width = 0 if isinstance(dirty, str) else len(self._offered[dirty])
             limit -= 1 + width // CANDIDATES_A_RESOURCE
+        batch = list(dict.fromkeys(batch))
         for dirty in batch:
-            del self._dirty[dirty]
+            self._dirty.pop(dirty, None)
+            self._stale.pop(dirty, None)
         return batch
 
     # Taking services over.

@@ -42,7 +42,9 @@ class Follower:
     def join(self):
         held = self.identity and Identity("store", "life", self.identity.version)
         self.watcher = self.hub.join("g", held)
-        self.patched = self.whole = 0
+        self.patched = 0
+        # Control does not know what this could not use when it comes back.
+        self.may_misfit = bool(self.quarantined)
 
     def receive(self, refused=()):
         """Take the next update, if one is due, without what cannot be used of it."""
@@ -52,6 +54,8 @@ class Follower:
         try:
             unusable = self.apply(update_message(update), refused)
         except SnapshotWanted:
+            assert self.may_misfit
+            self.may_misfit = False
             self.watcher.acknowledge({}, snapshot_wanted=True)
         else:
             self.watcher.acknowledge(dict.fromkeys(unusable, "odd"), snapshot_wanted=False)
@@ -77,7 +81,6 @@ class Follower:
                 assert not update.snapshot
                 fresh[one.name] = self.patch(one.name, one.target_patch)
             else:
-                self.whole += one.HasField("target")
                 fresh[one.name] = whole(one)
         self.held = (
             self.held
@@ -139,7 +142,14 @@ def rules(prompt, names=("a", "b"), strategy=""):
     )
 
 
-RULES = [rules(""), rules("x"), rules("x", ("b", "c")), rules("y", strategy="scored"), Rules()]
+RULES = [
+    rules(""),
+    rules("x"),
+    rules("x", strategy="scored"),
+    rules("x", ("b", "c")),
+    rules("y"),
+    Rules(),
+]
 
 
 class Watching(RuleBasedStateMachine):
@@ -178,9 +188,10 @@ class Watching(RuleBasedStateMachine):
             self.compiler.take(gone, None)
         self.make(10**9)
 
-    @rule(which=st.sampled_from(RULES))
-    def follow_rules(self, which):
+    @rule(which=st.sampled_from(RULES), limit=st.sampled_from([1, 10**9]))
+    def follow_rules(self, which, limit):
         self.compiler.rule(which)
+        self.make(limit)
 
     @rule(limit=st.integers(1, 20))
     def make(self, limit):
@@ -218,7 +229,7 @@ class Watching(RuleBasedStateMachine):
             follower.agrees()
 
 
-Watching.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Watching.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestWatching = Watching.TestCase
 
 

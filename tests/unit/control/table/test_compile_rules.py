@@ -1,0 +1,258 @@
+"""What roles and other rules mean for the route table."""
+
+import pytest
+
+from control.api.strategies import Strategy
+from control.inventory import Operation, RequestPolicy
+from control.policy.effective import policy_id
+from control.ranking.offering import Rules
+from control.ranking.presets import LEGACY
+from control.ranking.roles import Role, RoutingPolicy
+from control.ranking.subject import Signals, Subject
+from control.table.compile import Compiler, Entry
+from control.table.diff import apply
+from control.table.offered import Presence
+from control.table.resources import Target, TargetPatch, policy_name
+from tests.unit.control.builders import asset, host, service
+
+ROLE = "target/chat/mentor"
+PROMPT = RequestPolicy(system_prompt="You are a mentor.")
+
+
+class Table:
+    """A compiler and the table that its deltas make."""
+
+    def __init__(self, *, settled=True):
+        self.compiler = Compiler()
+        self.resources = {}
+        if settled:
+            self.compiler.settle()
+
+    def take(self, service_id, *assets, presence=Presence.ROUTABLE, signals=None, **facts):
+        offered = service(service_id, *(assets or (asset("m", loaded=True),)))
+        subject = Subject(host(offered.host_id, **facts), offered, signals or Signals())
+        self.compiler.take(service_id, Entry(subject, presence))
+
+    def make(self, limit=10**9):
+        delta = self.compiler.make(self.resources, limit)
+        apply(self.resources, 0, delta)
+        return delta
+
+    def rule(self, *roles, **fields):
+        self.compiler.rule(Rules({role.role_id: role for role in roles}, **fields))
+
+    def serving(self, name):
+        return [one.service_id for one in self.resources[name].body.candidates]
+
+
+def role(role_id="mentor", operation=Operation.CHAT, **fields):
+    return Role(role_id, operation, **fields)
+
+
+@pytest.fixture
+def table():
+    table = Table()
+    for n in range(20):
+        table.take(f"h{n}/s")
+    table.rule(role())
+    table.make()
+    return table
+
+
+def test_everybody_who_may_serves_a_role(table):
+    assert len(table.serving(ROLE)) == 20
+    assert table.resources[ROLE].body.dispatch.role
+
+
+def test_who_may_not_is_no_candidate(table):
+    table.rule(role(routing=RoutingPolicy(denied_trust_tiers=("public",))))
+    table.take("h1/s", trust_tier="public")
+    table.make()
+
+    assert "h1/s" not in table.serving(ROLE)
+    assert len(table.serving(ROLE)) == 19
+
+
+def test_a_host_that_becomes_another_serves_other_roles(table):
+    table.rule(role(routing=RoutingPolicy(allowed_trust_tiers=("lab",))))
+    table.make()
+    assert table.serving(ROLE) == []
+    table.take("h1/s", trust_tier="lab")
+    table.make()
+
+    assert table.serving(ROLE) == ["h1/s"]
+
+
+def test_a_role_that_is_removed_is_gone(table):
+    table.rule(role("other"))
+    delta = table.make()
+
+    assert ROLE in delta.tombstones
+    assert "mentor" not in table.compiler.targets["chat"]
+    assert len(table.serving("target/chat/other")) == 20
+
+
+def test_a_role_without_any_service_is_known():
+    table = Table()
+    table.rule(role())
+    table.make()
+
+    assert table.resources[ROLE].body == Target(
+        "mentor", Operation.CHAT, (), table.resources[ROLE].body.dispatch
+    )
+    assert table.compiler.targets["chat"]["mentor"] == ()
+
+
+def test_nobody_is_told_that_none_serves_a_role_before_hosts_could_come_back():
+    """Gateways that outlived control's last life still reach somebody."""
+    table = Table(settled=False)
+    table.rule(role())
+    table.make()
+    assert table.resources == {}
+    assert table.compiler.targets["chat"]["mentor"] == ()
+
+    table.compiler.settle()
+    table.make()
+    assert table.serving(ROLE) == []
+
+
+def test_a_role_is_told_before_that_as_soon_as_somebody_serves_it():
+    table = Table(settled=False)
+    table.rule(role())
+    table.take("h1/s")
+    table.make()
+    assert table.serving(ROLE) == ["h1/s"]
+
+    table.take("h1/s", presence=Presence.UNROUTABLE)
+    table.make()
+    assert table.serving(ROLE) == []
+
+
+def test_a_role_owns_its_name():
+    table = Table()
+    table.take("h1/s", asset("mentor", loaded=True))
+    table.take("h2/s")
+    table.rule(role())
+    table.make()
+    assert table.serving(ROLE) == ["h1/s", "h2/s"]
+    assert table.serving("target/chat/asset/mentor") == ["h1/s"]
+
+    table.rule()
+    table.make()
+    assert table.serving(ROLE) == ["h1/s"]
+    assert "target/chat/asset/mentor" not in table.resources
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_target_tells_how_it_is_dispatched(table, strategy):
+    table.rule(role(routing=RoutingPolicy(strategy=strategy), stand_ins=("a", "b")))
+    table.make()
+    dispatch = table.resources[ROLE].body.dispatch
+    direct = table.resources["target/chat/m"].body.dispatch
+
+    assert (dispatch.strategy, dispatch.stand_ins) == (strategy, ("a", "b"))
+    assert (direct.strategy, direct.role, direct.stand_ins) == (Strategy.LEAST_LOADED, False, ())
+    # .30 of what waiting costs a role, .45 of what it costs a service.
+    assert dispatch.queue_steps == ((2, 0.03), (5, 0.06))
+    assert direct.queue_steps == ((2, 0.045), (5, 0.09))
+
+
+def test_the_default_strategy_is_that_of_names_and_of_roles_without_one(table):
+    table.rule(role(), strategy=Strategy.ROUND_ROBIN)
+    table.make()
+
+    assert {one.body.dispatch.strategy for one in targets(table)} == {Strategy.ROUND_ROBIN}
+
+
+def test_other_weights_are_told(table):
+    table.rule(role(), scoring=LEGACY)
+    table.make()
+
+    assert len(table.resources["target/chat/m"].body.dispatch.queue_steps) == 5
+    assert table.resources[ROLE].body.candidates[0].runtime == 0.0875
+
+
+def test_another_strategy_alone_is_told_whole(table):
+    """A patch has no place for it."""
+    table.rule(role(routing=RoutingPolicy(strategy="power_of_two")))
+    delta = table.make()
+
+    assert [(one.name, one.patch) for one in delta.upserts] == [(ROLE, None)]
+
+
+def test_one_service_that_changes_is_one_candidate_of_each_role(table):
+    table.rule(*(role(f"r{n}") for n in range(10)))
+    table.make()
+    table.take("h7/s", signals=Signals(0.2, 50.0))
+    delta = table.make()
+    patches = [one.patch.body for one in delta.upserts if one.patch]
+
+    assert len(patches) == 10 + 1  # and the asset
+    for patch in patches:
+        assert isinstance(patch, TargetPatch)
+        assert ([one.service_id for one in patch.upserts], patch.removed) == (["h7/s"], ())
+
+
+def test_a_policy_comes_before_who_refers_to_it_and_goes_after_the_last_one(table):
+    name = policy_name(PROMPT)
+    table.rule(role(request_policy=PROMPT))
+    held = set()
+    while table.compiler.waiting:
+        delta = table.make(limit=3)
+        held |= {one.name for one in delta.upserts}
+        for one in targets(table):
+            assert all(name in held for candidate in one.body.candidates if candidate.policy)
+    assert table.resources[name].body.policy_id == policy_id(PROMPT)
+
+    table.rule(role())
+    while table.compiler.waiting:
+        delta = table.make(limit=3)
+        referred = any(
+            candidate.policy for one in targets(table) for candidate in one.body.candidates
+        )
+        assert name in table.resources or not referred
+    assert name not in table.resources
+
+
+def test_a_policy_is_there_once_however_many_refer_to_it(table):
+    table.rule(*(role(f"r{n}", request_policy=PROMPT) for n in range(10)))
+    delta = table.make()
+
+    assert [one.name for one in delta.upserts].count(policy_name(PROMPT)) == 1
+
+
+def test_new_rules_are_followed_in_small_steps_and_what_happens_comes_between(table):
+    roles = [role(f"r{n}") for n in range(20)]
+    table.rule(*roles)
+    table.make(limit=10)
+    table.take("h7/s", presence=Presence.UNROUTABLE)
+    steps = 0
+    while "h7/s" in table.serving("target/chat/m"):
+        table.make(limit=30)
+        steps += 1
+
+    assert table.compiler.waiting  # most of the others still follow the old rules
+    assert steps < 10
+    fresh = Table()
+    for n in range(20):
+        away = Presence.UNROUTABLE if n == 7 else Presence.ROUTABLE
+        fresh.take(f"h{n}/s", presence=away)
+    fresh.rule(*roles)
+    fresh.make()
+    while table.compiler.waiting:
+        table.make(limit=30)
+    assert table.resources == fresh.resources
+    assert table.compiler.targets == fresh.compiler.targets
+
+
+def test_a_service_that_goes_while_rules_change_is_gone(table):
+    table.rule(role("other"))
+    table.compiler.take("h7/s", None)
+    table.make()
+
+    assert "h7/s" not in table.serving("target/chat/other")
+    assert "service/h7/s" not in table.resources
+
+
+def targets(table):
+    return [one for one in table.resources.values() if isinstance(one.body, Target)]
