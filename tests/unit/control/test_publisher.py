@@ -10,7 +10,8 @@ from control.membership import Membership
 from control.pace import Rhythm
 from control.publisher import COALESCE_S, Publisher
 from control.ranking.offering import Rules
-from control.ranking.roles import Role
+from control.ranking.roles import Role, RoutingPolicy
+from control.ranking.subject import UNSEEN, Signals
 from control.table.compile import Compiler
 from control.table.watch import Hub
 from tests.unit.control.builders import HEALTHY, asset, beat, host, offer, service
@@ -24,7 +25,14 @@ class Scene:
         self.membership = Membership(Rhythm(), jitter=lambda: 0.0)
         self.hub = Hub("store", "life", settled=False)
         # On a clock that stands still, no step of a busy machine looks long.
-        self.publisher = Publisher(self.membership, Compiler(), self.hub, Clock())
+        self.signals = {}
+        self.publisher = Publisher(
+            self.membership,
+            Compiler(),
+            self.hub,
+            Clock(),
+            lambda service_id, seen: self.signals.get(service_id, UNSEEN),
+        )
 
     def follow(self, settled=False):
         self.publisher.note(self.membership.take_changes().services, settled=settled)
@@ -34,8 +42,8 @@ class Scene:
         self.follow()
         return lease
 
-    def choices(self):
-        return [one.service_id for one in self.hub.table["target/chat/m"].body.candidates]
+    def choices(self, name="m"):
+        return [one.service_id for one in self.hub.table[f"target/chat/{name}"].body.candidates]
 
     async def published(self):
         """Wait as long as anything may be held back."""
@@ -200,3 +208,72 @@ async def test_an_asset_whose_name_a_role_took_is_told_of_once(scene, caplog):
         "'m' is a role and an asset; clients get the role, and the asset as 'asset/m'"
     ]
     assert {"target/chat/m", "target/chat/asset/m"} <= scene.hub.table.keys()
+
+
+MENTOR = Role("mentor", Operation.CHAT, routing=RoutingPolicy(denied_trust_tiers=("public",)))
+
+
+async def test_new_rules_are_published_soon(scene):
+    scene.join()
+    scene.publisher.rule(Rules({"mentor": MENTOR}))
+    await scene.published()
+    assert scene.choices("mentor") == ["h1/s"]
+
+    scene.publisher.rule(Rules())
+    await scene.published()
+    assert "target/chat/mentor" not in scene.hub.table
+
+
+async def test_a_role_without_services_is_told_with_what_is_settled(scene):
+    """Sooner it would take away a route, later it would be an unknown name in between."""
+    scene.publisher.rule(Rules({"mentor": MENTOR}))
+    await scene.published()
+    assert scene.hub.table == {}
+    version = scene.hub.identity.version
+    scene.follow(settled=True)
+    await scene.published()
+
+    assert (scene.choices("mentor"), scene.hub.settled) == ([], True)
+    assert scene.hub.identity.version == version + 1
+
+
+async def test_a_host_that_registers_as_another_is_judged_anew(scene):
+    scene.publisher.rule(Rules({"mentor": MENTOR}))
+    scene.join()
+    await scene.published()
+    assert scene.choices("mentor") == ["h1/s"]
+    scene.membership.register(host("h1", trust_tier="public"), "i", [offer("h1/s")], 0.0)
+    scene.follow()
+    await scene.published()
+
+    assert scene.choices("mentor") == []
+    assert scene.choices("m") == ["h1/s"]
+
+
+async def test_how_a_service_does_decides_its_score(scene):
+    scene.join()
+    await scene.published()
+    before = scene.hub.table["target/chat/m"].body.candidates[0]
+    scene.signals["h1/s"] = Signals(0.2, 50.0)
+    scene.publisher.note(["h1/s"], settled=False)
+    await scene.published()
+
+    assert scene.hub.table["target/chat/m"].body.candidates[0].score > before.score
+
+
+async def test_a_hundred_roles_of_many_services_are_compiled_a_little_at_a_time(scene):
+    roles = [Role(f"r{n}", Operation.CHAT) for n in range(100)]
+    scene.publisher.rule(Rules({role.role_id: role for role in roles}))
+    for n in range(30):
+        scene.membership.register(host(f"h{n}"), "i", [offer(f"h{n}/s")], 0.0)
+    scene.follow()
+    gc.disable()  # see above
+    longest, last = 0.0, time.thread_time()
+    while len(scene.hub.table) < 2 * 30 + 101 or len(scene.choices("r99")) < 30:
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        longest, last = max(longest, now - last), now
+    gc.enable()
+
+    assert longest < 0.05  # 0.005 s here; 0.06 s in one piece
+    assert [len(scene.choices(f"r{n}")) for n in range(100)] == [30] * 100
