@@ -45,8 +45,8 @@ def read_catalog(path: Path) -> Catalog:
         SettingsError: the file is no catalog; nothing of it can be used then.
     """
     entries, problems = _entries(path)
-    problems += _dangling(path, entries)
-    if problems:
+    # A fallback on a role that is there and wrong is no second problem.
+    if problems := problems or _dangling(path, entries):
         raise SettingsError(_some(problems))
     return _linked(path, entries)
 

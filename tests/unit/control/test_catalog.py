@@ -86,6 +86,14 @@ def test_a_fallback_that_is_nobody_is_a_problem_with_its_line(read):
     ]
 
 
+def test_a_fallback_on_a_role_that_is_wrong_is_no_second_problem(read):
+    text = catalog(entry("a", "b"), entry("b", operation="chatt"))
+
+    (problem,) = problems(read, text)
+
+    assert problem.startswith("c.yaml:7: operation: ")
+
+
 def test_a_role_twice_is_a_problem_with_both_lines(read):
     assert problems(read, catalog(entry("a"), entry("b"), entry("a"))) == [
         "c.yaml:10: role_id: a is in line 2 already"
