@@ -142,7 +142,7 @@ def explain(output: Output, name: str, operation: str | None, access: Access) ->
         for one in answer.candidates:
             output.answer(clean(one.candidate.service_id))
     else:
-        output.answer(explained.render(answer, gates=output.verbose))
+        output.answer(explained.render(answer, closely=output.verbose))
 
 
 @examples(

@@ -1,6 +1,6 @@
 """Why a request goes where it goes, as text: who could serve it, how well, and who cannot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from geniehive.v1 import routing_service_pb2 as pb
 from rich.cells import cell_len
@@ -15,16 +15,23 @@ SHORT = {"benchmark": "BENCH", "guardrail": "GUARD"}  # titles of terms that are
 APART = "   "
 
 
-def render(answer: pb.ResolveRouteResponse, *, gates: bool = False) -> str:
-    """Return the screen. gates: also all that each service must fulfil, and what is liked in it."""
+def render(answer: pb.ResolveRouteResponse, *, closely: bool = False) -> str:
+    """Return the screen.
+
+    closely: also services that have nothing of that name, all that each must fulfil, and
+    what is liked in it.
+    """
     parts = [headline(answer)]
-    if answer.explanations:
-        parts.append(_table(answer))
-    else:
+    shown = [one for one in answer.explanations if closely or not _has_other_names(one)]
+    if shown:
+        parts.append(_table(shown, answer.strategy))
+    if others := len(answer.explanations) - len(shown):
+        parts.append(f"{plural(others, 'other service')} without that name: -v")
+    if not answer.explanations:
         parts.append("! no service offers that: geniehive status")
     parts += [clean(line) for line in _remarks(answer)]
-    if gates:
-        parts += [line for one in answer.explanations for line in _closely(one)]
+    if closely:
+        parts += [line for one in shown for line in _closely(one)]
     return "\n".join(parts)
 
 
@@ -74,17 +81,21 @@ def _target(answer: pb.ResolveRouteResponse) -> str:
     return f"{first} or {len(chosen) - 1} more" if len(chosen) > 1 else first
 
 
-def _table(answer: pb.ResolveRouteResponse) -> str:
+def _has_other_names(one: pb.Explanation) -> bool:
+    return any(gate.name == "name" and not gate.passed for gate in one.gates)
+
+
+def _table(explanations: Sequence[pb.Explanation], strategy: int) -> str:
     """Return a row for each candidate, and for each other service why it is none."""
-    terms = next((one.terms for one in answer.explanations if one.terms), ())
-    tiers = sorted({one.tier for one in answer.explanations if _serves(one)})
+    terms = next((one.terms for one in explanations if one.terms), ())
+    tiers = sorted({one.tier for one in explanations if _serves(one)})
     titles = ["SCORE", "SERVICE", "ASSET", *(["TIER"] if len(tiers) > 1 else ()), "BUSY", "WAIT"]
     titles += [f"{SHORT.get(one.name, one.name.upper())} {_share(one.weight)}" for one in terms]
     rows, reasons = [], []
-    for place, one in enumerate(answer.explanations):
+    for place, one in enumerate(explanations):
         cells = ["-", one.service_id, one.asset_id or "-"]
         if _serves(one):
-            cells[0] = f"{_score(one, answer.strategy):.2f}"
+            cells[0] = f"{_score(one, strategy):.2f}"
             cells += [str(tiers.index(one.tier) + 1)] if len(tiers) > 1 else ()
             cells += [str(one.in_flight), str(one.queue_depth)]
             cells += [f"{term.value:.2f} {term.detail}".rstrip() for term in one.terms]

@@ -147,6 +147,15 @@ def test_how_far_the_first_is_ahead_is_told(strategy, by, line):
     assert explained.render(told).split("\n")[-1] == line
 
 
+def test_services_without_that_name_are_counted_unless_all_is_wanted():
+    """A thousand services that have another model say nothing about this one."""
+    other = refused("mini/llama.cpp", "gemma3:4b", name="nothing called qwen3:14b there")
+    told = answer(TOWER, other, model="qwen3:14b", role_id="")
+
+    assert explained.render(told).split("\n")[-1] == "1 other service without that name: -v"
+    assert "mini/llama.cpp  gemma3:4b  name: nothing called" in explained.render(told, closely=True)
+
+
 def test_roles_that_nobody_serves_are_told_with_the_reason():
     passed = [pb.PassedOver(role_id="mentor", reason="health at 2, trust_tier at 1")]
     text = explained.render(answer(TOWER, role_id="helper", passed_over=passed))
@@ -156,7 +165,7 @@ def test_roles_that_nobody_serves_are_told_with_the_reason():
 
 def test_all_gates_and_tiers_are_told_to_who_wants_to_know():
     told = candidate("a/s", "m", 1, (1, ""), preferences=["family qwen3, the first"])
-    text = explained.render(answer(told, MINI), gates=True)
+    text = explained.render(answer(told, MINI), closely=True)
 
     assert "  pass  health: healthy" in text
     assert "  FAIL  require_loaded: not loaded" in text
@@ -176,7 +185,7 @@ def test_nothing_that_others_named_reaches_the_terminal():
         would_change=[evil],
     )
     match = pb.RouteMatch(direct_service_id=evil, asset_id=evil, reasons=[evil])
-    shown = explained.render(told, gates=True)
+    shown = explained.render(told, closely=True)
     shown += matched.render(pb.MatchRoutesResponse(candidates=[match]))
 
     assert "\x1b" not in shown
