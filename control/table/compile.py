@@ -97,19 +97,12 @@ class Compiler:
         # How any of them is dispatched may be new, and what is no role any more must go.
         self._stale = dict.fromkeys(self._offered)
 
-    def _follow(self, rules: Rules) -> None:
-        scoring = rules.scoring
-        self.rules = rules
-        self._direct = Dispatch(
-            rules.strategy, queue_steps=queue_steps(scoring, scoring.service.runtime)
-        )
-        self._role_steps = queue_steps(scoring, scoring.role.runtime)
-
     def settle(self) -> None:
         """Take it that whoever is not there is gone: roles without any service can be told so."""
         if not self._settled:
             self._settled = True
-            self._dirty.update(dict.fromkeys(key for key, one in self._offered.items() if not one))
+            roles = self.rules.roles.values()
+            self._dirty.update(dict.fromkeys((role.operation, role.role_id) for role in roles))
 
     def make(self, table: Mapping[str, Resource], limit: int) -> Delta:
         """Make what waits; return what that changes in `table`.
@@ -129,6 +122,14 @@ class Compiler:
         if not (self._dirty or self._stale):
             fresh |= self._policies.unneeded()
         return changes(table, fresh)
+
+    def _follow(self, rules: Rules) -> None:
+        scoring = rules.scoring
+        self.rules = rules
+        self._direct = Dispatch(
+            rules.strategy, queue_steps=queue_steps(scoring, scoring.service.runtime)
+        )
+        self._role_steps = queue_steps(scoring, scoring.role.runtime)
 
     def _batch(self, limit: float) -> list[Dirty]:
         batch: list[Dirty] = []

@@ -116,6 +116,18 @@ def test_nobody_is_told_that_none_serves_a_role_before_hosts_could_come_back():
     assert table.serving(ROLE) == []
 
 
+def test_a_role_is_told_then_although_who_is_back_cannot_serve_it():
+    table = Table(settled=False)
+    table.rule(role())
+    table.take("h1/s", presence=Presence.UNROUTABLE)
+    table.make()
+    assert ROLE not in table.resources
+
+    table.compiler.settle()
+    table.make()
+    assert table.serving(ROLE) == []
+
+
 def test_a_role_is_told_before_that_as_soon_as_somebody_serves_it():
     table = Table(settled=False)
     table.rule(role())
