@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from control.table.diff import Delta, apply, combined
 from control.table.patches import Patches
-from control.table.resources import Resource
+from control.table.resources import Resource, TargetPatch
 from control.text import printable
 
 # Names that are gone are remembered, so that a delta can say so, up to this many.
@@ -74,19 +74,24 @@ class Watcher:
             for name in self.sent.delta.tombstones:
                 self.unusable.pop(name, None)
             for resource in self.sent.delta.upserts:
-                self._judge(resource.name, unusable.get(resource.name))
+                self._judge(resource, unusable.get(resource.name))
         self.sent = None
         if snapshot_wanted:
             log.info("gateway %s asks for a snapshot", self.gateway_id)
             self.held = None
             self.parts.clear()
 
-    def _judge(self, name: str, reason: str | None) -> None:
+    def _judge(self, resource: Resource, reason: str | None) -> None:
+        name = resource.name
         if reason is None:
             self.unusable.pop(name, None)
             return
         self.unusable[name] = reason = printable(reason, MAX_REASON)
         log.warning("gateway %s cannot use %r: %s", self.gateway_id, name, reason)
+        if isinstance(resource.body, TargetPatch):
+            # What it builds on could not be used either, before this watcher joined.
+            self.held = None
+            self.parts.clear()
 
 
 class Hub:

@@ -18,6 +18,8 @@ from control.table.patches import merged
 from control.table.resources import Contents, Resource, Target, TargetPatch
 from control.table.watch import Hub, Identity
 from control.table_messages import update_message
+from gateway.resources import read_resource
+from gateway.table import Replica
 from tests.unit.control.builders import host, service
 
 SERVICES = [f"h{n}/s" for n in range(12)]
@@ -33,6 +35,7 @@ class Follower:
 
     def __init__(self, hub):
         self.hub = hub
+        self.gateway = None  # what a real one holds beside
         self.identity = None
         self.held = {}  # whole resources by name, candidates without an order
         self.hashes = {}  # as told
@@ -51,8 +54,11 @@ class Follower:
         update = self.hub.due(self.watcher)
         if update is None:
             return False
+        message = update_message(update)
         try:
-            unusable = self.apply(update_message(update), refused)
+            unusable = self.apply(message, refused)
+            if self.gateway is not None:
+                assert self.gateway.apply(message).unusable == {}
         except SnapshotWanted:
             assert self.may_misfit
             self.may_misfit = False
@@ -82,12 +88,9 @@ class Follower:
                 fresh[one.name] = self.patch(one.name, one.target_patch)
             else:
                 fresh[one.name] = whole(one)
-        self.held = (
-            self.held
-            if not update.snapshot
-            else {name: one for name, one in self.held.items() if name in fresh and name in refused}
-        )
         unusable = set(refused) & fresh.keys()
+        if update.snapshot:
+            self.held = {name: one for name, one in self.held.items() if name in unusable}
         self.held |= {name: one for name, one in fresh.items() if name not in unusable}
         for name in update.tombstones:
             self.held.pop(name, None)
@@ -109,11 +112,17 @@ class Follower:
 
     def agrees(self):
         """Hold what control has, but for what could not be used."""
-        table = {one.name: whole(one) for one in update_message(snapshot(self.hub)).upserts}
+        told = update_message(snapshot(self.hub)).upserts
+        table = {one.name: whole(one) for one in told}
         assert self.hashes == {name: one.hash for name, one in self.hub.table.items()}
         for name in table.keys() - self.quarantined:
             assert self.held[name] == table[name]
         assert self.held.keys() <= table.keys()
+        if self.gateway is not None:
+            assert self.gateway.current.keys() == table.keys()
+            for one in told:
+                if one.HasField("target"):
+                    assert self.gateway.current[one.name] == read_resource(one)
 
 
 def whole(resource):
@@ -161,6 +170,7 @@ class Watching(RuleBasedStateMachine):
         self.compiler.settle()
         self.hub = Hub("store", "life", settled=True)
         self.followers = [Follower(self.hub), Follower(self.hub)]
+        self.followers[0].gateway = Replica(read_resource)
         for service_id in SERVICES:
             self.take(service_id, Presence.ROUTABLE, 0.2)
         self.make(10**9)
@@ -301,6 +311,20 @@ def test_who_could_not_use_a_target_gets_the_whole_one_next_and_others_a_patch(h
     change(hub, range(100), {8})
     bad.receive()
     assert bad.patched == 1
+
+
+def test_who_cannot_use_a_patch_gets_everything_next(hub):
+    """It came back with a target that it could not use, and control does not know."""
+    follower = Follower(hub)
+    follower.receive()
+    change(hub, range(100), {7})
+    hub.due(follower.watcher)
+    follower.watcher.acknowledge({NAME: "what it changes could not be used"}, snapshot_wanted=False)
+    update = hub.due(follower.watcher)
+    assert (update.base, update.delta.upserts[0].body) == (None, hub.table[NAME].body)
+
+    follower.watcher.acknowledge({NAME: "still odd"}, snapshot_wanted=False)
+    assert hub.due(follower.watcher) is None
 
 
 def test_a_new_target_of_an_old_name_is_told_whole(hub):
