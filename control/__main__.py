@@ -49,6 +49,9 @@ from control.vitals import vitals
 log = logging.getLogger("control")
 
 OPEN_FILES = 65_536  # each host and each gateway has a connection
+# How long a thread beside the event loop may run on when the loop has something to do;
+# by default 5 ms, each time the loop wakes.
+SWITCH_S = 0.001
 LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
@@ -59,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = _options(arguments)
     allow_open_files(OPEN_FILES)
+    sys.setswitchinterval(SWITCH_S)
     try:
         reloader = Reloader(options.config, os.environ, time.time)
         config = _config(options.config, insecure=options.insecure)
