@@ -1,5 +1,6 @@
 """Questions about routes, as clients ask them over HTTP; control answers."""
 
+import asyncio
 import re
 from typing import Annotated, Any, Literal, Protocol
 
@@ -76,10 +77,8 @@ def router(control: Control) -> APIRouter:
         )
         if not (answer.candidates or answer.role_id or explain):
             raise NoHealthyRoute(f"no healthy service has {shown(model)} now", retry_after=2)
-        content: dict[str, Any] = {"status": "ok", "resolution": resolution(answer)}
-        if explain:
-            content["explanation"] = documents.explanation(answer)
-        return _json(content)
+        # Beside the loop: of 1,000 services it takes 25 ms, and requests are served meanwhile.
+        return await asyncio.to_thread(_told, answer, explain=explain)
 
     @paths.post("/routes/match", openapi_extra=_MATCH_BODY, responses=_RESPONSES)
     async def match(request: Request) -> Response:
@@ -98,9 +97,20 @@ def router(control: Control) -> APIRouter:
                 limit=None if asked.limit is None else min(asked.limit, MAX_LIMIT),
             )
         )
-        return _json({"status": "ok", **documents.matches(answer, asked.kind, asked.modality)})
+        return await asyncio.to_thread(_matched, answer, asked)
 
     return paths
+
+
+def _told(answer: pb.ResolveRouteResponse, *, explain: bool) -> Response:
+    content: dict[str, Any] = {"status": "ok", "resolution": resolution(answer)}
+    if explain:
+        content["explanation"] = documents.explanation(answer)
+    return _json(content)
+
+
+def _matched(answer: pb.MatchRoutesResponse, asked: MatchRequest) -> Response:
+    return _json({"status": "ok", **documents.matches(answer, asked.kind, asked.modality)})
 
 
 def resolution(answer: pb.ResolveRouteResponse) -> dict[str, Any]:
