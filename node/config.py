@@ -174,7 +174,7 @@ class Service(Section):
     load_mode: LoadMode | None = None
     state: State = State()
     assets: tuple[Asset, ...] = ()
-    runtime: dict[str, str] = Field(default_factory=dict)
+    runtime: dict[Key, Text] = Field(default_factory=dict, max_length=64)
     discover_protocol: Literal["ollama", "openai"] | None = None
 
     @property
@@ -183,6 +183,12 @@ class Service(Section):
         if self.engine is None and self.runtime.get("engine", "").lower() in LLAMACPP_NAMES:
             return "llamacpp"
         return self.engine
+
+    @property
+    def named_engine(self) -> str:
+        """What `runtime` says the server is, where it is none that nodes know; else empty."""
+        name = self.runtime.get("engine", "")
+        return "" if name.lower() in LLAMACPP_NAMES else name
 
     @property
     def discovers(self) -> bool:

@@ -99,7 +99,7 @@ def declared(settings: config.Service, service_id: str) -> Watched:
             service_id,
             settings.endpoint,
             settings.kind,
-            settings.asked_as or "",
+            settings.named_engine or settings.asked_as or "",
             assets,
             settings.concurrency,
             loads_on_request=settings.load_mode == "on_request",
@@ -123,7 +123,7 @@ def seen(
     offered = known.assets if sight.models is None else _assets(sight, settings)
     after = replace(
         known,
-        engine=sight.engine or known.engine,
+        engine=settings.named_engine or sight.engine or known.engine,
         assets=offered[:room],
         concurrency=settings.concurrency or sight.concurrency or known.concurrency,
         loads_on_request=_loads_on_request(known, sight, settings),

@@ -117,6 +117,7 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
         (service_with("state: {availability: away}"), "services[0].state.availability"),
         (service_with("state: {accept_requests: maybe}"), "services[0].state.accept_requests"),
         (service_with("state: paused"), "services[0].state"),
+        (service_with(f"runtime: {{engine: {'x' * 201}}}"), "services[0].runtime.engine"),
         (asset_with("labels: coding"), "services[0].assets[0].labels"),
         (asset_with("labels: [7]"), "services[0].assets[0].labels[0]"),
         (asset_with(f"labels: [{'x' * 201}]"), "services[0].assets[0].labels[0]"),

@@ -95,6 +95,25 @@ def test_declared_assets_come_first_and_the_server_tells_what_is_loaded():
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "first", "then"),
+    [
+        ({"runtime": {"engine": "Forge"}}, "Forge", "Forge"),
+        ({"runtime": {"engine": "vllm"}, "engine": "openai"}, "vllm", "vllm"),
+        ({"runtime": {"engine": "llama.cpp"}}, "llamacpp", "openai"),
+        ({}, "", "openai"),
+    ],
+    ids=str,
+)
+def test_what_a_server_is_called_wins_over_what_it_looks_like(keys, first, then):
+    """Roles with a guardrail profile find the proxies that keep it by that."""
+    settings = service(**keys)
+    before = declared(settings, "h/x")
+
+    assert before.service.engine == first
+    assert seen(before, healthy(FIRST), settings).service.engine == then
+
+
 def test_without_discovery_only_declared_assets_are_offered():
     settings = service(assets=[{"asset_id": "second"}])
     watched = seen(declared(settings, "h/x"), healthy(FIRST, SECOND), settings)
