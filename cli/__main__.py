@@ -116,17 +116,15 @@ def route() -> None:
     """See where requests go, and why."""
 
 
-OPERATION = click.option(
-    "--operation",
-    type=click.Choice(["chat", "embeddings", "transcription"]),
-    help="What is asked for. [default: what the name is there for]",
-)
+OPERATION = click.Choice(["chat", "embeddings", "transcription"])
 
 
 @examples("geniehive route explain mentor", "geniehive route explain qwen3:14b --json")
 @route.command()
 @click.argument("name")
-@OPERATION
+@click.option(
+    "--operation", type=OPERATION, help="What is asked for. [default: what NAME is there for]"
+)
 @reaches_control
 @shared
 def explain(output: Output, name: str, operation: str | None, access: Access) -> None:
@@ -152,7 +150,7 @@ def explain(output: Output, name: str, operation: str | None, access: Access) ->
 @route.command("match")
 @click.argument("tasks", nargs=-1, metavar="[TASK]...")
 @click.option("--workload", "workloads", multiple=True, help="A benchmark that is like it.")
-@OPERATION
+@click.option("--operation", type=OPERATION, help="Only what does this. [default: anything]")
 @click.option("--modality", help="Only roles of this one, e.g. text.")
 @click.option("--roles-only", is_flag=True, help="Leave out services that are asked directly.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=10, show_default=True)
