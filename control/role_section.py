@@ -135,6 +135,8 @@ class PromptSection(Written):
             raise ValueError(
                 "its system_prompt and that of prompt_policy differ, and one is sent; leave one out"
             )
+        if policy.system_prompt_position != "prepend" and not (prompt or policy.system_prompt):
+            raise ValueError("system_prompt_position is that of a system_prompt; leave it out")
         return policy
 
 

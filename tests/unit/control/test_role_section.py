@@ -181,6 +181,10 @@ def test_a_key_without_a_value_is_as_if_not_written():
             {"system_prompt": "a", "request_policy": {"system_prompt": "b"}},
             "request_policy: its system_prompt and that of prompt_policy differ",
         ),
+        (
+            {"request_policy": {"system_prompt_position": "append"}},
+            "request_policy: system_prompt_position is that of a system_prompt",
+        ),
         ({"request_policy": {"body_defaults": {"model": "x"}}}, "'model' cannot be set"),
         ({"request_policy": {"body_defaults": {"top_p": float("nan")}}}, "top_p: nan is not fin"),
         ({"request_policy": {"body_default": {}}}, "nearest: body_defaults"),
