@@ -10,7 +10,7 @@ from control.inventory import Operation
 from control.lookout import View
 from control.ranking.candidates import Candidate
 from control.ranking.explaining import Explained, Explanation
-from control.ranking.matching import Match, Signs, Task, listed
+from control.ranking.matching import Match, MatchSignals, Task, listed
 from control.ranking.terms import Term
 from control.table_messages import STRATEGY_VALUES, candidate_message, identity_message
 
@@ -148,7 +148,7 @@ def _match(one: Match) -> pb.RouteMatch:
         operation=messages.OPERATION_VALUES[one.operation],
         score=one.score,
         reasons=one.reasons,
-        signals=_signals(one.signs),
+        signals=_signals(one.signals),
         terms=map(_term, one.terms),
     )
     if one.serving is not None:
@@ -161,22 +161,22 @@ def _match(one: Match) -> pb.RouteMatch:
     return message
 
 
-def _signals(signs: Signs) -> pb.MatchSignals:
-    evidence = signs.evidence
+def _signals(signals: MatchSignals) -> pb.MatchSignals:
+    evidence = signals.evidence
     message = pb.MatchSignals(
-        task_overlap=signs.task_overlap,
-        preferred_family_match=signs.preferred_family,
-        guardrail_profile_match=signs.guardrail_profile,
-        loaded=signs.loaded,
-        tokens_per_second=signs.tokens_per_second,
-        queue_depth=signs.queue_depth,
-        loaded_model_count=signs.loaded_model_count,
+        task_overlap=signals.task_overlap,
+        preferred_family_match=signals.preferred_family,
+        guardrail_profile_match=signals.guardrail_profile,
+        loaded=signals.loaded,
+        tokens_per_second=signals.tokens_per_second,
+        queue_depth=signals.queue_depth,
+        loaded_model_count=signals.loaded_model_count,
         benchmark_match_count=evidence.count,
         best_workload_overlap=evidence.overlap,
         benchmark_quality_score=evidence.quality if evidence.count else None,
     )
-    if signs.latency_p50 is not None:
-        message.latency_p50.FromMicroseconds(round(signs.latency_p50 * 1e6))
-    if signs.availability is not None:
-        message.availability = messages.AVAILABILITY_VALUES[signs.availability]
+    if signals.latency_p50 is not None:
+        message.latency_p50.FromMicroseconds(round(signals.latency_p50 * 1e6))
+    if signals.availability is not None:
+        message.availability = messages.AVAILABILITY_VALUES[signals.availability]
     return message

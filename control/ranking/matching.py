@@ -44,7 +44,7 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class MatchSignals:
     """What is looked at. None where it is unknown, or says nothing of such a candidate."""
 
     task_overlap: float
@@ -72,7 +72,7 @@ class Match:
     serving: Serving | None
     score: float
     reasons: tuple[str, ...]
-    signs: Signs
+    signals: MatchSignals
     terms: tuple[Term, ...]
 
 
@@ -164,7 +164,7 @@ class _Matcher:
             serving,
             fit.score,
             ordered if serving is not None else (*ordered, NOBODY),
-            _signs(fit),
+            _match_signals(fit),
             terms(weights, fit.marks, fit.asked, seen, routing),
         )
 
@@ -225,22 +225,22 @@ def _service_texts(subject: Subject, operation: Operation) -> Iterator[str]:
             yield from (asset.asset_id, asset.family, *asset.labels)
 
 
-def _signs(fit: _Fit) -> Signs:
+def _match_signals(fit: _Fit) -> MatchSignals:
     marks, serving = fit.marks, fit.serving
-    signs = Signs(marks.text, marks.evidence)
+    found = MatchSignals(marks.text, marks.evidence)
     if fit.role is not None:
-        signs = replace(
-            signs, preferred_family=bool(marks.family), guardrail_profile=marks.guardrail
+        found = replace(
+            found, preferred_family=bool(marks.family), guardrail_profile=marks.guardrail
         )
     if serving is None:
-        return signs
-    signals = serving.subject.signals
+        return found
+    seen = serving.subject.signals
     return replace(
-        signs,
+        found,
         loaded=serving.asset.loaded,
-        latency_p50=signals.latency_p50 if known(signals.latency_p50) else None,
-        tokens_per_second=signals.tokens_per_second if known(signals.tokens_per_second) else None,
+        latency_p50=seen.latency_p50 if known(seen.latency_p50) else None,
+        tokens_per_second=seen.tokens_per_second if known(seen.tokens_per_second) else None,
         queue_depth=serving.waiting,
         loaded_model_count=sum(asset.loaded for asset in serving.subject.service.assets),
-        availability=signals.availability,
+        availability=seen.availability,
     )

@@ -74,33 +74,33 @@ def test_a_role_that_nobody_serves_is_judged_by_its_words():
 
     assert (found.score, found.serving) == (0.15, None)
     assert found.reasons == ("has 50% of the task's words", NOBODY)
-    assert found.signs.loaded is found.signs.availability is found.signs.queue_depth is None
-    assert (found.signs.task_overlap, found.signs.preferred_family) == (0.5, False)
+    assert found.signals.loaded is found.signals.availability is found.signals.queue_depth is None
+    assert (found.signals.task_overlap, found.signals.preferred_family) == (0.5, False)
 
 
-def test_signs_tell_what_is_known():
+def test_signals_tell_what_is_known():
     guarded = role(
         routing=RoutingPolicy(preferred_families=("qwen",), guardrail_profile="native_light")
     )
     of_service, of_role = match(
         SHORT, [(guarded, SERVING)], [(CHAT, SERVING)], SEED, [*SAMPLES, sample("poems")]
     )
-    signs = of_role.signs
+    signals = of_role.signals
 
-    assert (signs.preferred_family, signs.guardrail_profile) == (True, True)
-    assert (signs.loaded, signs.latency_p50, signs.tokens_per_second) == (True, 0.9, 40)
-    assert (signs.queue_depth, signs.loaded_model_count) == (1, 1)
-    assert signs.availability is Availability.AVAILABLE
-    assert (signs.evidence.count, signs.evidence.overlap) == (1, 1)
-    assert signs.evidence.quality == pytest.approx(0.85625)
-    assert of_service.signs.preferred_family is of_service.signs.guardrail_profile is None
+    assert (signals.preferred_family, signals.guardrail_profile) == (True, True)
+    assert (signals.loaded, signals.latency_p50, signals.tokens_per_second) == (True, 0.9, 40)
+    assert (signals.queue_depth, signals.loaded_model_count) == (1, 1)
+    assert signals.availability is Availability.AVAILABLE
+    assert (signals.evidence.count, signals.evidence.overlap) == (1, 1)
+    assert signals.evidence.quality == pytest.approx(0.85625)
+    assert of_service.signals.preferred_family is of_service.signals.guardrail_profile is None
 
 
-def test_what_cannot_have_been_measured_is_no_sign():
+def test_what_cannot_have_been_measured_is_no_signal():
     strange = replace(SUBJECT, signals=Signals(float("nan"), -1.0))
     (found,) = match(SHORT, [], [(CHAT, Serving(strange, QWEN))], SEED)
 
-    assert found.signs.latency_p50 is found.signs.tokens_per_second is None
+    assert found.signals.latency_p50 is found.signals.tokens_per_second is None
 
 
 def test_reasons_stand_in_the_order_of_their_weight():
@@ -147,7 +147,7 @@ def test_the_words_of_a_role_are_its_names_prompt_and_policy():
     names = "alpha beta gamma delta epsilon zeta eta theta iota kappa forge proxy"
     (found,) = match(Task((names,)), [(told, None)], [], SEED)
 
-    assert found.signs.task_overlap == 1
+    assert found.signals.task_overlap == 1
 
 
 def test_the_words_of_a_service_are_its_host_engine_and_models():
@@ -167,7 +167,7 @@ def test_the_words_of_a_service_are_its_host_engine_and_models():
         SEED,
     )
 
-    assert found.signs.task_overlap == pytest.approx(9 / 11)
+    assert found.signals.task_overlap == pytest.approx(9 / 11)
 
 
 @pytest.mark.parametrize(
@@ -217,14 +217,14 @@ def test_without_a_task_what_runs_well_comes_first():
 
     assert list(scores(found)) == ["h1/chat", "h1/cold"]
     assert found[0].terms[0].detail == "no task"
-    assert found[0].signs.evidence.count == 1
+    assert found[0].signals.evidence.count == 1
 
 
 def test_a_task_of_a_megabyte_is_matched():
     words = [f"w{n}" for n in range(130_000)]
     (found,) = match(Task((" ".join(words),)), [(role("w7", "w8"), None)], [], SEED)
 
-    assert found.signs.task_overlap == pytest.approx(2 / 130_000)
+    assert found.signals.task_overlap == pytest.approx(2 / 130_000)
 
 
 NAMES = ["qwen coder", "short", "reasoning", ""]
