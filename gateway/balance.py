@@ -17,7 +17,8 @@ Random = Callable[[], float]  # 0 to 1, 1 excluded
 def take(route: Route, random: Random) -> Choice:
     """Return who serves the next request of `route`, and count it as in flight there.
 
-    route: has at least one choice.
+    route: has at least one choice. It takes no turn before the route is told that
+    the choice was `asked`.
     """
     pool = route.pool
     if len(pool) == 1:

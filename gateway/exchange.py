@@ -5,7 +5,6 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
-from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -25,7 +24,7 @@ from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, cleaned
 from gateway.request_head import RequestHead
-from gateway.route import Choice
+from gateway.route import Choice, Route
 from gateway.sse import Scanner
 from gateway.upstream import Call, Unreachable
 from gateway.verdict import Course, error_in, judge
@@ -140,7 +139,7 @@ class Exchange:
         try:
             self._body = body.parse(content)
             route = gateway.routes.resolve(self._head.operation, self._body.model)
-            self._attempt(take(route, gateway.random))
+            self._attempt(route, take(route, gateway.random))
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
@@ -210,8 +209,8 @@ class Exchange:
 
     # Choice.
 
-    def _attempt(self, choice: Choice) -> None:
-        """Ask the service of `choice`, where the request is counted already."""
+    def _attempt(self, route: Route, choice: Choice) -> None:
+        """Ask the service of `choice`, one of `route`, where the request is counted already."""
         gateway = self._gateway
         upstream = choice.upstream
         self._choice = choice
@@ -221,6 +220,7 @@ class Exchange:
             self._release()  # the service was not asked, and is not to blame
             raise
         self._tried.append(choice)
+        route.asked(choice)
         self._status = 0
         self._first = NEVER  # when the answer's first byte came
         self._sent = gateway.clock()
@@ -248,12 +248,12 @@ class Exchange:
         """Ask the next candidate; when all were asked, answer with `error`."""
         self._tally().failed(error.code)
         self._release()
+        gateway = self._gateway
         tried = {choice.upstream.service_id for choice in self._tried}
-        routes = self._gateway.routes.succession(self._head.operation, self._body.model)
-        for choice in chain.from_iterable(route.choices for route in routes):
-            if choice.upstream.service_id not in tried:
-                choice.upstream.in_flight += 1
-                self._attempt(choice)
+        for route in gateway.routes.succession(self._head.operation, self._body.model):
+            left = route.without(tried)
+            if left.choices:
+                self._attempt(route, take(left, gateway.random))
                 return
         self.refuse(error)
 

@@ -1,7 +1,7 @@
 """One name of the route table: who can serve it, always in order."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -40,11 +40,12 @@ class Route:
     """All that can serve one name, best first, a service once. What serves next: `balance`.
 
     pool: the choices of the best tier, among which the strategy decides. stand_ins: names
-    of routes that serve when no choice does. turn: counts dispatches by `round_robin`.
+    of routes that serve when no choice does.
     """
 
     __slots__ = (
         "_held",
+        "_last_asked",
         "_ring",
         "choices",
         "is_role",
@@ -52,7 +53,6 @@ class Route:
         "stand_ins",
         "steps",
         "strategy",
-        "turn",
     )
 
     def __init__(self) -> None:
@@ -60,10 +60,10 @@ class Route:
         self.steps: QueueSteps = ()
         self.stand_ins: tuple[str, ...] = ()
         self.is_role = False
-        self.turn = 0
         self.choices: list[Choice] = []
         self.pool: Sequence[Choice] = ()
         self._held: dict[str, Choice] = {}
+        self._last_asked: dict[int, str] = {}  # service by tier
         self._ring: list[Choice] | None = None  # the pool by service id, when it was asked for
 
     def fill(self, choices: Iterable[Choice]) -> None:
@@ -72,22 +72,37 @@ class Route:
         self.choices = sorted(self._held.values(), key=order)
         self._renew_pool()
 
-    def put(self, service_id: str, choice: Choice | None) -> None:
-        """Hold `choice` for a service, None for none at all."""
-        if (held := self._held.pop(service_id, None)) is not None:
-            del self.choices[bisect_left(self.choices, order(held), key=order)]
-        if choice is not None:
-            self._held[service_id] = choice
-            insort(self.choices, choice, key=order)
+    def change(self, choices: Mapping[str, Choice | None]) -> None:
+        """Hold each of `choices` for its service, None for none at all."""
+        for service_id, choice in choices.items():
+            if (held := self._held.pop(service_id, None)) is not None:
+                del self.choices[bisect_left(self.choices, order(held), key=order)]
+            if choice is not None:
+                self._held[service_id] = choice
+                insort(self.choices, choice, key=order)
         self._renew_pool()
 
+    def without(self, services: Collection[str]) -> "Route":
+        """Return what is left of the route without some services: to take a choice from."""
+        left = Route()
+        left.strategy, left.steps, left._last_asked = self.strategy, self.steps, self._last_asked
+        left.choices = [one for one in self.choices if one.upstream.service_id not in services]
+        left._renew_pool()
+        return left
+
     def next_in_turn(self) -> Choice:
-        """Return who comes next, in the order of service ids; a change of scores changes none."""
+        """Return who comes after the last one asked, in the order of service ids.
+
+        So a service that comes or goes, and a change of scores, take nobody's turn away.
+        """
         if self._ring is None:
             self._ring = sorted(self.pool, key=_service_id)
-        choice = self._ring[self.turn % len(self._ring)]
-        self.turn += 1
-        return choice
+        last = self._last_asked.get(self._ring[0].tier, "")
+        return self._ring[bisect_right(self._ring, last, key=_service_id) % len(self._ring)]
+
+    def asked(self, choice: Choice) -> None:
+        """Take note that `choice` was asked: turns go on from there."""
+        self._last_asked[choice.tier] = choice.upstream.service_id
 
     def _renew_pool(self) -> None:
         end = bisect_right(self.choices, self.choices[0].tier, key=_tier) if self.choices else 0

@@ -236,11 +236,14 @@ class Routes:
             )
             return
         head = _head(route=target.name)
+        choices: dict[str, Choice | None] = {}
         for service_id in parts:
             self._mention_one(name, service_id, mentioned=candidates.mention(service_id))
             candidate = candidates.of(service_id)
-            choice = self._choice(name, head, candidate) if candidate is not None else None
-            route.put(service_id, choice)
+            choices[service_id] = (
+                self._choice(name, head, candidate) if candidate is not None else None
+            )
+        route.change(choices)
 
     def _filled(self, route: Route, name: str, target: Target, candidates: Candidates) -> Route:
         route.strategy, route.steps = target.strategy, target.steps

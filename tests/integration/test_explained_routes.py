@@ -64,9 +64,10 @@ def taken(routes: Routes, operation: Operation, name: str, strategy: Strategy) -
     assert route.strategy is strategy
     services = set()
     for _ in range(TAKES):
-        upstream = take(route, chance.random).upstream
-        upstream.in_flight -= 1
-        services.add(upstream.service_id)
+        choice = take(route, chance.random)
+        choice.upstream.in_flight -= 1
+        route.asked(choice)
+        services.add(choice.upstream.service_id)
     return services
 
 

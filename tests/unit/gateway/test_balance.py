@@ -35,7 +35,9 @@ def route(strategy, loads, **fields):
 
 
 def take(found, draw):
-    return taken(found, draw).upstream.service_id
+    choice = taken(found, draw)
+    found.asked(choice)
+    return choice.upstream.service_id
 
 
 @given(LOADS)
@@ -101,9 +103,22 @@ def test_a_change_of_scores_does_not_change_the_turn():
         taken.append(take(found, random.random))
         held = found.choices[0]
         changed = Choice(held.upstream, held.asset, b"", score, 0, 0.2, None)
-        found.put(held.upstream.service_id, changed)
+        found.change({held.upstream.service_id: changed})
 
     assert taken == ["h/0000", "h/0001", "h/0002"] * 2
+
+
+def test_a_service_that_comes_and_goes_takes_no_turn_of_others():
+    found = route(Strategy.ROUND_ROBIN, [0] * 4)
+    *_, fourth = found.choices
+    taken = Counter()
+    for turn in range(300):
+        found.change({"h/0003": fourth if turn % 2 else None})
+        taken[take(found, random.random)] += 1
+
+    assert len(taken) == 4
+    del taken["h/0003"]
+    assert max(taken.values()) <= 1.1 * min(taken.values())
 
 
 def test_scored_takes_the_best_until_requests_wait_there():

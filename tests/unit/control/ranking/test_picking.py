@@ -56,7 +56,7 @@ def test_nobody_is_picked_of_nobody_and_one_is_picked_of_one():
 def dispatched(strategy, candidates, loads, random):
     """Return the service that a gateway sends the next request to."""
     route = Route()
-    route.strategy, route.steps, route.turn = strategy, STEPS, random.randrange(1_000)
+    route.strategy, route.steps = strategy, STEPS
     choices = []
     for one in candidates:
         load = loads[one.service_id]
@@ -71,6 +71,7 @@ def dispatched(strategy, candidates, loads, random):
         asset = one.asset_id.encode()
         choices.append(Choice(upstream, asset, b"", one.score, one.tier, one.runtime, None))
     route.fill(choices)
+    route.asked(random.choice(route.pool))
     return take(route, random.random).upstream.service_id
 
 
