@@ -1,5 +1,6 @@
 """Which of the best choices of a route serves the next request: at dispatch, on live load."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
 
@@ -87,20 +88,38 @@ def less_loaded_of_two(pool: Sequence[Choice], random: Random) -> Choice:
     return min(pool[min(one, other)], pool[max(one, other)], key=load)
 
 
-def best_scored(pool: Sequence[Choice], steps: QueueSteps) -> Choice:
+def best_scored(pool: Sequence[Choice], steps: QueueSteps, random: Random) -> Choice:
     """Return the best of `pool` by score less what waiting requests cost.
+
+    Of more than `LOOKS` the first are looked at, and a window of the others that may be better.
 
     pool: best score first. Ties go to the smaller service id.
     """
-    found = pool[0]
+    found, best = _best(pool[:LOOKS], steps)
+    if len(pool) > LOOKS and pool[LOOKS].score > best:
+        end = bisect_left(pool, -best, LOOKS, key=_worse)
+        start = LOOKS + int(random() * max(end - 2 * LOOKS + 1, 1))
+        other, its = _best(pool[start : min(start + LOOKS, end)], steps)
+        if its > best:
+            return other
+    return found
+
+
+def _worse(choice: Choice) -> float:
+    return -choice.score
+
+
+def _best(choices: Sequence[Choice], steps: QueueSteps) -> tuple[Choice, float]:
+    """Return the best of `choices` and its live score."""
+    found = choices[0]
     best = _live(found, steps)
-    for choice in islice(pool, 1, LOOKS):
+    for choice in islice(choices, 1, None):
         if choice.score < best:
             break  # and so are all that follow, however idle they are
         now = _live(choice, steps)
         if now > best or (now == best and choice.upstream.service_id < found.upstream.service_id):
             found, best = choice, now
-    return found
+    return found, best
 
 
 def _live(choice: Choice, steps: QueueSteps) -> float:
@@ -122,6 +141,6 @@ def _looked_at(pool: Sequence[Choice], random: Random) -> Sequence[Choice]:
 _PICKS: dict[Strategy, Callable[[Route, Random], Choice]] = {
     Strategy.LEAST_LOADED: lambda route, random: least_loaded(route.pool, random),
     Strategy.POWER_OF_TWO: lambda route, random: less_loaded_of_two(route.pool, random),
-    Strategy.SCORED: lambda route, _: best_scored(route.pool, route.steps),
+    Strategy.SCORED: lambda route, random: best_scored(route.pool, route.steps, random),
     Strategy.ROUND_ROBIN: lambda route, _: route.next_in_turn(),
 }

@@ -156,7 +156,24 @@ def test_scored_is_the_best_of_all_by_live_score(services):
         cost = 0.06 if waits >= 5 else 0.03 if waits >= 2 else 0.0
         return -round(choice.score - cost, 6), upstream.service_id
 
-    assert best_scored(found.pool, STEPS) is min(found.choices, key=live)
+    assert best_scored(found.pool, STEPS, random.random) is min(found.choices, key=live)
+
+
+def test_of_very_many_as_good_ones_scored_leaves_none_idle():
+    found = route(Strategy.SCORED, [0] * 5 * LOOKS)
+    draw = random.Random(1)
+
+    for _ in range(10 * len(found.choices)):
+        take(found, draw.random)
+
+    assert all(choice.upstream.in_flight for choice in found.choices)
+
+
+def test_of_very_many_scored_takes_no_worse_one_than_those_it_looks_at():
+    scores = [0.9] * LOOKS + [0.6] * LOOKS
+    found = route(Strategy.SCORED, [9] * LOOKS + [0] * LOOKS, scores=scores)
+
+    assert take(found, random.random) == "h/0000"
 
 
 @given(st.integers(1, 40), st.sampled_from(Strategy), st.floats(0, 1, exclude_max=True))
