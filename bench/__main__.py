@@ -145,6 +145,12 @@ def load(
     metavar="NODES",
     help="Measure control, too, with so many nodes; may be repeated.",
 )
+@click.option(
+    "--roles",
+    type=click.IntRange(1, 10_000),
+    metavar="ROLES",
+    help="Measure what so many roles over 1,000 nodes cost, and some that are choosy.",
+)
 @click.option("--publish", is_flag=True, help="Write docs/performance.* too.")
 @shared
 def compare(
@@ -154,6 +160,7 @@ def compare(
     limit: float,
     quick: bool,
     fleets: tuple[int, ...],
+    roles: int | None,
     publish: bool,
 ) -> None:
     """Compare gateways in front of the same fake engine, each alone on its core.
@@ -163,7 +170,7 @@ def compare(
     from bench import page as pages
     from bench import tables, targets
     from bench.compare import compare as run
-    from bench.compare import with_fleet
+    from bench.compare import with_fleet, with_roles
 
     chosen = only or (targets.QUICK if quick else [one.name for one in targets.TARGETS])
     unknown = set(chosen) - {one.name for one in targets.TARGETS}
@@ -177,6 +184,8 @@ def compare(
     results = run(picked, 1 if quick else rounds, limit, output.say, quick=quick)
     for nodes in fleets:
         results = with_fleet(results, nodes, output.say)
+    if roles is not None:
+        results = with_roles(results, roles, output.say)
     kept = pages.keep(results)
     output.say(f"figures: {kept}")
     if publish:
@@ -198,6 +207,30 @@ def page(output: Output, figures: Path | None) -> None:
 
     pages.publish(results.read(figures or pages.DOCS / pages.FIGURES))
     output.say(f"written: {pages.DOCS / pages.PAGE}")
+
+
+@examples("geniehive bench roles --nodes 1000 --roles 100", "geniehive bench roles --mixed")
+@bench.command()
+@click.option("--nodes", type=click.IntRange(1, 10_000), default=1_000, show_default=True)
+@click.option("--roles", "count", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--mixed", is_flag=True, help="Choosy roles, hosts and models that differ.")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=8.0, help="Of requests.")
+@shared
+def roles(output: Output, nodes: int, count: int, mixed: bool, seconds: float) -> None:
+    """Measure what roles over simulated nodes cost control, a gateway and its requests."""
+    from bench.fleet_control import FleetFailed
+    from bench.role_figures import RolePlan
+    from bench.role_fleet import measure
+
+    try:
+        figures = asyncio.run(measure(RolePlan(nodes, count, mixed, seconds=seconds)))
+    except FleetFailed as error:
+        raise Failure(str(error), BAD, "roles") from error
+    if output.as_json:
+        output.document("bench_roles", figures.document())
+    else:
+        width = max(len(what) for what, _ in figures.rows())
+        output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in figures.rows()))
 
 
 @examples("geniehive bench fleet --nodes 1000", "geniehive bench fleet --nodes 5000 --json")

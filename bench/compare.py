@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import psutil
 
@@ -15,6 +16,7 @@ from bench.actor import Actor
 from bench.cases import JSON_1, Case
 from bench.outcome import Outcome
 from bench.results import Results, Row, fleet, this_machine
+from bench.role_figures import figures as role_figures
 from bench.stage import PATH, NotReady, Say, Staged, stage
 from bench.targets import KEY, MODEL, Target
 
@@ -22,6 +24,7 @@ SETTLE_SECONDS = 20.0
 GOOD_IN_A_ROW = 5
 LOAD_SECONDS = 30.0  # on top of what a run takes, for its start and a slow last answer
 FLEET_SECONDS = 400.0
+MIXED_ROLES = 20
 BODY_BYTES = 900
 
 
@@ -111,28 +114,54 @@ def _measure(one: Staged, case: Case, *, quick: bool) -> Outcome:
 
 
 def with_fleet(results: Results, nodes: int, say: Say) -> Results:
-    """Return `results` with what so many nodes cost control, beating every five seconds.
-
-    In a process of its own: an asyncio client of gRPC does not survive its event loop.
-    """
+    """Return `results` with what so many nodes cost control, beating every five seconds."""
     name = f"control with {nodes:,} nodes"
     say(name)
-    command = [
-        *(sys.executable, "-P", "-m", "bench", "fleet", "--json", "--nodes", str(nodes)),
-        *("--beats", str(max(500, nodes // 5)), "--processes", str(1 + nodes // 2_500)),
-    ]
+    options = ("--nodes", str(nodes), "--beats", str(max(500, nodes // 5)))
+    try:
+        found = _told("fleet", *options, "--processes", str(1 + nodes // 2_500))
+    except NotReady as error:
+        return _without(results, name, str(error), say)
+    return replace(results, fleets=(*results.fleets, fleet(found)))
+
+
+def with_roles(results: Results, roles: int, say: Say) -> Results:
+    """Return `results` with what roles cost, open to all and as people write them."""
+    for count, kind in ((roles, ()), (MIXED_ROLES, ("--mixed",))):
+        name = " ".join([f"{count:,} roles", *kind])
+        say(name)
+        try:
+            found = _told("roles", "--roles", str(count), *kind)
+        except NotReady as error:
+            results = _without(results, name, str(error), say)
+        else:
+            results = replace(results, roles=(*results.roles, role_figures(found)))
+    return results
+
+
+def _told(*command: str) -> dict[str, Any]:
+    """Return what a command of the bench tells as a document.
+
+    In a process of its own: an asyncio client of gRPC does not survive its event loop.
+
+    Raises:
+        NotReady: it did not get as far as that.
+    """
+    whole = (sys.executable, "-P", "-m", "bench", *command, "--json")
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FLEET_SECONDS, check=False
+            whole, capture_output=True, text=True, timeout=FLEET_SECONDS, check=False
         )
-    except subprocess.TimeoutExpired:
-        why = f"not measured within {FLEET_SECONDS:.0f} s"
-    else:
-        if done.returncode == 0:
-            content = json.loads(done.stdout)
-            del content["schema"]
-            return replace(results, fleets=(*results.fleets, fleet(content)))
-        why = done.stderr.strip()[-200:]
+    except subprocess.TimeoutExpired as error:
+        raise NotReady(f"not measured within {FLEET_SECONDS:.0f} s") from error
+    if done.returncode != 0:
+        raise NotReady(done.stderr.strip()[-200:])
+    content: dict[str, Any] = json.loads(done.stdout)
+    del content["schema"]
+    return content
+
+
+def _without(results: Results, name: str, why: str, say: Say) -> Results:
     say(f"skipped: {name}: {why}")
     return replace(results, skipped={**results.skipped, name: why})
 

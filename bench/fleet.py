@@ -8,14 +8,12 @@ fleet in Python is sooner out of breath than control.
 import asyncio
 import contextlib
 import gc
-import os
 import random
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,10 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from bench.board import Board
 from bench.figures import percentile
-from bench.fleet_control import Control, FleetFailed, end, tethered, until
+from bench.fleet_control import Control, FleetFailed, until
 from bench.fleet_figures import Changes, Comeback, Figures, Plan, Steady, fullest
-from bench.nodes import Crew, Node, living
+from bench.fleet_parts import divided, following, running
+from bench.nodes import Node
 from bench.processes import usage
 from bench.watcher import Watcher
 from control.api.channel import aio_channel
@@ -46,13 +45,16 @@ async def measure(plan: Plan) -> Figures:
     Raises:
         FleetFailed: control did not start, or the nodes did not get to it in time.
     """
-    with tempfile.TemporaryDirectory(prefix="geniehive-fleet-") as name, _divided() as cores:
+    with tempfile.TemporaryDirectory(prefix="geniehive-fleet-") as name, divided() as cores:
         folder = Path(name)
         board = Board.create(folder / "board", plan.nodes)
         control = Control(folder, plan, cores)
         try:
             address = await control.start("127.0.0.1:0")
-            async with _fleet(plan, folder, address) as (loaders, probes, watcher):
+            async with (
+                following(address) as watcher,
+                running(plan, folder, address) as (loaders, probes),
+            ):
                 began = time.monotonic()
                 await until(
                     lambda: all(board.registrations),
@@ -81,32 +83,6 @@ async def measure(plan: Plan) -> Figures:
         changes=changes,
         comeback=comeback,
     )
-
-
-@contextlib.asynccontextmanager
-async def _fleet(
-    plan: Plan, folder: Path, address: str
-) -> AsyncIterator[tuple[list[subprocess.Popen[bytes]], Sequence[Node], Watcher]]:
-    """Run all nodes and a gateway's table; yield the processes, the nodes that are in this one.
-
-    The latter are those that will change, so that one clock times both ends of a change.
-    """
-    here = min(plan.changes, plan.nodes)
-    crews = [
-        Crew(address, folder / "board", plan.nodes, first, last, plan.services, plan.per_channel)
-        for first, last in [(0, here - 1), *_parts(here, plan.nodes, plan.processes)]
-    ]
-    watcher = Watcher()
-    loaders = [tethered(["bench.nodes", *_arguments(one)], folder / "log") for one in crews[1:]]
-    following = asyncio.create_task(watcher.follow(address))
-    try:
-        async with living(crews[0]) as probes:
-            yield loaders, probes, watcher
-    finally:
-        for process in loaders:
-            end(process)
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
 
 
 async def _steady(
@@ -208,26 +184,3 @@ def _routable(routes: Routes, node: Node) -> bool:
     except (NoHealthyRoute, ModelNotFound):
         return False
     return True
-
-
-def _parts(first: int, end: int, count: int) -> list[tuple[int, int]]:
-    """Return first and last of `count` about equal parts of `first` to `end`, end excluded."""
-    cuts = [first + (end - first) * part // count for part in range(count + 1)]
-    return [(low, high - 1) for low, high in pairwise(cuts) if low < high]
-
-
-def _arguments(crew: Crew) -> list[str]:
-    numbers = (crew.nodes, crew.first, crew.last, crew.services, crew.per_channel)
-    return [crew.address, str(crew.board), *map(str, numbers)]
-
-
-@contextlib.contextmanager
-def _divided() -> Iterator[set[int]]:
-    """Yield the core that is left to control; this process and the nodes take the others."""
-    cores = os.sched_getaffinity(0)
-    one = {max(cores)}
-    os.sched_setaffinity(0, cores - one or cores)
-    try:
-        yield one
-    finally:
-        os.sched_setaffinity(0, cores)

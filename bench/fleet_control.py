@@ -1,7 +1,9 @@
 """The control process that a fleet is measured with."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -24,12 +26,18 @@ class FleetFailed(Exception):
 
 
 class Control:
-    """A control process on some cores, with its database in `folder`."""
+    """A control process on some cores, with its database in `folder`.
 
-    def __init__(self, folder: Path, plan: Plan, cores: set[int]) -> None:
+    roles: a catalog for it.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, cores: set[int], roles: Path | None = None
+    ) -> None:
         self._folder = folder
         self._plan = plan
         self._cores = cores
+        self._roles = roles
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self, listen: str) -> str:
@@ -44,23 +52,25 @@ class Control:
         }
         storage = {"sqlite_path": str(self._folder / DATABASE)}
         settings = self._folder / "control.yaml"
-        settings.write_text(
-            yaml.safe_dump({"listen": listen, "storage": storage, "registry": registry})
-        )
+        content = {"listen": listen, "storage": storage, "registry": registry}
+        if self._roles is not None:
+            content["roles_path"] = str(self._roles)
+        settings.write_text(yaml.safe_dump(content))
         log = self._folder / "control.log"
         self._process = tethered(["control", "--config", str(settings)], log)
         os.sched_setaffinity(self._process.pid, self._cores)
 
-        def port() -> str:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                raise FleetFailed(f"control ended: {log.read_text()[-500:]}")
-            _, said, rest = log.read_text().rpartition("listening on 127.0.0.1:")
-            number, whole, _ = rest.partition("\n")
-            return number if said and whole else ""  # other lines come before
+        return await listening(self._process, log)
 
-        await until(lambda: bool(port()), "control does not start", START_SECONDS)
-        return f"127.0.0.1:{port()}"
+    def read_again(self) -> None:
+        """Let it read its catalog again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def move(self, cores: set[int]) -> None:
+        """Let it run on other cores from now on."""
+        assert self._process is not None
+        move(self._process, cores)
 
     def used(self) -> Usage:
         """Return CPU and memory so far."""
@@ -97,6 +107,24 @@ async def until(fact: Callable[[], bool], otherwise: str, seconds: float) -> Non
         await asyncio.sleep(POLL_SECONDS)
 
 
+async def listening(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the address that a process on this machine listens on, by its log.
+
+    Raises:
+        FleetFailed: it ended, or took too long.
+    """
+
+    def port() -> str:
+        if process.poll() is not None:
+            raise FleetFailed(f"{log.stem} ended: {log.read_text()[-500:]}")
+        _, said, rest = log.read_text().rpartition("listening on 127.0.0.1:")
+        number, whole, _ = rest.partition("\n")
+        return number if said and whole else ""  # other lines come before
+
+    await until(lambda: bool(port()), f"{log.stem} does not start", START_SECONDS)
+    return f"127.0.0.1:{port()}"
+
+
 def tethered(module: list[str], log: Path) -> subprocess.Popen[bytes]:
     """Start a module that ends when this process does, however that ends."""
     with log.open("wb") as output:
@@ -106,6 +134,13 @@ def tethered(module: list[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
         )
+
+
+def move(process: subprocess.Popen[bytes], cores: set[int]) -> None:
+    """Let a process, with all its threads, run on these cores from now on."""
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # the thread has ended
+            os.sched_setaffinity(int(task.name), cores)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

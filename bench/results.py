@@ -12,6 +12,8 @@ import psutil
 
 from bench.fleet_figures import Changes, Comeback, Figures, Steady
 from bench.outcome import Outcome
+from bench.role_figures import RoleFigures
+from bench.role_figures import figures as role_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Results:
     skipped: Mapping[str, str]  # target: why
     rows: tuple[Row, ...] = ()
     fleets: tuple[Figures, ...] = ()  # control with simulated nodes
+    roles: tuple[RoleFigures, ...] = ()  # and with roles over them
 
     def figures(self, target: str, case: str, name: str) -> dict[int, float]:
         """Return one figure of the outcome of a target at a case, by round."""
@@ -84,6 +87,7 @@ def read(path: Path) -> Results:
             "machine": Machine(**content["machine"]),
             "rows": tuple(_row(row) for row in content["rows"]),
             "fleets": tuple(fleet(figures) for figures in content["fleets"]),
+            "roles": tuple(role_figures(figures) for figures in content.get("roles", ())),
         }
     )
 

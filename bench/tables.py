@@ -8,6 +8,7 @@ from bench.figures import Spread, ratios, spread
 from bench.fleet_figures import Figures
 from bench.goals import TIMES, goals, two_to_one
 from bench.results import Results
+from bench.role_figures import RoleFigures
 from bench.targets import DIRECT, NGINX, OURS, OURS_2
 from bench.view import View
 
@@ -24,7 +25,8 @@ def render(results: Results) -> str:
         f"Streams, an event every {GAP_MS:g} ms": _streams(view),
         "Two workers": _workers(view),
         "Versions, start, memory": _programs(view),
-        "Control and its nodes": _fleets(results.fleets),
+        "Control and its nodes": _columns(results.fleets),
+        "Roles": _columns(results.roles),
         "Left out": "\n".join(f"- {name}: {why}" for name, why in results.skipped.items()),
     }
     told = [f"### {title}\n\n{text}" for title, text in sections.items() if text]
@@ -156,11 +158,11 @@ def _programs(view: View) -> str:
     return _table(titles, rows)
 
 
-def _fleets(fleets: Sequence[Figures]) -> str:
-    """Return what fleets cost control, a column each."""
-    if not fleets:
+def _columns(found: Sequence[Figures | RoleFigures]) -> str:
+    """Return what was measured with fleets, a column each."""
+    if not found:
         return ""
-    columns = [one.rows() for one in fleets]
+    columns = [one.rows() for one in found]
     titles, *rows = (
         [line[0][0], *(value for _, value in line)] for line in zip(*columns, strict=True)
     )

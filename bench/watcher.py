@@ -28,7 +28,9 @@ class Watcher:
         self.routes = Routes(
             lambda service_id, origin: Upstream(service_id, origin, 5.0, time.monotonic)
         )
-        self._applied_at = time.perf_counter_ns()
+        self.received = 0  # bytes of all updates
+        self.settled_at = 0  # since when absence counts, by `time.perf_counter_ns`
+        self._applied_at = self._changed_at = time.perf_counter_ns()
         self._applied = asyncio.Event()
 
     async def until(self, fact: Callable[[Routes], bool]) -> int:
@@ -37,6 +39,16 @@ class Watcher:
             self._applied.clear()
             await self._applied.wait()
         return self._applied_at
+
+    async def rest(self, seconds: float) -> int:
+        """Wait until nothing came for so long; return when the last change was applied."""
+        while True:
+            self._applied.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._applied.wait()
+            except TimeoutError:
+                return self._changed_at
 
     async def follow(self, address: str) -> None:
         """Follow the routes of the control at `address` until cancelled, whatever becomes of it."""
@@ -54,9 +66,15 @@ class Watcher:
                     await asyncio.sleep(RETRY_SECONDS)
 
     async def _apply(self, update: pb.TableUpdate) -> None:
+        self.received += update.ByteSize()
+        was_settled = self.table.settled
         applied = await paced(self.table.applying(update))
         await paced(self.routes.follow(self.table, applied.names))
         self._applied_at = time.perf_counter_ns()
+        if self.table.settled != was_settled:
+            self.settled_at = self._applied_at
+        if update.upserts or update.tombstones:
+            self._changed_at = self._applied_at
         self._applied.set()
 
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 from bench.cases import CASES, JSON_1
 from bench.fleet_figures import Changes, Comeback, Figures, Steady
 from bench.outcome import CURVE, Outcome
+from bench.pulse import Times
 from bench.results import Machine, Results, Row
+from bench.role_figures import Compiled, Followed, Requests, RoleFigures, Served
 
 NOTHING = Outcome(
     seconds=2.0,
@@ -63,6 +65,7 @@ def results(*targets: tuple[str, float, float], rounds: int = 2) -> Results:
         skipped={"absent": "it cannot be had"},
         rows=tuple(bare),
         fleets=(FLEET,),
+        roles=(ROLES,),
     )
 
 
@@ -73,4 +76,31 @@ FLEET = Figures(
     steady=Steady(200.0, 0.1, 500.0, 90.0, 1.0, 0.3),
     changes=Changes(300, 1.0, 3.0, 5.0),
     comeback=Comeback(2.5, 500, 0, 0),
+)
+
+COMPILED = Compiled(2.5, 1.25, Times(100, 1.0, 4.0, 8.0), Times(20, 0.5, 3.0, 3.0))
+
+ROLES = RoleFigures(
+    nodes=1_000,
+    roles=100,
+    mixed=False,
+    followed=Followed(
+        candidates=100_000,
+        registered_s=6.0,
+        settled_s=12.0,
+        start=replace(COMPILED, seconds=6.1),
+        reload=COMPILED,
+        changes=Times(200, 7.0, 20.0, 33.3),
+        bytes_per_change=10_194.0,
+        cpu_ms_per_change=2.7,
+        rss_mib=164.9,
+    ),
+    served=Served(
+        quiet=Requests(1_600, 214.0, 954.0, 2_856.0),
+        changing=Requests(1_600, 230.0, 2_000.0, 4_000.0),
+        changes_per_second=20.0,
+        reloading=Requests(1_600, 230.0, 12_496.0, 26_395.0),
+        cpu_ms_per_change=5.6,
+        rss_mib=171.8,
+    ),
 )

@@ -21,7 +21,7 @@ def test_every_node_has_its_own_services_and_shares_models():
 async def test_a_node_that_breaks_down_tells_of_its_first_service(tmp_path, one_loop):
     board = Board.create(tmp_path / "board", nodes=3)
     async with aio_channel("127.0.0.1:1") as nowhere:
-        node = Node(2, 2, nowhere, board)
+        node = Node(2, report(2, 2), nowhere, board)
 
         node.break_down()
 
