@@ -112,8 +112,8 @@ class Gateway:
         """Serve by what an earlier life knew, where control has not told anything yet."""
         if self.route_table.identity is None:
             self._true_at = known.at
-        routes = self.route_table.carry(known.routes)
-        finished(self.routes.follow(self.route_table, routes.names))
+            routes = self.route_table.carry(known.routes)
+            finished(self.routes.follow(self.route_table, routes.names))
         self.key_table.carry(known.keys)
         self.keys.replace(self.key_table.carried | self.key_table.current)
 

@@ -330,3 +330,22 @@ async def test_a_large_table_is_not_written_all_the_time_and_a_key_that_is_gone_
     life.now += memory.REST
     await life.memory.keep()
     assert len(writes) == 3
+
+
+async def test_a_recall_while_a_table_is_followed_leaves_that_to_who_follows_it(tmp_path):
+    """Routes were told, keys were not yet: the file has nothing to add to the routes."""
+    first, second = Life(tmp_path), Life(tmp_path)
+    first.told()
+    await first.memory.keep()
+    first.leave()
+    routes = second.gateway.routes
+    identity = pb.TableIdentity(store_id="s", incarnation="j", version=1)
+    resources = [service("h/a"), service("h/b"), target("m", "h/a", "h/b")]
+    applied = second.gateway.route_table.apply(update(identity, resources, True))
+    following = routes.follow(second.gateway.route_table, applied.names)
+    next(following)
+
+    await second.memory.recall()
+    finished(following)
+
+    assert len(routes.resolve(CHAT, "m").choices) == 2
