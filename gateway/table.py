@@ -129,8 +129,11 @@ class Replica(Generic[T]):
                 raise SnapshotWanted("the snapshot is older than what is held")
         elif not same_life or held is None or update.base_version != held.version:
             raise SnapshotWanted("the delta builds on a version that is not held")
-        if not set(update.tombstones).isdisjoint(one.name for one in update.upserts):
+        there = {one.name for one in update.upserts}
+        if not there.isdisjoint(update.tombstones):
             raise SnapshotWanted("a resource is both there and gone")
+        if len(there) < len(update.upserts):
+            raise SnapshotWanted("a resource is told twice")
 
     def _values(
         self, update: pb.TableUpdate

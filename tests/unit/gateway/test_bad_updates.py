@@ -62,6 +62,12 @@ def be_there_and_gone(update, chance):
     update.tombstones.append(chance.choice(update.upserts).name)
 
 
+def tell_a_resource_twice(update, chance):
+    again = pb.Resource()
+    again.CopyFrom(chance.choice(update.upserts))
+    update.upserts.append(again)
+
+
 def build_on_another_life(update, chance):
     update.snapshot = False
     if chance.random() < 0.5:
@@ -132,6 +138,7 @@ WHOLE = [
     change_the_hash_of_the_table,
     come_from_the_past,
     be_there_and_gone,
+    tell_a_resource_twice,
     build_on_another_life,
 ]
 ONE = [
