@@ -66,5 +66,5 @@ def demand(role: Role, default: Strategy) -> Demand:
         concerning(routing),
         families=tuple(family.lower() for family in routing.preferred_families),
         labels=frozenset(label.lower() for label in routing.preferred_labels),
-        guarded=routing.guardrail_profile not in ("", "none"),
+        guarded=routing.guardrail_profile != "none",
     )

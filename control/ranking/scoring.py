@@ -115,7 +115,7 @@ def role_marks(
 
     Samples are asked for the workloads of the role where nothing else is asked.
     """
-    routing, profile = role.routing, role.routing.guardrail_profile
+    routing = role.routing
     found = NO_EVIDENCE
     if findings:
         query = asked.query or workload_query(
@@ -127,7 +127,7 @@ def role_marks(
         runtime(subject.signals, asset.loaded, asked.queue, scoring),
         found,
         _first_of(routing.preferred_families, asset),
-        profile != "none" and has_guardrails(profile, subject.service),
+        has_guardrails(routing.guardrail_profile, subject.service),
     )
 
 
