@@ -69,6 +69,7 @@ class Compiler:
         self._arriving: dict[str, Entry | None] = {}  # the latest, not looked at yet
         self._again: dict[str, None] = {}  # taken by rules that are not those of now; a set
         self._taking: Iterator[None] | None = None  # the one that is being taken over
+        self._judged_again = False  # whether that is, or the last one was, for new rules
         # To be made again; a set that keeps its order. What only rules may have changed waits.
         self._dirty: dict[Dirty, None] = {}
         self._stale: dict[Dirty, None] = {}
@@ -95,7 +96,7 @@ class Compiler:
             self._of(role.operation, role.role_id)
         self._again = dict.fromkeys(self._taken)
         # How any of them is dispatched may be new, and what is no role any more must go.
-        self._stale = dict.fromkeys(self._offered)
+        self._stale.update(dict.fromkeys(self._offered))
 
     def settle(self) -> None:
         """Take it that whoever is not there is gone: roles without any service can be told so."""
@@ -149,29 +150,33 @@ class Compiler:
 
     def _take_over(self, limit: int) -> int:
         """Go on with the services that wait for it, for so many offers; return what is left."""
-        again = False
         while limit > 0 and (self._taking or self._arriving or self._again):
             if self._taking is None:
-                # By turns: neither does a service that went down wait for all the others,
-                # nor do new rules wait for ever while services come and go.
-                again = bool(self._again) and not (again and self._arriving)
-                self._taking = self._next(again=again)
+                self._taking = self._next()
             offers = sum(1 for _ in islice(self._taking, limit))
             if offers < limit:
                 self._taking = None
             limit -= max(offers, 1)
         return limit
 
-    def _next(self, *, again: bool) -> Iterator[None]:
-        if again:
+    def _next(self) -> Iterator[None]:
+        # By turns: neither does a service that went down wait for all the others, nor do
+        # new rules wait for ever while services come and go.
+        self._judged_again = bool(self._again) and not (self._judged_again and self._arriving)
+        if self._judged_again:
             service_id = next(iter(self._again))
             del self._again[service_id]
-            return self._taking_over(service_id, self._taken[service_id].entry)
+            return self._taking_over(service_id, self._taken[service_id].entry, self._stale)
         service_id = next(iter(self._arriving))
-        return self._taking_over(service_id, self._arriving.pop(service_id))
+        return self._taking_over(service_id, self._arriving.pop(service_id), self._dirty)
 
-    def _taking_over(self, service_id: str, entry: Entry | None) -> Iterator[None]:
-        """Take over a service, an offer at a time: one may make ten thousand."""
+    def _taking_over(
+        self, service_id: str, entry: Entry | None, changed: dict[Dirty, None]
+    ) -> Iterator[None]:
+        """Take over a service, an offer at a time: one may make ten thousand.
+
+        changed: gets what is to be made again for it.
+        """
         taken = self._taken.get(service_id)
         if taken is None:
             if entry is None:
@@ -183,36 +188,40 @@ class Compiler:
         if entry is not None:
             taken.entry, taken.rules = entry, self.rules
             # A target that names a service should not come before it.
-            self._dirty[service_id] = None
+            changed[service_id] = None
             for offer in offered(entry.subject, taken.rules):
                 if offer is not None:
                     operation, name, candidate = offer
                     under[one := self._of(operation, name)] = None
-                    self._put(one, candidate, taken)
+                    if self._put(one, candidate, taken):
+                        changed[one.key] = None
                 yield None
         for one in taken.under:
             if one not in under:
-                self._drop(one, service_id)
+                if self._drop(one, service_id):
+                    changed[one.key] = None
                 yield None
         taken.under = tuple(under)
         if entry is None:
             del self._taken[service_id]
             self._again.pop(service_id, None)
-            self._dirty[service_id] = None
+            changed[service_id] = None
 
-    def _put(self, one: Offered, candidate: Candidate, taken: _Taken) -> None:
+    def _put(self, one: Offered, candidate: Candidate, taken: _Taken) -> bool:
         service_id, (_, name) = candidate.service_id, one.key
         named = service_id != name or candidate.asset_id == name or name in taken.rules.roles
         before = one.candidate(service_id)
-        if one.put(candidate, taken.entry.presence, named=named):
-            self._policies.swap(before.policy if before else None, candidate.policy)
-            self._dirty[one.key] = None
+        if not one.put(candidate, taken.entry.presence, named=named):
+            return False
+        self._policies.swap(before.policy if before else None, candidate.policy)
+        return True
 
-    def _drop(self, one: Offered, service_id: str) -> None:
-        if (before := one.candidate(service_id)) is not None:
-            one.drop(service_id)
-            self._policies.swap(before.policy, None)
-            self._dirty[one.key] = None
+    def _drop(self, one: Offered, service_id: str) -> bool:
+        if (before := one.candidate(service_id)) is None:
+            return False
+        one.drop(service_id)
+        self._policies.swap(before.policy, None)
+        return True
 
     def _of(self, operation: Operation, name: str) -> Offered:
         if (found := self._offered.get((operation, name))) is None:

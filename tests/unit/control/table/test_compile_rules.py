@@ -6,7 +6,7 @@ from control.api.strategies import Strategy
 from control.inventory import Operation, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.offering import Rules
-from control.ranking.presets import LEGACY
+from control.ranking.presets import LEGACY, SEED
 from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.subject import Signals, Subject
 from control.table.compile import Compiler, Entry
@@ -255,6 +255,39 @@ def test_new_rules_are_followed_in_small_steps_and_what_happens_comes_between(ta
         table.make(limit=30)
     assert table.resources == fresh.resources
     assert table.compiler.targets == fresh.compiler.targets
+
+
+@pytest.mark.parametrize("limit", [5, 21, 22, 23, 30])
+def test_a_service_that_goes_down_waits_for_one_other_however_many_roles_there_are(table, limit):
+    table.rule(*(role(f"r{n}") for n in range(20)), scoring=LEGACY)
+    table.make(limit)
+    table.take("h7/s", presence=Presence.UNROUTABLE)
+    steps = 0
+    while "h7/s" in table.serving("target/chat/m"):
+        table.make(limit)
+        steps += 1
+
+    assert table.compiler.waiting > 15
+    assert steps <= 2 + 3 * 24 // limit  # each service is offered for 22 names
+
+
+def test_rules_that_change_again_and_again_lead_where_the_last_ones_do(table):
+    """Also those that come while a service is being judged."""
+    for n in range(9):
+        names = [f"r{n % 4}", f"r{n % 3 + 4}", *(["m"] if n % 2 else [])]
+        scoring = LEGACY if n % 2 else SEED
+        table.rule(*(role(name, request_policy=PROMPT) for name in names), scoring=scoring)
+        table.take(f"h{n}/s", presence=Presence.UNROUTABLE)
+        table.make(limit=n + 1)
+    while table.compiler.waiting:
+        table.make(limit=3)
+
+    fresh = Table()
+    for n in range(20):
+        fresh.take(f"h{n}/s", presence=Presence.UNROUTABLE if n < 9 else Presence.ROUTABLE)
+    fresh.rule(*(role(name, request_policy=PROMPT) for name in names), scoring=scoring)
+    fresh.make()
+    assert table.resources == fresh.resources
 
 
 def test_a_service_that_goes_while_rules_change_is_gone(table):
