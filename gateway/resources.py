@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 
 import msgspec
 from geniehive.v1 import inventory_pb2 as inventory
@@ -161,16 +161,16 @@ def _candidates(messages: Iterable[pb.Candidate]) -> dict[str, Candidate]:
         )
         if not (candidate.service_id and candidate.asset_id):
             raise Unusable("a candidate needs a service and an asset")
-        if not (isfinite(candidate.score) and isfinite(candidate.runtime)):
-            raise Unusable("a candidate needs a score that is a number")
+        if not (isfinite(candidate.score) and 0 <= candidate.runtime < inf):
+            raise Unusable("a candidate needs a score, and a runtime of 0 or more")
         found[candidate.service_id] = candidate
     return found
 
 
 def _steps(messages: Iterable[pb.QueueStep]) -> QueueSteps:
     steps = tuple((one.queue_depth, one.penalty) for one in messages)
-    if not all(isfinite(penalty) for _, penalty in steps):
-        raise Unusable("what waiting requests cost must be a number")
+    if not all(0 <= penalty < inf for _, penalty in steps):
+        raise Unusable("what waiting requests cost must be a number, 0 or more")
     return steps
 
 

@@ -28,8 +28,10 @@ from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, servi
         target("m", ("", 1)),
         target("m", ("h/a", float("nan"))),
         target("m", ("h/a", 1, {"runtime": float("inf")})),
+        target("m", ("h/a", 1, {"runtime": -0.1})),
         target("m", strategy=99),
         target("m", queue_steps=[pb.QueueStep(queue_depth=1, penalty=float("nan"))]),
+        target("m", queue_steps=[pb.QueueStep(queue_depth=1, penalty=-0.1)]),
         policy(0),
         pb.Resource(name="policy/1", policy=policy(1).policy),
         pb.Resource(
