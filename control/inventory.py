@@ -105,7 +105,7 @@ class Endpoint:
     direct: bool = True  # the gateway connects to the address itself, the only kind so far
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RequestPolicy:
     """How requests are shaped before a service sees them; what is empty changes nothing.
 

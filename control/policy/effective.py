@@ -3,14 +3,18 @@
 import hashlib
 import json
 from dataclasses import astuple
-from functools import lru_cache, reduce
+from functools import reduce
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from control.inventory import Asset, Operation, RequestPolicy
 from control.policy.inferred import inferred
 from control.policy.merge import NOTHING, merge
 
-# Pairs of an asset's policy and a role's; a fleet has few, asked for again and again.
-MAX_REMEMBERED = 10_000
+# What is in use is asked for again and again, and nothing else is kept: a node may tell a
+# policy of 256 KiB, and another one with each beat.
+Parts = tuple[RequestPolicy | None, RequestPolicy | None, RequestPolicy | None, bool]
+_combinations: WeakValueDictionary[Parts, RequestPolicy] = WeakValueDictionary()
+_ids: WeakKeyDictionary[RequestPolicy, int] = WeakKeyDictionary()
 
 
 def effective(
@@ -26,17 +30,21 @@ def effective(
     guess = inferred(asset) if chat and not provider else None
     if guess is None and asset.request_policy is None and role_policy is None:
         return None
-    return _combined(guess, asset.request_policy, role_policy, chat)
+    parts = guess, asset.request_policy, role_policy, chat
+    policy = _combinations.get(parts)
+    if policy is None and (policy := _combined(*parts)) is not None:
+        _combinations[parts] = policy
+    return policy
 
 
-@lru_cache(MAX_REMEMBERED)
 def policy_id(policy: RequestPolicy) -> int:
     """Return a number of 64 bits made of the content, the same everywhere, never 0."""
-    content = json.dumps(astuple(policy)).encode()
-    return int.from_bytes(hashlib.sha256(content).digest()[:8]) or 1
+    if (number := _ids.get(policy)) is None:
+        content = json.dumps(astuple(policy)).encode()
+        number = _ids[policy] = int.from_bytes(hashlib.sha256(content).digest()[:8]) or 1
+    return number
 
 
-@lru_cache(MAX_REMEMBERED)
 def _combined(
     guess: RequestPolicy | None, own: RequestPolicy | None, role: RequestPolicy | None, chat: bool
 ) -> RequestPolicy | None:

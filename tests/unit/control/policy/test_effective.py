@@ -1,5 +1,7 @@
 """What applies: inferred, then the asset's, then the role's; and for chats only what is said."""
 
+import tracemalloc
+
 import pytest
 
 from control.inventory import Operation, Position, Reasoning, RequestPolicy
@@ -67,6 +69,28 @@ def test_what_belongs_to_chats_is_dropped_elsewhere(operation):
 def test_the_number_of_a_policy_is_made_of_its_content(policy, number):
     """Written down here, because gateways compare what different controls say."""
     assert policy_id(policy) == number
+
+
+def test_what_applies_is_the_same_object_for_as_long_as_anybody_holds_it():
+    mine, yours = (asset("qwen3", request_policy=RequestPolicy('{"a":1}')) for _ in range(2))
+
+    assert applied(mine, MENTOR) is applied(yours, RequestPolicy(**fields(MENTOR)))
+
+
+def test_policies_that_nobody_refers_to_any_more_take_no_memory():
+    """A node may tell another one with each beat."""
+    tracemalloc.start()
+    for n in range(200):
+        policy = applied(asset(request_policy=RequestPolicy(system_prompt=f"{n}" + "x" * 50_000)))
+        policy_id(policy)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert held < 1_000_000
+
+
+def fields(policy):
+    return {name: getattr(policy, name) for name in RequestPolicy.__dataclass_fields__}
 
 
 def test_policies_that_differ_have_different_numbers():
