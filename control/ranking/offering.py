@@ -123,8 +123,11 @@ def direct_candidate(
 
 
 def direct_name(asset_id: str, rules: Rules) -> str:
-    """Return what an asset is asked for by: roles own their names."""
-    return f"{ASSET}{asset_id}" if asset_id in rules.roles else asset_id
+    """Return what an asset is asked for by: roles own their names. No two have the same."""
+    bare = asset_id
+    while bare.startswith(ASSET):
+        bare = bare.removeprefix(ASSET)
+    return f"{ASSET}{asset_id}" if bare in rules.roles else asset_id
 
 
 def _direct_offers(subject: Subject, found: Traits, rules: Rules) -> Iterator[Offer]:

@@ -1,6 +1,7 @@
 """What is explained is what is done: the table's offers, their order, and the strategies."""
 
 from collections import defaultdict
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -254,6 +255,12 @@ def test_a_name_that_nobody_has_is_explained_too():
 
     assert (found.role_id, found.lead, found.would_change) == ("", None, ())
     assert shut(found.explanations[0]) == [("name", "nothing called x there")]
+
+
+def test_a_service_with_the_name_of_a_role_is_not_meant_by_it():
+    found = explained("a/s", [chat("a/s")], replace(role("a/s"), operation=Operation.EMBEDDINGS))
+
+    assert shut(found.explanations[0]) == [("name", "nothing called a/s there")]
 
 
 def test_requests_that_wait_cost_what_is_told():

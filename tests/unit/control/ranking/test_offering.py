@@ -164,6 +164,15 @@ def test_an_asset_with_the_name_of_a_role_is_asked_for_as_an_asset():
     assert served_by(both, rules(role("r", EMBEDDINGS)), "asset/r") == "r"
 
 
+def test_no_two_assets_are_asked_for_alike():
+    both = subject(asset("r"), asset("asset/r"), asset("asset/m"))
+
+    assert served_by(both, rules(role("r")), "asset/r") == "r"
+    assert served_by(both, rules(role("r")), "asset/asset/r") == "asset/r"
+    assert served_by(both, rules(role("r")), "asset/m") == "asset/m"
+    assert served_by(both, rules(), "asset/r") == "asset/r"
+
+
 def test_a_service_with_the_name_of_a_role_leaves_it_to_the_role():
     one = subject(asset("m"))
 
