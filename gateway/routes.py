@@ -173,6 +173,10 @@ class Routes:
             upstream.retire()
             if not upstream.in_flight:
                 del self._leaving[service_id]
+        if table.settled and not self._settled:
+            # Until now services that control had not heard of may have needed them.
+            for gone in self._shapers.keys() - table.current.keys():
+                del self._shapers[gone]
         # What was carried over from a file was whole when it was written.
         self._settled = table.settled or table.identity is None
         self.ready = True
@@ -217,7 +221,7 @@ class Routes:
             self._shapers[name] = policy.shaper
             for target, services in self._wanting.pop(name, {}).items():
                 self._wait(target, services)
-        else:
+        elif table.settled:
             # Choices that were made with it keep it.
             self._shapers.pop(name, None)
 

@@ -312,3 +312,30 @@ def test_roles_are_told_from_assets():
     assert found.is_role("mentor")
     assert not found.is_role("m")
     assert not found.is_role("nobody")
+
+
+def test_a_policy_of_an_unheard_service_outlives_those_who_are_heard():
+    """A control without a memory takes it away with the last candidate that it knows."""
+    table, found = Replica(read_resource), Routes(StubUpstream)
+
+    def follow(update):
+        finished(found.follow(table, table.apply(update).names))
+
+    def told(policy_id, *names):
+        candidates = [(name, 1, {"policy_id": policy_id}) for name in names]
+        return [*map(service, names), policy(policy_id), target("m", *candidates)]
+
+    before, restarted = Control(), Control(incarnation="j")
+    before.delta(told(7, "h/a", "h/b"))
+    follow(before.snapshot())
+    restarted.settled = False
+    restarted.delta(told(7, "h/b"))
+    follow(restarted.snapshot())
+    follow(restarted.delta(told(8, "h/b"), [policy(7).name]))
+    assert services(found.resolve(CHAT, "m")) == ["h/a", "h/b"]
+
+    restarted.settled = True
+    follow(restarted.delta())
+
+    assert services(found.resolve(CHAT, "m")) == ["h/b"]
+    assert found._shapers.keys() == {policy(8).name}
