@@ -4,8 +4,10 @@ from collections import Counter
 from random import Random
 
 import pytest
+from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from gateway.answer_head import AnswerHead
 from gateway.config import Config
 from gateway.exchange import Exchange
 from gateway.gateway import Gateway
@@ -41,6 +43,7 @@ class Asked(StubUpstream):
 
     def call(self, receiver, *_):
         self.asked += 1
+        self.receiver = receiver
         if self.away:
             self._waiting.append(receiver)
         return Call()
@@ -54,17 +57,26 @@ class Asked(StubUpstream):
 
 
 class Client:
-    status = None
+    status, content = None, b""
+
+    def start(self, status, head):
+        self.status = status
+
+    def write(self, content):
+        self.content += content
 
     def respond(self, status, head, content):
         self.status, self.content = status, content
+
+    end = write
 
 
 class World:
     """A gateway that routes the model `m` to services `h/0`, `h/1`, …"""
 
-    def __init__(self, *tiers, strategy, stand_in=None, **fields):
-        self.gateway = Gateway(Config(), random=Random(1).random)
+    def __init__(self, *tiers, strategy, stand_in=None, reasoning=("strip", None), **fields):
+        gateway_says, role_says = reasoning
+        self.gateway = Gateway(Config(reasoning=gateway_says), random=Random(1).random)
         self.gateway.routes = Routes(Asked)
         names = [f"h/{number}" for number in range(len(tiers))]
         # Alike but for their order, so that all that strategies may look at differs.
@@ -74,7 +86,7 @@ class World:
         ]
         resources = [
             *map(service, names),
-            policy(PROMPT, system_prompt="P"),
+            policy(PROMPT, system_prompt="P", reasoning=role_says),
             target("m", *candidates, strategy=strategy, fallback_roles=["general"]),
         ]
         if stand_in is not None:
@@ -157,3 +169,36 @@ async def test_a_request_that_leaves_is_counted_nowhere():
 
     assert world.in_flight() == [0, 0]
     assert Counter(one.asked for one in world.services) == {2: 2}
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "hides"),
+    [
+        (("strip", inventory.REASONING_UNSPECIFIED), True),
+        (("strip", inventory.REASONING_PASS), False),
+        (("pass", inventory.REASONING_UNSPECIFIED), False),
+        (("pass", inventory.REASONING_STRIP), True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "kind", "content"),
+    [
+        (200, b"application/json", b'{"reasoning":"secret","x":1}'),
+        (400, b"application/json", b'{"error":{"reasoning":"secret","message":"no"}}'),
+        (200, b"text/event-stream", b'data: {"reasoning":"secret","x":1}\n\ndata: [DONE]\n\n'),
+    ],
+    ids=["document", "error", "stream"],
+)
+async def test_a_role_says_whether_reasoning_passes_and_else_the_gateway(
+    reasoning, hides, status, kind, content
+):
+    world = World(0, strategy=pb.STRATEGY_SCORED, policy_id=PROMPT, reasoning=reasoning)
+    _, client = world.ask()
+    receiver = world.services[0].receiver
+
+    receiver.upstream_head(AnswerHead(status, {b"content-type": kind}))
+    receiver.upstream_data(content, done=True)
+
+    assert client.status == status
+    assert client.content == (content.replace(b'"reasoning":"secret",', b"") if hides else content)
+    assert world.in_flight() == [0]
