@@ -98,10 +98,11 @@ class Reloader:
             if reading.rules is None:
                 self._keep(reading)
             else:
+                mended = bool(self.status.problem)
                 self._adopt(reading, reading.rules)
                 if reading.news:
                     follow(reading.rules)
-                elif asked:
+                elif asked or mended:
                     log.info("read again, and routing stays as it is")
             last = self._stamps
 

@@ -251,6 +251,18 @@ async def test_a_problem_is_told_again_when_somebody_asks(files, caplog):
         await until(lambda: len(logged(caplog, logging.ERROR)) == 2)
 
 
+async def test_that_a_problem_is_over_is_told_although_nothing_changed(files, caplog):
+    async with files.follow() as reloader:
+        before = files.catalog.read_text()
+        files.catalog.write_text("roles: [x]")
+        await until(lambda: reloader.status.problem)
+        files.catalog.write_text(before)
+        await until(lambda: not reloader.status.problem)
+
+    assert files.followed == []
+    assert logged(caplog, logging.INFO)[-1] == "read again, and routing stays as it is"
+
+
 async def test_a_file_that_may_be_read_again_is_read(files, monkeypatch):
     async with files.follow() as reloader:
         with monkeypatch.context() as patched:
