@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test chaos lint gen gen-check lock bench clean buf demo
+.PHONY: help run install test chaos routing lint gen gen-check lock bench clean buf demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,9 @@ test: $(DEV) buf demo  ## run all tests
 
 chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHORT=1: in seconds)
 	@$(PY) -m tests.chaos $(if $(SHORT),--short) $(P)
+
+routing: $(DEV) demo  ## measure who answers under which strategy, 10 minutes; writes docs/routing.*
+	@$(PY) -m tests.transcript
 
 lint: $(DEV) buf  ## check form, types and protos
 	@$(PY) -m ruff format --check --quiet .

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
 from control.api.settings import load
 from tests.integration.cluster import Cluster, running_cluster
@@ -28,6 +30,12 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in BLOCKS if found == language]
 
 
+def written(name: str) -> str:
+    """Return the block that is the file `name`.yaml."""
+    (text,) = (text for text in blocks("yaml") if text.startswith(f"# {name}.yaml"))
+    return text
+
+
 def commands() -> list[str]:
     """Return every command of a shell block that ends by itself."""
     joined = "".join(blocks("sh")).replace("\\\n", "")
@@ -41,7 +49,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     engine = Service(["tests.fakes.engine", "--model", "smollm2-135m"], folder / "engine.log")
     try:
         services = [{"service_id": "demo", "endpoint": f"http://127.0.0.1:{engine.port()}"}]
-        with running_cluster(folder, services) as running:
+        (catalog := folder / "roles.yaml").write_text(written("roles"))
+        with running_cluster(folder, services, control={"roles_path": str(catalog)}) as running:
             running.wait_for_model("smollm2-135m")
             yield running
     finally:
@@ -73,12 +82,17 @@ def test_python_code_runs(code, cluster):
     assert "word" in ran([sys.executable, "-c", code.replace(GATEWAY, cluster.url)], cluster)
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
-def test_settings_load(text, tmp_path):
-    """The first line names the file, and so the service."""
-    name = re.match(r"# (\w+)\.yaml", text)
-    assert name
+@pytest.mark.parametrize("name", ["control", "gateway", "node"])
+def test_settings_load(name, tmp_path):
     file = tmp_path / "settings.yaml"
-    file.write_text(text)
+    file.write_text(written(name))
 
-    load(file, import_module(f"{name[1]}.config").Config, strict=True)
+    load(file, import_module(f"{name}.config").Config, strict=True)
+
+
+def test_the_roles_of_the_catalog_answer(cluster):
+    hello = {"messages": [{"role": "user", "content": "Say hello"}]}
+    for role in yaml.safe_load(written("roles"))["roles"]:
+        body = {"model": role["role_id"], **hello}
+        answer = httpx.post(f"{cluster.url}/v1/chat/completions", json=body, trust_env=False)
+        assert answer.headers["x-geniehive-service"] == "h1/demo", answer.text
