@@ -63,7 +63,7 @@ ANYTHING = Query(frozenset(), frozenset())
 class Evidence:
     """What findings say to a query. The best of each, which may be of two samples.
 
-    count: samples that count. overlap, quality: 0 to 1. value: both together, 0 to 1.
+    count: samples that count. overlap, quality: 0 to 1, less with age. value: both together.
     """
 
     count: int
