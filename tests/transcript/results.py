@@ -9,7 +9,7 @@ from typing import Any
 
 from control.api.strategies import Strategy
 from tests.transcript import presets
-from tests.transcript.pair import HOSTS
+from tests.transcript.pair import HOSTS, SHARE
 from tests.transcript.runs import Answer, Load
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -96,7 +96,7 @@ def _loads(results: Results) -> str:
     rows = [
         "| the two are | strategy | all answered after | first byte p50 | p95 | by `desk` |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
-        *_rows("4 : 1", results.unequal),
+        *_rows(f"{1 / SHARE:g} : 1", results.unequal),
         *_rows("equal", results.equal),
     ]
     return "\n".join(rows)
