@@ -12,6 +12,8 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from control.api.strategies import Strategy
+from control.ranking.eligibility import OF_DIRECT_REQUESTS, OF_OWNERS, OF_ROLES
 from tests.fakes.answers import Answer, completion, document
 from tests.fakes.engine import Engine, Request
 from tests.integration.conftest import ROOT
@@ -31,10 +33,20 @@ class Cluster:
     control: str
 
 
+def section(heading: str) -> str:
+    """Return what stands below a heading."""
+    return PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
 def blocks(language: str, heading: str) -> list[str]:
-    """Return the blocks of a language in the section below a heading."""
-    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
+    """Return the blocks of a language below a heading."""
+    return re.findall(rf"^```{language}\n(.*?)^```", section(heading), re.M | re.S)
+
+
+def first_column(heading: str) -> set[str]:
+    """Return the names in the first column of the tables below a heading."""
+    cells = re.findall(r"^\| (`[^|]*) \|", section(heading), re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def echo(request: Request) -> Answer:
@@ -94,6 +106,15 @@ def explained(cluster: Cluster, name: str) -> str:
         text=True,
         timeout=START_SECONDS,
     ).stdout
+
+
+def test_all_gates_are_there():
+    rules = (OF_OWNERS, OF_DIRECT_REQUESTS, *OF_ROLES)
+    assert first_column("Gates: who may") == {rule.name for rule in rules}
+
+
+def test_all_strategies_are_there():
+    assert first_column("Strategies: who answers this one") == set(Strategy)
 
 
 def test_the_explanation_is_the_one_on_the_page(cluster: Cluster):
