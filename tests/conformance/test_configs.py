@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from control.api.settings import load
+from control.role_section import RoleSection
 from tests.conformance.project import ROOT
 
 SERVICES = ["control", "node", "gateway"]
@@ -72,3 +73,11 @@ def test_every_key_is_explained(service):
             explained = False
         elif not line.startswith(" "):
             assert explained or line.endswith(":"), f"{service}: {line}"
+
+
+def test_every_field_of_a_role_is_in_the_example():
+    """What a request policy repeats of its role is written once, where it belongs."""
+    first = yaml.safe_load((ROOT / "configs/roles-general.yaml").read_text())["roles"][0]
+    missing = [name for name, written in keys(RoleSection, first) if written is ...]
+
+    assert missing == ["system_prompt", "reasoning"]
