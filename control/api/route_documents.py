@@ -25,6 +25,14 @@ AVAILABILITIES: Mapping[int, str] = {
 
 def explanation(answer: pb.ResolveRouteResponse) -> Document:
     """Return all that control says of where a request goes. Fields are only ever added."""
+    return outline(answer) | {
+        "candidates": [candidate(one) for one in answer.candidates],
+        "explanations": [explained(one) for one in answer.explanations],
+    }
+
+
+def outline(answer: pb.ResolveRouteResponse) -> Document:
+    """Return an explanation without what it says of each service."""
     return {
         "model": answer.model,
         "operation": OPERATIONS.get(answer.operation),
@@ -41,20 +49,24 @@ def explanation(answer: pb.ResolveRouteResponse) -> Document:
             "incarnation": answer.table.incarnation,
             "version": answer.table.version,
         },
-        "candidates": [_candidate(one) for one in answer.candidates],
-        "explanations": [_explained(one) for one in answer.explanations],
     }
 
 
 def matches(answer: pb.MatchRoutesResponse, kind: str | None, modality: str | None) -> Document:
     """Return how well roles and services fit. kind, modality: as they were asked for."""
+    return question(answer, kind, modality) | {
+        "candidates": [match(one) for one in answer.candidates]
+    }
+
+
+def question(answer: pb.MatchRoutesResponse, kind: str | None, modality: str | None) -> Document:
+    """Return what was asked, without what fits."""
     return {
         "task_count": len(answer.tasks),
         "tasks": list(answer.tasks),
         "workloads": list(answer.workloads),
         "kind": kind,
         "modality": modality,
-        "candidates": [_match(one) for one in answer.candidates],
     }
 
 
@@ -71,21 +83,23 @@ def _lead(lead: pb.Lead) -> Document:
     }
 
 
-def _candidate(found: pb.ResolvedCandidate) -> Document:
-    candidate = found.candidate
+def candidate(found: pb.ResolvedCandidate) -> Document:
+    """Return who can serve."""
+    told = found.candidate
     return {
-        "service_id": candidate.service_id,
-        "asset_id": candidate.asset_id,
-        "score": candidate.score,
-        "tier": candidate.tier,
-        "runtime": candidate.runtime,
-        "policy_id": f"{candidate.policy_id:016x}" if candidate.policy_id else None,
+        "service_id": told.service_id,
+        "asset_id": told.asset_id,
+        "score": told.score,
+        "tier": told.tier,
+        "runtime": told.runtime,
+        "policy_id": f"{told.policy_id:016x}" if told.policy_id else None,
         "endpoint": url(found.endpoint),
         "in_flight": found.in_flight,
     }
 
 
-def _explained(one: pb.Explanation) -> Document:
+def explained(one: pb.Explanation) -> Document:
+    """Return why a service is, or is not, a candidate."""
     return {
         "service_id": one.service_id,
         "asset_id": one.asset_id or None,
@@ -112,7 +126,8 @@ def _term(term: pb.ScoreTerm) -> Document:
     }
 
 
-def _match(one: pb.RouteMatch) -> Document:
+def match(one: pb.RouteMatch) -> Document:
+    """Return how well a role or a service fits."""
     is_role = one.WhichOneof("candidate") == "role_id"
     service_id = one.service_id or one.direct_service_id
     service = {

@@ -3,11 +3,14 @@
 import json
 
 import httpx
+import msgspec
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from control.api import route_documents
 from control.api.errors import ControlUnavailable, ModelNotFound, RateLimited
+from gateway import cluster
 from tests.integration.gateway.front import Front, request
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +50,17 @@ def resolved(model="mentor", role_id="mentor", services=("a/s", "b/s"), chosen="
             for one in services
         ],
     )
+
+
+def counted(steps):
+    """Take all steps; return what they come to, and how many there were."""
+    taken = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, taken
+        taken += 1
 
 
 async def get(front: Front, **parameters) -> httpx.Response:
@@ -354,3 +368,19 @@ async def test_both_are_described(front: Front):
     assert set(parameters) == {"model", "kind", "explain"}
     assert {"task", "tasks", "kind", "limit"} < set(body["properties"])
     assert "422" not in paths[RESOLVE]["get"]["responses"]
+
+
+async def test_what_is_said_of_thousands_of_services_is_written_in_steps():
+    """Other requests are served in between; and it is what the command writes."""
+    many = [f"h/{number}" for number in range(1_000)]
+    answer = resolved(services=many)
+    fitting = pb.MatchRoutesResponse(candidates=[pb.RouteMatch(role_id=one) for one in many])
+
+    explained, taken = counted(cluster.explanation(answer))
+    assert taken == 2 * len(many)
+    assert json.loads(msgspec.json.encode(explained)) == route_documents.explanation(answer)
+    matched, taken = counted(cluster.matches(fitting, "chat", None))
+    assert taken == len(many)
+    assert json.loads(msgspec.json.encode(matched)) == route_documents.matches(
+        fitting, "chat", None
+    )
