@@ -225,8 +225,12 @@ def _sections_at(model: type[BaseModel], path: Path_) -> list[type[BaseModel]]:
 
 
 def _nearest(sections: list[type[BaseModel]], word: str) -> str | None:
-    """Return the known key that looks like `word`, if there is one."""
-    names = [name for section in sections for name in section.model_fields]
+    """Return where `word` belongs, or else the known key that looks like it, if there is one."""
+    fields = [item for section in sections for item in section.model_fields.items()]
+    for name, field in fields:
+        if any(word in inner.model_fields for inner in _sections_in(field.annotation)):
+            return f"{name}.{word}"
+    names = [name for name, _ in fields]
     return next(iter(difflib.get_close_matches(word, names, n=1)), None)
 
 

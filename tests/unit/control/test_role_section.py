@@ -263,6 +263,10 @@ def test_role_ids_that_nobody_could_ask_for_are_refused(role_id, said):
         ({"role_id": "a", "operation": "chatt"}, "'chat', 'embeddings' or 'transcription'"),
         ({"role_id": "a", "operation": "chat", "modality": "x" * 64}, "at most 63"),
         ({"role_id": "a", "operation": "chat", "modalty": "x"}, "nearest: modality"),
+        # Where the first GenieHive's own catalogs have it.
+        ({"role_id": "a", "system_prompt": "x"}, "nearest: prompt_policy.system_prompt"),
+        ({"role_id": "a", "request_policy": {}}, "nearest: prompt_policy.request_policy"),
+        ({"role_id": "a", "min_context": 9}, "nearest: routing_policy.min_context"),
         (5, "a mapping of keys is expected, not a int"),
     ],
 )
