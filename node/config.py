@@ -162,6 +162,12 @@ class State(Section):
         return "paused_by_user"
 
 
+class Runtime(Section):
+    """What a model server is, for people and for roles that look for it."""
+
+    engine: Text = ""
+
+
 class Service(Section):
     """A model server on this machine, or reached through it."""
 
@@ -174,20 +180,20 @@ class Service(Section):
     load_mode: LoadMode | None = None
     state: State = State()
     assets: tuple[Asset, ...] = ()
-    runtime: dict[Key, Text] = Field(default_factory=dict, max_length=64)
+    runtime: Runtime = Runtime()
     discover_protocol: Literal["ollama", "openai"] | None = None
 
     @property
     def asked_as(self) -> Engine | None:
         """How the server is asked; None means: find out."""
-        if self.engine is None and self.runtime.get("engine", "").lower() in LLAMACPP_NAMES:
+        if self.engine is None and self.runtime.engine.lower() in LLAMACPP_NAMES:
             return "llamacpp"
         return self.engine
 
     @property
     def named_engine(self) -> str:
         """What `runtime` says the server is, where it is none that nodes know; else empty."""
-        name = self.runtime.get("engine", "")
+        name = self.runtime.engine
         return "" if name.lower() in LLAMACPP_NAMES else name
 
     @property

@@ -48,6 +48,7 @@ def test_old_file_loads_and_names_what_is_not_known(tmp_path):
         "inventory.idle_only",
         "node.listen_host",
         "node.listen_port",
+        "services[0].runtime.launcher",
         "services[0].state.health",
         "services[0].state.load_state",
     ]
