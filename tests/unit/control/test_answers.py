@@ -1,9 +1,11 @@
 """Names and services that are not what they seem, as a view tells."""
 
+from dataclasses import replace
+
 import pytest
 
 from control import answers
-from control.api.errors import NoHealthyRoute
+from control.api.errors import NoHealthyRoute, OperationMismatch
 from control.inventory import Asset, Endpoint, Host, Operation, Service
 from control.lookout import View
 from control.ranking.candidates import Candidate
@@ -72,3 +74,13 @@ def test_a_service_is_no_match_where_its_name_means_something_else():
     names = {"h1_s": [("h2/s", "h1/s")], "h2_s": [("h2/s", "h1/s")], "h3_s": [("h3/s", "m")]}
 
     assert matched(view(services, ["h3/s"], **names)) == [("h3/s", "h3/s"), ("", "h2/s")]
+
+
+def test_what_cannot_be_told_is_asked_as_chat():
+    other = {Operation.EMBEDDINGS: {"m": (), "e": ()}, Operation.TRANSCRIPTION: {"m": ()}}
+    known = view()
+    known = replace(known, targets={**known.targets, **other})
+
+    assert answers.resolve(known, "e", None).operation is Operation.EMBEDDINGS
+    with pytest.raises(OperationMismatch, match="'m' serves embeddings, transcription, not chat"):
+        answers.resolve(known, "m", None)
