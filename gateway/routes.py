@@ -224,6 +224,7 @@ class Routes:
         elif table.settled:
             # Choices that were made with it keep it.
             self._shapers.pop(name, None)
+            self._wanting.pop(name, None)
 
     def _follow_target(self, table: Table, name: str, parts: set[str] | None) -> None:
         target = table.current.get(name) or table.carried.get(name)

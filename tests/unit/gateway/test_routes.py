@@ -339,3 +339,21 @@ def test_a_policy_of_an_unheard_service_outlives_those_who_are_heard():
 
     assert services(found.resolve(CHAT, "m")) == ["h/b"]
     assert found._shapers.keys() == {policy(8).name}
+
+
+def test_policies_that_could_not_be_used_and_are_gone_leave_nothing_behind():
+    control, table, found = Control(), Replica(read_resource), Routes(StubUpstream)
+    update = control.snapshot()
+    for number in range(1, 4):
+        finished(found.follow(table, table.apply(update).names))
+        bad = policy(number, user_template="{{7*7}}")
+        wide = target("m", ("h/a", 1, {"policy_id": number}))
+        update = control.delta([service("h/a"), bad, wide], [policy(number - 1).name])
+
+    finished(found.follow(table, table.apply(update).names))
+
+    assert found._wanting == {policy(3).name: {"target/chat/m": {"h/a"}}}
+    good = policy(3)
+    finished(found.follow(table, table.apply(control.delta([good])).names))
+    assert services(found.resolve(CHAT, "m")) == ["h/a"]
+    assert not found._wanting
