@@ -19,12 +19,15 @@ class RolePlan:
     changes_per_second: float = 20.0  # while requests are measured
     seconds: float = 8.0  # of requests that are measured
     rate: float = 200.0  # requests a second
+    interval: float = 5.0  # seconds between beats, at least
     rest: float = 1.5  # seconds without an update, after which all is told
 
     @property
     def fleet(self) -> Plan:
         """The fleet without its roles."""
-        return Plan(nodes=self.nodes, changes=self.changes, mixed=self.mixed)
+        return Plan(
+            nodes=self.nodes, changes=self.changes, interval=self.interval, mixed=self.mixed
+        )
 
 
 @dataclass(frozen=True, slots=True)

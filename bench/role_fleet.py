@@ -78,7 +78,8 @@ async def measure(plan: RolePlan) -> RoleFigures:
 
 
 async def _followed(scene: _Scene) -> Followed:
-    await _complete(scene, since=0.0)
+    await _registered(scene, since=0.0)
+    await scene.watcher.rest(scene.plan.rest)
     gc.collect()
     gc.freeze()  # as gateways do
     feeling = tethered(
@@ -114,7 +115,9 @@ async def _started(scene: _Scene) -> tuple[float, float, Compiled]:
     scene.control.kill()
     began, began_at = time.perf_counter_ns(), time.monotonic()
     await scene.control.start(scene.address)
-    told = await _complete(scene, since=began_at)
+    await _registered(scene, since=began_at)
+    await until(lambda: scene.watcher.table.settled, "the gateway is not settled", PATIENCE_SECONDS)
+    told = await scene.watcher.rest(scene.plan.rest)
     settled = max(told, scene.watcher.settled_at) - began
     registered = max(scene.board.registered_at) - began_at
     start = scene.compiled(began, told, scene.control.used().cpu_ns)
@@ -169,22 +172,13 @@ async def _reloaded(scene: _Scene, idle: float) -> Compiled:
     return scene.compiled(began, told, max(0.0, used))
 
 
-async def _complete(scene: _Scene, since: float) -> int:
-    """Wait until all nodes registered after `since`, and the gateway has all that comes of it.
-
-    Return when it had that, by `time.perf_counter_ns`.
-    """
+async def _registered(scene: _Scene, since: float) -> None:
+    """Wait until all nodes registered after `since`, by `time.monotonic`."""
     await until(
         lambda: min(scene.board.registered_at) > since,
         "the nodes did not all register",
         PATIENCE_SECONDS,
     )
-    await until(
-        lambda: scene.watcher.table.settled and len(_roles(scene.watcher)) == scene.plan.roles,
-        "the gateway does not have all roles",
-        PATIENCE_SECONDS,
-    )
-    return await scene.watcher.rest(scene.plan.rest)
 
 
 def _roles(watcher: Watcher) -> dict[str, Target]:
