@@ -51,6 +51,7 @@ Dirty = str | Key  # a service, by id, or a target
 
 # Candidates of a target that cost as much to copy as one more resource takes to make.
 CANDIDATES_A_RESOURCE = 5_000
+JUDGED_A_RESOURCE = 100  # the same where new rules changed most of them
 # While services are taken over, at least this share of what they cost goes into resources.
 RESOURCES_SHARE = 1 / 8
 
@@ -134,12 +135,15 @@ class Compiler:
 
     def _batch(self, limit: float) -> list[Dirty]:
         batch: list[Dirty] = []
-        for dirty in chain(self._dirty, self._stale):
+        # Half judged, services would be compared by two rules, and the first alone have a role.
+        judged = not (self._again or (self._judged_again and self._taking))
+        for dirty in chain(self._dirty, self._stale if judged else ()):
             if limit <= 0:
                 break
             batch.append(dirty)
             width = 0 if isinstance(dirty, str) else len(self._offered[dirty])
-            limit -= 1 + width // CANDIDATES_A_RESOURCE
+            a_resource = CANDIDATES_A_RESOURCE if dirty in self._dirty else JUDGED_A_RESOURCE
+            limit -= 1 + width // a_resource
         batch = list(dict.fromkeys(batch))
         for dirty in batch:
             self._dirty.pop(dirty, None)

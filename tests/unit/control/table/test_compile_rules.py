@@ -290,6 +290,21 @@ def test_rules_that_change_again_and_again_lead_where_the_last_ones_do(table):
     assert table.resources == fresh.resources
 
 
+def test_a_new_role_is_told_when_all_have_been_judged_by_it(table):
+    """Never of the first service alone, and never of those that asked-for assets had before."""
+    table.take("h7/s", trust_tier="guest")
+    table.make()
+    strict = RoutingPolicy(denied_trust_tiers=("guest",))
+    table.rule(role(), role("new"), role("m", routing=strict))
+    told = []
+    while table.compiler.waiting:
+        told += [one.body for one in table.make(limit=10).upserts if isinstance(one.body, Target)]
+
+    roles = [(one.name, len(one.candidates)) for one in told if one.dispatch.role]
+    assert sorted(roles) == [("m", 19), ("new", 20)]
+    assert "h7/s" not in table.serving("target/chat/m")
+
+
 def test_a_service_that_goes_while_rules_change_is_gone(table):
     table.rule(role("other"))
     table.compiler.take("h7/s", None)
