@@ -10,7 +10,7 @@ from gateway.route import Choice, Route
 # Choices that one request looks at. Among more, some that are idle are found as well.
 LOOKS = 64
 # Workers that take the same service in the same microseconds take another one, but not for ever.
-TRIES = 4
+TRIES = 16
 
 Random = Callable[[], float]  # 0 to 1, 1 excluded
 
@@ -36,7 +36,8 @@ def _taken_alone(pool: Sequence[Choice], random: Random) -> Choice:
     """Take the least loaded of `pool`, unless a sibling takes it at the same time.
 
     Workers see each other's counts at once, and yet two may look before either counts.
-    Whoever counts last finds more there than its own request, and looks again.
+    Whoever counts last finds more there than its own request, and looks again: from
+    another place on, or both would meet there, too.
     """
     for _ in range(TRIES):
         choice, seen = _least(pool, random)
@@ -44,6 +45,8 @@ def _taken_alone(pool: Sequence[Choice], random: Random) -> Choice:
         if load(choice) <= seen + 1:
             return choice
         choice.upstream.in_flight -= 1
+        start = int(random() * len(pool))
+        pool = [*pool[start:], *pool[:start]]
     choice.upstream.in_flight += 1
     return choice
 

@@ -218,6 +218,25 @@ def test_what_a_sibling_took_at_the_same_time_is_given_back(times):
     assert contested.in_flight + idle.in_flight == 1
 
 
+class Mirrored(StubUpstream):
+    """A service that a sibling takes whenever we do, and gives back when we do."""
+
+    shared = True
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if name == "in_flight":
+            self.elsewhere = value
+
+
+def test_siblings_that_do_the_same_at_the_same_time_do_not_meet_again_and_again():
+    found = Route()
+    services = [Mirrored("h/a", None), *(Contested(f"h/{name}", 0) for name in "bcd")]
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in services)
+
+    assert taken(found, random.Random(1).random).upstream.service_id != "h/a"
+
+
 def test_where_siblings_are_always_faster_one_is_taken_all_the_same():
     everywhere = [Contested(f"h/{name}", 1_000) for name in "ab"]
     found = Route()
