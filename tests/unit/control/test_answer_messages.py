@@ -4,6 +4,7 @@ import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from control import answer_messages
 from control.api.channel import control_errors
 from control.api.errors import (
     InvalidValue,
@@ -300,6 +301,8 @@ async def test_what_is_matched_can_be_narrowed(control):
     assert await found(modality="audio") == {"h1/s", "h2/s"}
     assert len(await found(limit=1)) == 1
     assert len(await found(limit=2**31 - 1)) == 3
+    # What is more would hold up whoever writes the answer.
+    assert answer_messages.task(pb.MatchRoutesRequest(limit=2**31 - 1)).limit == 1_000
 
 
 @pytest.mark.parametrize(
