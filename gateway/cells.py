@@ -48,12 +48,12 @@ class Cell:
         self.row[self.mine] = self._told[self.mine] = 0
 
     def tell(self, in_flight: int) -> None:
-        """Note what this worker told control that it has in flight."""
+        """Note what control may think that this worker has in flight."""
         self._told[self.mine] = in_flight
 
     @property
     def told_by_siblings(self) -> int:
-        """What the other workers told control."""
+        """What control may think that the other workers have in flight."""
         told: int = sum(self._told) - self._told[self.mine]
         return told
 
@@ -66,7 +66,8 @@ class Cells:
         self._workers = workers
         self._number = number
         self._held: WeakValueDictionary[str, Cell] = WeakValueDictionary()
-        self._told: set[str] = set()
+        self._told: Mapping[str, int] = {}
+        self._noted: Mapping[str, int] = {}
         names, words = ROWS * NAME_BYTES, ROWS * workers
         memory = memoryview(mmap.mmap(fd, names + 2 * words * _WORD))
         self._names = memory[:names]
@@ -105,12 +106,26 @@ class Cells:
         return cell
 
     def tell(self, loads: Mapping[str, int]) -> None:
-        """Note what control is told now: requests in flight by service, all that has some."""
-        for service_id in self._told | loads.keys():
+        """Note what control is told now: requests in flight by service, all that has some.
+
+        What it was told before counts until the next time: it may still tell that to siblings,
+        who would take it for requests of other gateways.
+        """
+        told = self._told
+        noted = {
+            service_id: max(told.get(service_id, 0), loads.get(service_id, 0))
+            for service_id in told.keys() | loads.keys()
+        }
+        for service_id in self._noted.keys() | noted.keys():
             cell = self._held.get(service_id)
             if cell is not None:
-                cell.tell(loads.get(service_id, 0))
-        self._told = set(loads)
+                cell.tell(noted.get(service_id, 0))
+        self._told, self._noted = loads, noted
+
+    def unheard(self) -> None:
+        """Note that control has forgotten what this worker told it."""
+        self._told = {}
+        self.tell({})
 
     def _new(self, service_id: str) -> Cell:
         name = hashlib.blake2b(service_id.encode(), digest_size=NAME_BYTES).digest()

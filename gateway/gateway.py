@@ -133,7 +133,7 @@ class Gateway:
         """Take note that control neither knows our loads any more, nor tells those of others."""
         self.routes.set_elsewhere({})
         if self._cells is not None:
-            self._cells.tell({})
+            self._cells.unheard()
 
     def _open(self, service_id: str, origin: Origin) -> Upstream:
         wait = self.timeouts.connect

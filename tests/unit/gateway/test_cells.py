@@ -98,7 +98,11 @@ def test_what_siblings_told_control_is_known(table):
     two.tell({"h/a": 4, "h/unknown": 1})
 
     assert (cell.told_by_siblings, other.told_by_siblings) == (4, 0)
+    two.tell({"h/a": 1})
+    assert cell.told_by_siblings == 4  # what control tells may be from before
     two.tell({})
+    assert cell.told_by_siblings == 1
+    two.unheard()
     assert cell.told_by_siblings == 0
 
 

@@ -73,7 +73,7 @@ async def test_a_sibling_that_control_does_not_hear_is_not_taken_off(workers):
     one, two, _ = workers
     one.upstreams[A].in_flight = 5
     one.report()
-    one.cells.tell({})  # its stream ended
+    one.cells.unheard()  # its stream ended
 
     two.upstreams[A].elsewhere = 7
     assert two.upstreams[A].elsewhere == 5 + 7
@@ -86,3 +86,19 @@ async def test_what_control_tells_late_is_never_less_than_nothing(workers):
 
     two.upstreams[A].elsewhere = 0
     assert two.upstreams[A].elsewhere == 5
+
+
+async def test_what_control_tells_late_of_a_sibling_is_not_taken_for_others(workers):
+    """The sibling told something else meanwhile; what control says is from before."""
+    one, two, _ = workers
+    one.upstreams[A].in_flight = 3
+    control_knows = one.report()[A]
+    one.upstreams[A].in_flight = 0
+    one.report()
+
+    two.upstreams[A].elsewhere = control_knows
+
+    assert two.upstreams[A].elsewhere == 0
+    one.report()
+    two.upstreams[A].elsewhere = control_knows
+    assert two.upstreams[A].elsewhere == 3  # by now it would have heard: these are of others
