@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -210,7 +210,8 @@ def _refusal(message: str) -> BadRequest:
     if field is None:
         return InvalidBody("the body is not a JSON object")
     name = field[1]
-    return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}", param=name)
+    known = f"; there are {', '.join(get_args(Kind))}" if name == "kind" else ""
+    return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}{known}", param=name)
 
 
 def _json(content: dict[str, Any]) -> Response:

@@ -41,3 +41,8 @@ def test_clients_may_ask_for_every_operation():
 @pytest.mark.parametrize("body", [b"{}", b'{"task":null,"unknown":[1]}'])
 def test_nothing_has_to_be_said(body):
     assert read_match(body) == MatchRequest()
+
+
+def test_a_kind_that_is_none_is_told_which_there_are():
+    with pytest.raises(InvalidValue, match="'chats'; there are chat, embeddings, transc"):
+        read_match(b'{"kind":"chats"}')
