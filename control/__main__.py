@@ -35,8 +35,8 @@ from control.membership import Membership
 from control.principals import Doorkeeper
 from control.publisher import Publisher
 from control.registry import RegistryServicer
-from control.reloading import Reloader
 from control.routing import RoutingServicer
+from control.rules.reloading import Reloader
 from control.server import build
 from control.store.database import sqlite_warning
 from control.store.opening import Store, StoreError, open_store

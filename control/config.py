@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from control.api.ports import is_loopback
 from control.api.settings import Address, Guard, Profiled, Section
 from control.pace import Rhythm
-from control.routing_config import Routing
+from control.rules.routing_config import Routing
 
 # What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
 Key = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]

@@ -1,7 +1,7 @@
 """What control did so far and how it stands, in one line of the log, whenever SIGUSR1 asks."""
 
 from control.cluster import Cluster
-from control.reloading import Status
+from control.rules.reloading import Status
 from control.store.database import Writer
 from control.table.watch import Hub
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from control.api.settings import load
-from control.role_section import RoleSection
+from control.rules.role_section import RoleSection
 from tests.conformance.project import ROOT
 
 SERVICES = ["control", "node", "gateway"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from control.api.settings import MAX_FILE_BYTES
-from control.catalog import MAX_CATALOG_BYTES
+from control.rules.catalog import MAX_CATALOG_BYTES
 from tests.integration.control.test_start import POWERLESS
 
 SERVICES = ("control", "node", "gateway")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from control.api.settings import load
-from control.catalog import read_catalog
+from control.rules.catalog import read_catalog
 from tests.integration.conftest import ROOT
 
 PAGE = (ROOT / "docs/migration.md").read_text()

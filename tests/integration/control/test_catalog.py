@@ -10,7 +10,7 @@ import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
-from control.catalog import read_catalog
+from control.rules.catalog import read_catalog
 from tests.conformance.project import ROOT
 from tests.processes import Service, wait_until
 

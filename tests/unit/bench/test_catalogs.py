@@ -4,7 +4,7 @@ import pytest
 
 from bench import catalogs
 from bench.nodes import mixed
-from control.catalog import read_catalog
+from control.rules.catalog import read_catalog
 
 
 @pytest.mark.parametrize("choosy", [False, True])

@@ -1,6 +1,6 @@
 import pytest
 
-from control.reloading import Status
+from control.rules.reloading import Status
 from control.vitals import vitals
 from tests.unit.control.builders import beat, host, offer
 from tests.unit.control.serving import serving

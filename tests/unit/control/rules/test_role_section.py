@@ -7,7 +7,7 @@ import pytest
 from control.api.settings import SettingsError, validate
 from control.inventory import Operation, Position, Reasoning, RequestPolicy
 from control.ranking.roles import ANYBODY, Role, RoutingPolicy
-from control.role_section import PromptSection, RoleSection, RoutingSection
+from control.rules.role_section import PromptSection, RoleSection, RoutingSection
 
 
 def read(document):

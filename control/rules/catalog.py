@@ -7,10 +7,10 @@ from pathlib import Path
 
 from control.api.document import DocumentError, Path_, pieces
 from control.api.settings import SettingsError, read_bytes, said, validate
-from control.fallbacks import MAX_STAND_INS, chain
 from control.ranking.resolution import near
 from control.ranking.roles import Role
-from control.role_section import RoleSection
+from control.rules.fallbacks import MAX_STAND_INS, chain
+from control.rules.role_section import RoleSection
 
 # 10,000 roles with a prompt have 5 MB, and take 3 s to read beside everything else.
 MAX_CATALOG_BYTES = 16 << 20

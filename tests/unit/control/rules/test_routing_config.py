@@ -5,8 +5,8 @@ import yaml
 
 from control.api.settings import SettingsError, validate
 from control.ranking.presets import LEGACY, SEED
-from control.routing_config import Routing
-from control.scoring_config import Scoring
+from control.rules.routing_config import Routing
+from control.rules.scoring_config import Scoring
 from tests.conformance.project import ROOT
 
 

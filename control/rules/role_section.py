@@ -17,7 +17,7 @@ from control.api.request_policy import RequestPolicy as WrittenPolicy
 from control.api.settings import Guard
 from control.inventory import Operation, Position, Reasoning, RequestPolicy
 from control.ranking.roles import Role, RoutingPolicy
-from control.routing_config import StrategyName
+from control.rules.routing_config import StrategyName
 
 NOTHING = RequestPolicy()
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from control.catalog import Catalog, names, read_catalog
 from control.config import Config
 from control.ranking.offering import Rules
+from control.rules.catalog import Catalog, names, read_catalog
 
 ROLES_VARIABLE = "GENIEHIVE_ROLES_CONFIG"
 

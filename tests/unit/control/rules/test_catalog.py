@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from control.api.settings import SettingsError
-from control.catalog import MAX_CATALOG_BYTES, MAX_TOLD, Catalog, names, read_catalog
-from control.fallbacks import MAX_STAND_INS
+from control.rules.catalog import MAX_CATALOG_BYTES, MAX_TOLD, Catalog, names, read_catalog
+from control.rules.fallbacks import MAX_STAND_INS
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from control.config import Config
 from control.ranking.presets import LEGACY, SEED, Bands, Weights, below
 from control.ranking.scoring import Marks, runtime, weigh
 from control.ranking.subject import Signals
-from control.scoring_config import Scoring
+from control.rules.scoring_config import Scoring
 
-REFERENCE = Path(__file__).parents[3] / "configs/control.yaml"
+REFERENCE = Path(__file__).parents[4] / "configs/control.yaml"
 
 
 TOO_MANY = ", ".join(f"{{at_least: {n + 1}, value: 0}}" for n in range(21))

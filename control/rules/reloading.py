@@ -9,8 +9,8 @@ from pathlib import Path
 from control.api.settings import SettingsError, read
 from control.config import Config
 from control.ranking.offering import Rules
-from control.rulebook import differences, read_rules, roles_path, waiting_for_restart
-from control.watching import Stamp, is_special, look, stamp
+from control.rules.rulebook import differences, read_rules, roles_path, waiting_for_restart
+from control.rules.watching import Stamp, is_special, look, stamp
 
 POLL_S = 1.0
 

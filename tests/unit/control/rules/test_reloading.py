@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from control import reloading
 from control.api.settings import SettingsError, read
 from control.api.strategies import Strategy
 from control.config import Config
-from control.reloading import Reloader, Status
-from control.rulebook import read_rules
+from control.rules import reloading
+from control.rules.reloading import Reloader, Status
+from control.rules.rulebook import read_rules
 from tests.unit.control.serving import until
 
 pytestmark = pytest.mark.anyio

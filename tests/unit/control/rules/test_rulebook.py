@@ -9,9 +9,9 @@ from control.inventory import Operation
 from control.ranking.offering import Rules
 from control.ranking.presets import LEGACY
 from control.ranking.roles import Role
-from control.routing_config import Routing
-from control.rulebook import differences, read_rules, roles_path, waiting_for_restart
-from control.scoring_config import Scoring
+from control.rules.routing_config import Routing
+from control.rules.rulebook import differences, read_rules, roles_path, waiting_for_restart
+from control.rules.scoring_config import Scoring
 
 
 def rules(**descriptions):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.fallbacks import MAX_STAND_INS, Chain, chain
+from control.rules.fallbacks import MAX_STAND_INS, Chain, chain
 
 ROLES = [f"r{number}" for number in range(12)]
 GRAPHS = st.fixed_dictionaries({name: st.lists(st.sampled_from(ROLES)) for name in ROLES})

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from control.watching import is_special, look
+from control.rules.watching import is_special, look
 
 
 def write(path, text):

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from control.api.settings import Section
 from control.api.strategies import Strategy
-from control.scoring_config import Scoring
+from control.rules.scoring_config import Scoring
 
 
 def _strategy(value: object) -> object:
