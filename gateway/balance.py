@@ -37,12 +37,14 @@ def _taken_alone(pool: Sequence[Choice], random: Random) -> Choice:
 
     Workers see each other's counts at once, and yet two may look before either counts.
     Whoever counts last finds more there than its own request, and looks again: from
-    another place on, or both would meet there, too.
+    another place on, or both would meet there, too. So does who was interrupted while it
+    looked, and finds a less loaded one now.
     """
     for _ in range(TRIES):
         choice, seen = _least(pool, random)
         choice.upstream.in_flight += 1
-        if load(choice) <= seen + 1:
+        alone = load(choice) <= seen + 1
+        if alone and (not seen or _least(pool, random)[1] >= seen):
             return choice
         choice.upstream.in_flight -= 1
         start = int(random() * len(pool))

@@ -237,6 +237,33 @@ def test_siblings_that_do_the_same_at_the_same_time_do_not_meet_again_and_again(
     assert taken(found, random.Random(1).random).upstream.service_id != "h/a"
 
 
+class Freed(StubUpstream):
+    """A service that a sibling gives back right after we looked at it."""
+
+    shared = True
+    siblings = 1
+
+    @property
+    def elsewhere(self):
+        found, self.siblings = self.siblings, 0
+        return found
+
+    @elsewhere.setter
+    def elsewhere(self, value):
+        pass
+
+
+def test_what_became_idle_while_others_were_looked_at_is_found():
+    """A process may be interrupted for long between two looks."""
+    busy, freed = Contested("h/a", 0), Freed("h/b", None)
+    busy.elsewhere = 1
+    found = Route()
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in (busy, freed))
+
+    assert taken(found, random.Random(1).random).upstream is freed
+    assert (busy.in_flight, freed.in_flight) == (0, 1)
+
+
 def test_where_siblings_are_always_faster_one_is_taken_all_the_same():
     everywhere = [Contested(f"h/{name}", 1_000) for name in "ab"]
     found = Route()
