@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from bench.results import this_machine
@@ -16,8 +17,10 @@ from tests.transcript.results import KEPT, PAGE, Results, filled
 from tests.transcript.runs import Load, at_once, learn, load, one_by_one
 
 REQUESTS, TOKENS = 8, 16  # of the transcript
+LOAD_REQUESTS, LOAD_TOKENS = 60, 24
 ROUNDS = 3  # of loads, each strategy in turn
-LOAD_REQUESTS, LOAD_CLIENTS, LOAD_TOKENS = 60, 6, 48
+STRATEGIES = (Strategy.SCORED, Strategy.LEAST_LOADED)  # between which the default is chosen
+CLIENTS = (4, 6)  # as many as the two have slots, and more
 
 
 def main() -> None:
@@ -49,11 +52,10 @@ async def _transcript(pair: Pair) -> dict[str, object]:
 
 async def _loads(pair: Pair) -> Sequence[Load]:
     loads = []
-    for _ in range(ROUNDS):
-        for strategy in Strategy:
-            found = await load(pair, strategy, LOAD_REQUESTS, LOAD_CLIENTS, LOAD_TOKENS)
-            print(f"  {found}", flush=True)
-            loads.append(found)
+    for _, clients, strategy in product(range(ROUNDS), CLIENTS, STRATEGIES):
+        found = await load(pair, strategy, LOAD_REQUESTS, clients, LOAD_TOKENS)
+        print(f"  {found}", flush=True)
+        loads.append(found)
     return loads
 
 

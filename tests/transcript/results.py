@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from control.api.strategies import Strategy
 from tests.transcript import presets
 from tests.transcript.pair import HOSTS, SHARE
 from tests.transcript.runs import Answer, Load
@@ -94,8 +93,8 @@ def _lines(answers: Answers) -> Iterable[str]:
 
 def _loads(results: Results) -> str:
     rows = [
-        "| the two are | strategy | all answered after | first byte p50 | p95 | by `desk` |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| the two are | clients | strategy | all after | first byte p50 | p95 | by `desk` |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
         *_rows(f"{1 / SHARE:g} : 1", results.unequal),
         *_rows("equal", results.equal),
     ]
@@ -103,21 +102,23 @@ def _loads(results: Results) -> str:
 
 
 def _rows(pair: str, loads: Sequence[Load]) -> Iterable[str]:
-    for strategy in Strategy:
-        if rounds := [load for load in loads if load.strategy == strategy]:
-            yield (
-                f"| {pair} | `{strategy}`"
-                f" | {_over(one.total_s for one in rounds)} s"
-                f" | {_over(one.first_p50_s for one in rounds)} s"
-                f" | {_over(one.first_p95_s for one in rounds)} s"
-                f" | {median(one.by_fast for one in rounds):.0f} |"
-            )
+    cases: dict[tuple[int, str], list[Load]] = {}
+    for one in loads:
+        cases.setdefault((one.clients, one.strategy), []).append(one)
+    for (clients, strategy), rounds in cases.items():
+        yield (
+            f"| {pair} | {clients} | `{strategy}`"
+            f" | {_over((one.total_s for one in rounds), digits=1)} s"
+            f" | {_over((one.first_p50_s for one in rounds), digits=2)} s"
+            f" | {_over((one.first_p95_s for one in rounds), digits=2)} s"
+            f" | {median(one.by_fast for one in rounds):.0f} |"
+        )
 
 
-def _over(rounds: Iterable[float]) -> str:
+def _over(rounds: Iterable[float], digits: int) -> str:
     """Return the median, and the least and the greatest."""
-    found = sorted(rounds)
-    return f"{median(found):.2f} ({found[0]:.2f}–{found[-1]:.2f})"  # noqa: RUF001
+    least, *_, most = found = sorted(rounds)
+    return f"{median(found):.{digits}f} ({least:.{digits}f}–{most:.{digits}f})"  # noqa: RUF001
 
 
 def _host(service_id: str) -> str:

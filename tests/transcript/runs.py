@@ -29,6 +29,7 @@ class Load:
     """What a load came to under one strategy, in seconds."""
 
     strategy: str
+    clients: int
     total_s: float
     first_p50_s: float
     first_p95_s: float
@@ -41,20 +42,26 @@ async def one_by_one(
     """Send requests, each when the one before it is answered, while both are known.
 
     Raises:
-        TimeoutError: the fast one never is, or never remains, the better one.
+        TimeoutError: the fast one does not remain the better one.
     """
+    answers: list[Answer] = []
     async with _client(pair) as client, asyncio.timeout(3 * START_SECONDS):
-        while True:
-            await learn(pair, tokens)
-            answers = [await ask(client, role(strategy), tokens) for _ in range(requests)]
+        while len(answers) < requests:
             # On a busy machine the fast one may have become as slow as the other.
-            if await asyncio.to_thread(pair.is_known):
-                return tuple(answers)
+            if not await asyncio.to_thread(pair.is_known):
+                await learn(pair, tokens)
+                answers.clear()
+            answers.append(await ask(client, role(strategy), tokens))
+    return tuple(answers)
 
 
 async def learn(pair: Pair, tokens: int) -> None:
-    """Have both measured, until control takes the fast one for the better one."""
-    async with _client(pair) as client:
+    """Have both measured, until control takes the fast one for the better one.
+
+    Raises:
+        TimeoutError: it never does.
+    """
+    async with _client(pair) as client, asyncio.timeout(START_SECONDS):
         while not await asyncio.to_thread(pair.is_known):
             for service in HOSTS.values():
                 await ask(client, service, tokens)
@@ -85,7 +92,9 @@ async def load(pair: Pair, strategy: Strategy, requests: int, clients: int, toke
         total_s = time.monotonic() - begin
     firsts = [one.first_s for one in answers]
     by_fast = sum(one.service == FAST for one in answers)
-    return Load(strategy.value, total_s, quantile(firsts, 0.5), quantile(firsts, 0.95), by_fast)
+    return Load(
+        strategy.value, clients, total_s, quantile(firsts, 0.5), quantile(firsts, 0.95), by_fast
+    )
 
 
 async def ask(client: httpx.AsyncClient, model: str, tokens: int) -> Answer:
