@@ -215,7 +215,7 @@ class Exchange:
         upstream = choice.upstream
         self._choice = choice
         try:
-            content = self._shaped(choice)
+            content = choice.shaped(self._body)
         except GenieHiveError:
             self._release()  # the service was not asked, and is not to blame
             raise
@@ -232,17 +232,6 @@ class Exchange:
             content,
             self._sent,
         )
-
-    def _shaped(self, choice: Choice) -> bytes:
-        """Return the body as the service of `choice` gets it.
-
-        Raises:
-            InvalidValue: what the client sent does not fit to the policy that applies.
-        """
-        shaper = choice.shaper
-        if shaper is None or shaper.splices:
-            return self._body.with_model(choice.asset)
-        return shaper.shaped(self._body.raw, choice.asset)
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
         """Ask the next candidate; when all were asked, answer with `error`."""
@@ -360,9 +349,7 @@ class Exchange:
 
     def _strips(self, choice: Choice) -> bool:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
-        shaper = choice.shaper
-        told = shaper.strip if shaper is not None else None
-        return self._head.may_hide and (self._gateway.strip if told is None else told)
+        return self._head.may_hide and choice.strips(default=self._gateway.strip)
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

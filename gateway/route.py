@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from control.api.strategies import QueueSteps, Strategy
+from gateway.body import Body
 from gateway.shaping import Shaper
 from gateway.upstream import Upstream
 
@@ -21,6 +22,21 @@ class Choice(msgspec.Struct, frozen=True, gc=False):  # what it holds never refe
     tier: int  # lower ones serve before higher ones
     runtime: float  # part of the score that waiting requests can cost
     shaper: Shaper | None
+
+    def shaped(self, body: Body) -> bytes:
+        """Return `body` as the service gets it.
+
+        Raises:
+            InvalidValue: what the client sent does not fit to the policy that applies.
+        """
+        if self.shaper is None or self.shaper.splices:
+            return body.with_model(self.asset)
+        return self.shaper.shaped(body.raw, self.asset)
+
+    def strips(self, *, default: bool) -> bool:
+        """Return whether hidden reasoning is removed. default: where no policy says so."""
+        told = self.shaper.strip if self.shaper is not None else None
+        return default if told is None else told
 
 
 def order(choice: Choice) -> tuple[int, float, str, bytes]:
