@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from bench.results import this_machine
 from control.api.strategies import Strategy
@@ -36,7 +37,7 @@ def main() -> None:
     PAGE.write_text(filled(PAGE.read_text(), results))
 
 
-async def _transcript(pair: Pair) -> dict[str, object]:
+async def _transcript(pair: Pair) -> dict[str, Any]:
     (before,) = await at_once(pair, Strategy.SCORED, 1, TOKENS)
     await learn(pair, TOKENS)
     machine = this_machine()

@@ -18,8 +18,8 @@ from tests.processes import START_SECONDS, Service, spawning, stop_all, wait_unt
 # By name the slow one would come first: what prefers the other one has measured it.
 SLOW, FAST = "attic/llama", "desk/llama"
 HOSTS = {"attic": SLOW, "desk": FAST}
-SHARE = 0.25
-PERIOD_S = 0.04
+SHARE = 0.25  # of the time, in which the slow one runs
+PERIOD_S = 0.04  # in which it runs and stands still once
 MODEL = "smollm2-135m"
 
 
