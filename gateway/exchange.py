@@ -311,7 +311,8 @@ class Exchange:
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         now = self._gateway.clock()
-        self._first = min(self._first, now)
+        if self._first == NEVER and (data or done):  # the head alone may come long before
+            self._first = now
         passed = scanner.feed(data)
         if not self._framed:
             self._last_events = passed or self._last_events

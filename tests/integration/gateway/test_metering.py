@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from control.api.latency import quantile
 from gateway.meter import Increment
 from tests.fakes import answers
 from tests.fakes.answers import Close, Hang
@@ -47,6 +48,21 @@ async def test_a_stream_counts_its_first_byte_and_its_pace(front: Front, engine:
     assert sum(found.first_bytes.values()) == 1
     assert found.decoded_tokens == 4
     assert found.decode_s > 0
+
+
+async def test_the_head_of_a_stream_is_no_byte_of_it(front: Front, engine: Engine):
+    """llama.cpp sends it before it has looked at the prompt."""
+    engine.script = lambda _: answers.events(STREAM, pace=0.05)
+    await front.post(BODY)
+
+    assert (quantile(counted(front).first_bytes, 0.5) or 0.0) > 0.04
+
+
+async def test_a_stream_without_a_byte_is_over_when_it_begins(front: Front, engine: Engine):
+    engine.script = lambda _: answers.events([])
+    await front.post(BODY)
+
+    assert sum(counted(front).first_bytes.values()) == 1
 
 
 @pytest.mark.parametrize(
