@@ -96,7 +96,7 @@ async def test_questions_wait_for_each_other_even_for_one_nobody_waits_for(one_l
     await asyncio.to_thread(began.wait, 10)
     second = asyncio.create_task(scene.lookout.ask(lambda view: may_end.is_set()))
     first.cancel()
-    await asyncio.sleep(0)
+    await asyncio.wait([second], timeout=0.05)
     assert not second.done()
     may_end.set()
 

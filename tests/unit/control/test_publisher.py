@@ -25,12 +25,14 @@ class Scene:
         self.membership = Membership(Rhythm(), jitter=lambda: 0.0)
         self.hub = Hub("store", "life", settled=False)
         # On a clock that stands still, no step of a busy machine looks long.
+        self.clock = Clock()
         self.signals = {}
+        self.compiler = Compiler()
         self.publisher = Publisher(
             self.membership,
-            Compiler(),
+            self.compiler,
             self.hub,
-            Clock(),
+            self.clock,
             lambda service_id, seen: self.signals.get(service_id, UNSEEN),
         )
 
@@ -154,6 +156,45 @@ async def test_many_changes_go_out_in_slices_and_settled_comes_with_the_last(sce
     assert max(upserts for upserts, _ in states) <= 5
     assert [settled for _, settled in states] == [*[False] * (len(states) - 1), True]
     assert len(scene.choices()) == 5
+
+
+async def test_publishing_takes_half_of_the_time_at_most(scene, monkeypatch):
+    loop, publish, delays = asyncio.get_running_loop(), scene.hub.publish, []
+    call_later = loop.call_later
+
+    def slowly(delta, *, settled):
+        scene.clock.now += 0.05
+        return publish(delta, settled=settled)
+
+    def noting(delay, callback):
+        delays.append(delay)
+        return call_later(0, callback)
+
+    monkeypatch.setattr(scene.hub, "publish", slowly)
+    scene.join("h1")
+    await scene.published()
+    monkeypatch.setattr(loop, "call_later", noting)
+    scene.join("h2")
+
+    assert delays == [pytest.approx(0.05)]
+
+
+async def test_no_more_services_are_looked_at_than_can_be_taken_over(scene, monkeypatch):
+    monkeypatch.setattr(publisher_module, "SLICE", 3)
+    scene.membership.register(host("h1"), "i", [offer(f"h1/{n}") for n in range(30)], 0.0)
+    compiler, looked = scene.compiler, []
+    make = compiler.make
+
+    def noting(table, limit):
+        looked.append(compiler.arriving)
+        return make(table, limit)
+
+    monkeypatch.setattr(compiler, "make", noting)
+    scene.follow()
+    scene.publisher.publish()
+
+    assert len(scene.choices()) == 30
+    assert max(looked) == 3
 
 
 async def test_one_service_with_10_000_assets_holds_up_nothing(scene):

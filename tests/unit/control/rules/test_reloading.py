@@ -289,6 +289,17 @@ async def test_whatever_a_file_provokes_is_told_and_control_goes_on(files, monke
         await until(lambda: files.names() == {"c"})
 
 
+async def test_what_looks_different_each_time_is_not_read(files, monkeypatch):
+    sizes = itertools.count()
+    async with files.follow():
+        with monkeypatch.context() as patched:
+            patched.setattr(reloading, "look", lambda paths: dict.fromkeys(paths, next(sizes)))
+            files.catalog.write_text(roles("c"))
+            await some_polls()
+            assert files.followed == []
+        await until(lambda: files.names() == {"c"})
+
+
 async def test_what_is_still_being_written_is_not_read(files, caplog):
     """A list that ends early is a good catalog, too."""
     async with files.follow():

@@ -290,6 +290,27 @@ def test_rules_that_change_again_and_again_lead_where_the_last_ones_do(table):
     assert table.resources == fresh.resources
 
 
+def test_rules_that_change_while_a_service_is_judged_lose_no_name_of_it():
+    table = Table()
+    table.take("h1/s", asset("a"), asset("b"), asset("z"))
+    table.make()
+    table.rule(role("z"))
+    table.make(limit=1)
+    table.rule(role("z"), role("y"))
+    while table.compiler.waiting:
+        table.make(limit=1)
+
+    assert table.serving("target/chat/asset/z") == ["h1/s"]
+
+
+def test_a_role_that_is_for_another_operation_now_is_gone_for_the_old_one(table):
+    table.rule(role(operation=Operation.EMBEDDINGS))
+    table.make()
+
+    assert ROLE not in table.resources
+    assert table.serving("target/embeddings/mentor") == []
+
+
 def test_a_new_role_is_told_when_all_have_been_judged_by_it(table):
     """Never of the first service alone, and never of those that asked-for assets had before."""
     table.take("h7/s", trust_tier="guest")
