@@ -49,10 +49,9 @@ def _remarks(answer: pb.ResolveRouteResponse) -> Iterator[str]:
 
 def _ahead(answer: pb.ResolveRouteResponse) -> str:
     by, over = answer.lead.by, answer.lead.over_service_id
-    if not by:
-        return f"level with {over}"
-    scored = answer.strategy == pb.STRATEGY_SCORED
-    return f"lead {_share(by) if scored else plural(round(by), 'request')} over {over}"
+    if answer.strategy == pb.STRATEGY_SCORED:
+        return f"lead {_share(by)} over {over}" if by else f"level with {over}"
+    return f"{plural(round(by), 'request')} fewer than {over}" if by else f"as busy as {over}"
 
 
 def headline(answer: pb.ResolveRouteResponse) -> str:

@@ -111,27 +111,27 @@ def _answers_strangers(_: RoutingPolicy, traits: Traits, __: Asset) -> bool:
 
 def _trust_detail(policy: RoutingPolicy, traits: Traits, _: Asset) -> str:
     wanted = _listed(policy.allowed_trust_tiers, policy.denied_trust_tiers)
-    return f"{traits.trust_tier or 'unknown'}; {wanted or 'no personal devices'}"
+    return f"{traits.trust_tier or 'unknown'}; wanted: {wanted or 'no personal devices'}"
 
 
 def _device_detail(policy: RoutingPolicy, traits: Traits, _: Asset) -> str:
     wanted = _listed(policy.allowed_device_classes, policy.denied_device_classes)
-    return f"{traits.device_class or 'unknown'}; {wanted}"
+    return f"{traits.device_class or 'unknown'}; wanted: {wanted}"
 
 
 def _work_detail(policy: RoutingPolicy, traits: Traits, _: Asset) -> str:
     wanted = _listed(policy.allowed_workload_classes, policy.denied_workload_classes)
-    return f"{', '.join(sorted(traits.workload_classes)) or 'unknown'}; {wanted}"
+    return f"{', '.join(sorted(traits.workload_classes)) or 'unknown'}; wanted: {wanted}"
 
 
 def _listed(allowed: Collection[str], denied: Collection[str]) -> str:
     """Return what a pair of lists wants, in words."""
     wanted = [f"one of {', '.join(allowed)}"] if allowed else []
-    return " and ".join([*wanted, *([f"not {', '.join(denied)}"] if denied else [])])
+    return " and ".join([*wanted, *([f"none of {', '.join(denied)}"] if denied else [])])
 
 
 def _context_detail(policy: RoutingPolicy, _: Traits, asset: Asset) -> str:
-    return f"{asset.context_tokens or 'unknown'}; at least {policy.min_context} tokens"
+    return f"{asset.context_tokens or 'unknown'}; wanted: at least {policy.min_context} tokens"
 
 
 def _loaded_detail(_: RoutingPolicy, traits: Traits, asset: Asset) -> str:

@@ -86,6 +86,6 @@ def would_change(
     # As many as the next one has are enough where that has the better score.
     for more in (fewer, fewer + 1):
         if more > 0 and moves(first, replace(load, in_flight=load.in_flight + more)):
-            words.append(f"{more} more request{'s' if more > 1 else ''} there")
+            words.append(f"{more} more request{'s' if more > 1 else ''} at {first.service_id}")
             break
     return tuple(words)

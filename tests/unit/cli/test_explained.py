@@ -44,7 +44,9 @@ LAPTOP = candidate(
     live_penalty=0.05,
 )
 MINI = refused("mini/llama.cpp", "gemma3:4b", require_loaded="not loaded")
-ATTIC = refused("attic/ollama", "qwen3:8b", host="lost", trust_tier="unknown; one of trusted")
+ATTIC = refused(
+    "attic/ollama", "qwen3:8b", host="lost", trust_tier="unknown; wanted: one of trusted"
+)
 
 
 def answer(*explanations, model="mentor", role_id="mentor", **fields):
@@ -76,7 +78,7 @@ def test_the_screen():
         " 0.58  laptop/ollama   qwen3:8b      3     2  0.00 no task  0.45 loaded 1.8s 24t/s"
         "   0.90 31 samples",
         "    -  mini/llama.cpp  gemma3:4b  require_loaded: not loaded",
-        "    -  attic/ollama    qwen3:8b   host: lost; trust_tier: unknown; one of trusted",
+        "    -  attic/ollama    qwen3:8b   host: lost; trust_tier: unknown; wanted: one of trusted",
     ]
 
 
@@ -136,8 +138,9 @@ def test_a_cluster_without_services_is_a_hint_and_no_empty_table():
     ("strategy", "by", "line"),
     [
         (pb.STRATEGY_SCORED, 0.19, "lead .19 over laptop/ollama; would change: a or b"),
-        (pb.STRATEGY_LEAST_LOADED, 1, "lead 1 request over laptop/ollama; would change: a or b"),
-        (pb.STRATEGY_LEAST_LOADED, 0, "level with laptop/ollama; would change: a or b"),
+        (pb.STRATEGY_SCORED, 0, "level with laptop/ollama; would change: a or b"),
+        (pb.STRATEGY_LEAST_LOADED, 1, "1 request fewer than laptop/ollama; would change: a or b"),
+        (pb.STRATEGY_LEAST_LOADED, 0, "as busy as laptop/ollama; would change: a or b"),
     ],
 )
 def test_how_far_the_first_is_ahead_is_told(strategy, by, line):

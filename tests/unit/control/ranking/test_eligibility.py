@@ -121,11 +121,11 @@ def test_a_detail_says_what_was_found_and_what_was_wanted():
     found = read(device_class="phone", workload_classes=("b", "a"))
 
     assert [gate.detail for gate in gates(concerning(policy), policy, found, asset())] == [
-        "unknown; one of trusted",
-        "phone; not phone, tv",
-        "a, b; not batch",
+        "unknown; wanted: one of trusted",
+        "phone; wanted: none of phone, tv",
+        "a, b; wanted: none of batch",
         "local",
-        "unknown; at least 8192 tokens",
+        "unknown; wanted: at least 8192 tokens",
         "not loaded",
     ]
 

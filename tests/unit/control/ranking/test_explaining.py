@@ -189,7 +189,7 @@ def test_a_role_that_nobody_serves_is_explained_by_its_own_gates():
     assert found.passed_over == (("mentor", "trust_tier at 1"),)
     assert not found.explanations[0].chosen
     assert found.explanations[0].terms == ()
-    assert shut(found.explanations[0]) == [("trust_tier", "unknown; not ")]
+    assert shut(found.explanations[0]) == [("trust_tier", "unknown; wanted: none of ")]
     assert explained("mentor", [], role("mentor")).passed_over == (
         ("mentor", "no service offers the operation"),
     )
@@ -228,7 +228,7 @@ def test_the_asset_that_comes_nearest_explains_a_service_that_is_refused():
     found = explained("r", [service], role("r", min_context=20, require_loaded=True))
 
     assert found.explanations[0].asset_id == "near"
-    assert shut(found.explanations[0]) == [("min_context", "10; at least 20 tokens")]
+    assert shut(found.explanations[0]) == [("min_context", "10; wanted: at least 20 tokens")]
 
 
 def test_preferences_are_told_in_words_the_weightiest_first():

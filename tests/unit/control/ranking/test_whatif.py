@@ -51,10 +51,10 @@ def test_of_loads_so_many_more_requests_would_change_the_pick():
     swapped = {"tower/s": Load(3), "laptop/s": Load(1)}
     cold = Candidate("tower/s", "qwen3:14b", False, 0.50, 1, 0.2)
 
-    assert would_change(LEAST, ALL, {}, STEPS, TOWER) == ("1 more request there",)
-    assert would_change(LEAST, ALL, busy, STEPS, TOWER) == ("3 more requests there",)
-    assert would_change(LEAST, ALL, swapped, STEPS, LAPTOP) == ("2 more requests there",)
+    assert would_change(LEAST, ALL, {}, STEPS, TOWER) == ("1 more request at tower/s",)
+    assert would_change(LEAST, ALL, busy, STEPS, TOWER) == ("3 more requests at tower/s",)
+    assert would_change(LEAST, ALL, swapped, STEPS, LAPTOP) == ("2 more requests at laptop/s",)
     assert would_change(LEAST, ALL, {}, STEPS, cold) == (
         "qwen3:14b unloaded",
-        "1 more request there",
+        "1 more request at tower/s",
     )
