@@ -79,7 +79,7 @@ def router(control: Control) -> APIRouter:
             pb.ResolveRouteRequest(model=model, operation=_operation(kind), explain=True)
         )
         if not (answer.candidates or answer.role_id or explain):
-            raise NoHealthyRoute(f"no healthy service has {shown(model)} now", retry_after=2)
+            raise NoHealthyRoute(f"no service can serve {shown(model)} now", retry_after=2)
         content: dict[str, Any] = {"status": "ok", "resolution": resolution(answer)}
         if explain:
             content["explanation"] = await paced(explanation(answer))

@@ -329,7 +329,7 @@ def shown(name: str) -> str:
 
 
 def _unserved(name: str) -> NoHealthyRoute:
-    return NoHealthyRoute(f"no healthy service has {shown(name)} now", retry_after=2)
+    return NoHealthyRoute(f"no service can serve {shown(name)} now", retry_after=2)
 
 
 def _head(**values: str) -> bytes:

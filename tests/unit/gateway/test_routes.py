@@ -253,7 +253,7 @@ def test_a_role_that_nobody_serves_is_served_by_the_first_stand_in_that_can():
 
     assert found.resolve(CHAT, "mentor") is found.resolve(CHAT, "general")
     assert found.serving("mentor") == ["h/a"]
-    with pytest.raises(NoHealthyRoute, match='no healthy service has "tutor" now'):
+    with pytest.raises(NoHealthyRoute, match='no service can serve "tutor" now'):
         found.resolve(CHAT, "tutor")
 
 
