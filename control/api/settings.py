@@ -189,6 +189,8 @@ _PLAINLY = {"tuple_type": "a list is expected", "model_type": "a mapping of keys
 def _message(item: ErrorDetails) -> str:
     """Return what pydantic says, begun as our messages are; values in it stay as written."""
     said = _PLAINLY.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    if item["type"].endswith("_parsing"):
+        said = said.partition(", unable to ")[0]  # how it was read
     hint = ""
     if item["type"] == "string_type" and isinstance(item["input"], (int, float, date)):
         hint = "; put it in quotes"

@@ -1,5 +1,6 @@
 """A role as it is written in a catalog: every field has an effect, or says what to do instead."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,7 +26,15 @@ NOTHING = RequestPolicy()
 RESERVED_PREFIXES = ("asset/", "role/")
 
 
+# A name that fits into a URL, a header and a metric as it is.
+_ROLE_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._:/@+-]*[A-Za-z0-9_])?")
+
+
 def _role_id(text: str) -> str:
+    if not _ROLE_ID.fullmatch(text):
+        raise ValueError(
+            "must be of A-Z a-z 0-9 _ . : / @ + -, and begin and end with a letter, a digit or _"
+        )
     if ".." in text or "//" in text:
         raise ValueError("must not hold '..' or '//'")
     if text.startswith(RESERVED_PREFIXES):
@@ -33,12 +42,7 @@ def _role_id(text: str) -> str:
     return text
 
 
-# A name that fits into a URL, a header and a metric as it is.
-RoleId = Annotated[
-    str,
-    Field(max_length=200, pattern=r"^[A-Za-z0-9_](?:[A-Za-z0-9._:/@+-]*[A-Za-z0-9_])?$"),
-    AfterValidator(_role_id),
-]
+RoleId = Annotated[str, Field(max_length=200), AfterValidator(_role_id)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
