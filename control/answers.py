@@ -14,7 +14,7 @@ from control.api.errors import (
 from control.api.strategies import Strategy
 from control.inventory import Operation
 from control.lookout import View
-from control.ranking import explaining, matching, resolution
+from control.ranking import explaining, matching, questions, resolution
 from control.ranking.candidates import Candidate
 from control.ranking.explaining import Explained
 from control.ranking.matching import Match, Serving, Task
@@ -104,6 +104,8 @@ def _unknown(view: View, name: str, near: Sequence[str]) -> GenieHiveError:
             f"no model or role {name!r} is known yet; control has just started and waits for"
             f" its hosts{similar}"
         )
+    if withheld := questions.withheld(name, view.seen.values(), view.rules):
+        return ModelNotFound(f"nobody may ask for {name!r}; at {withheld}", param="model")
     return ModelNotFound(f"no model or role {name!r}{similar}", param="model")
 
 

@@ -196,6 +196,19 @@ class Direct:
         return tuple(asset for asset, name in names if name == self._name)
 
 
+def withheld(name: str, seen: Iterable[Seen], rules: Rules) -> str:
+    """Return which service has `name` without being asked by it, and why; empty for none."""
+    for one in seen:
+        service = one.subject.service
+        for asset in service.assets:
+            if name not in (service.service_id, direct_name(asset.asset_id, rules)):
+                continue
+            found = gates((OF_OWNERS, OF_DIRECT_REQUESTS), ANYBODY, traits(one.subject), asset)
+            if closed := [f"{gate.name}: {gate.detail}" for gate in found if not gate.passed]:
+                return f"{service.service_id}, {'; '.join(closed)}"
+    return ""
+
+
 def shut(found: Iterable[Gate]) -> int:
     """Return how many of the gates are shut."""
     return sum(not gate.passed for gate in found)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from control import answers
-from control.api.errors import NoHealthyRoute, OperationMismatch
+from control.api.errors import ModelNotFound, NoHealthyRoute, OperationMismatch
 from control.inventory import Asset, Endpoint, Host, Operation, Service
 from control.lookout import View
 from control.ranking.candidates import Candidate
@@ -84,3 +84,20 @@ def test_what_cannot_be_told_is_asked_as_chat():
     assert answers.resolve(known, "e", None).operation is Operation.EMBEDDINGS
     with pytest.raises(OperationMismatch, match="'m' serves embeddings, transcription, not chat"):
         answers.resolve(known, "m", None)
+
+
+@pytest.mark.parametrize("name", ["pc/s", "m", "asset/mentor"])
+def test_of_a_name_that_nobody_may_ask_for_it_is_told_who_has_it_and_why(name):
+    pc = seen("pc/s", "m", "mentor")
+    pc = replace(
+        pc, subject=replace(pc.subject, host=replace(pc.subject.host, trust_tier="personal_device"))
+    )
+    told = (
+        f"nobody may ask for {name!r}; at pc/s, direct_requests: personal_device;"
+        " does not answer direct requests"
+    )
+
+    for ask in (answers.resolve, answers.explain):
+        with pytest.raises(ModelNotFound) as raised:
+            ask(view([pc], ["mentor"]), name, None)
+        assert str(raised.value) == told
