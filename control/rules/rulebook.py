@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from control.api.ports import parse_address
 from control.config import Config
 from control.ranking.offering import Rules
 from control.rules.catalog import Catalog, names, read_catalog
@@ -56,6 +57,14 @@ def waiting_for_restart(running: Config, written: Config) -> list[str]:
         for name in Config.model_fields
         if name not in FOLLOWED and getattr(written, name) != getattr(running, name)
     ]
+    if "listen" in keys and _same_but_for_a_free_port(running.listen, written.listen):
+        keys.remove("listen")
     if written.routing.evidence_half_life_s != running.routing.evidence_half_life_s:
         keys.append("routing.evidence_half_life_s")
     return keys
+
+
+def _same_but_for_a_free_port(running: str, written: str) -> bool:
+    """Return whether the kernel chose the port: `geniehive up` writes down which one it is."""
+    host, port = parse_address(running)
+    return port == 0 and parse_address(written)[0] == host

@@ -90,3 +90,11 @@ def test_what_is_not_followed_waits_for_a_restart():
         "auth",
         "routing.evidence_half_life_s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "waiting"),
+    [("127.0.0.1:40000", []), ("127.0.0.1:0", []), ("0.0.0.0:0", ["listen"])],
+)
+def test_a_port_that_the_kernel_chose_may_be_written_down(written, waiting):
+    assert waiting_for_restart(Config(listen="127.0.0.1:0"), Config(listen=written)) == waiting
