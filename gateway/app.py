@@ -149,7 +149,7 @@ def _from_framework(request: Request, error: HTTPException) -> GenieHiveError:
 
 def _from_validation(error: RequestValidationError) -> InvalidValue:
     first = error.errors()[0]
-    name, what = str(first["loc"][-1]), str(first["msg"])
+    name, what = str(first["loc"][-1]), str(first["msg"]).partition(", unable to ")[0]
     return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}", param=name)
 
 
