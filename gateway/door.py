@@ -328,6 +328,11 @@ class Door(HttpToolsProtocol):
         elif self._idle and (self._between or not self._intake.has_head):
             self._say(error)
             self.wire.close_sending()
+        elif (waiting := self._app_waits_for_body()) is not None:
+            waiting.disconnected = True  # what it says from now on goes nowhere
+            waiting.message_event.set()
+            self._say(error)
+            self.wire.close_sending()
         else:
             # An answer is on its way, or was given before the whole request had come: this
             # one would be read as part of it, or in place of it.
@@ -335,6 +340,13 @@ class Door(HttpToolsProtocol):
                 front.abandon()
                 self._front = None
             self.wire.close()
+
+    def _app_waits_for_body(self) -> RequestResponseCycle | None:
+        """Return the request that the app has not wholly, and has said nothing to."""
+        cycle = self.cycle
+        if self._front is not None or isinstance(cycle, Turn) or self.pipeline or cycle is None:
+            return None
+        return cycle if cycle.more_body and not cycle.response_started else None
 
     def _say(self, error: GenieHiveError) -> None:
         head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
