@@ -107,8 +107,8 @@ def test_buf_curl_calls(control):
 
 
 def test_buf_curl_reads_an_error(control):
-    url = f"http://{control}/geniehive.v1.RoutingService/ResolveRoute"
-    called = buf_curl(*AS_OPERATOR, "-d", '{"model": "nothing"}', url)
+    url = f"http://{control}/geniehive.v1.DiscoveryService/GetHost"
+    called = buf_curl(*AS_OPERATOR, "-d", '{"host_id": "nobody"}', url)
 
     # buf's exit code is the gRPC code times eight.
     assert called.returncode == 8 * 5, called.stderr
