@@ -2,7 +2,6 @@
 
 import re
 import socket
-from collections import Counter
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -223,37 +222,38 @@ class Config(Profiled):
     @model_validator(mode="after")
     def _service_ids(self) -> Self:
         ids = [self.full_id(service.service_id) for service in self.services]
-        for service_id in ids:
+        for place, service_id in enumerate(ids):
+            at = ("services", place, "service_id")
             if not service_id.startswith(f"{self.node.host_id}/"):
                 raise PydanticCustomError(
                     "foreign",
-                    "service_id '{id}' does not start with '{host}'",
-                    {"id": service_id, "host": f"{self.node.host_id}/"},
+                    "'{id}' does not start with '{host}'",
+                    {"id": service_id, "host": f"{self.node.host_id}/", "at": at},
                 )
             if len(service_id) > MAX_TEXT or not SERVICE_ID.fullmatch(service_id):
                 raise PydanticCustomError(
                     "service_id",
-                    "service_id '{id}' is more than {most} characters, or other than letters,"
+                    "'{id}' is more than {most} characters, or other than letters,"
                     " digits and ._-:@+ between slashes",
-                    {"id": service_id, "most": MAX_TEXT},
+                    {"id": service_id, "most": MAX_TEXT, "at": at},
                 )
-            if ids.count(service_id) > 1:
+            if service_id in ids[:place]:
                 raise PydanticCustomError(
-                    "twice", "service_id '{id}' is used twice", {"id": service_id}
+                    "twice", "'{id}' is used twice", {"id": service_id, "at": at}
                 )
         return self
 
     @model_validator(mode="after")
     def _assets(self) -> Self:
-        for service in self.services:
-            names = Counter(asset.asset_id for asset in service.assets)
-            for name, times in names.most_common(1):
-                if times > 1:
+        for place, service in enumerate(self.services):
+            names: set[str] = set()
+            for nth, asset in enumerate(service.assets):
+                if asset.asset_id in names:
+                    at = ("services", place, "assets", nth, "asset_id")
                     raise PydanticCustomError(
-                        "twice",
-                        "service_id '{id}': asset_id '{name}' is there twice",
-                        {"id": service.service_id, "name": name},
+                        "twice", "'{name}' is there twice", {"name": asset.asset_id, "at": at}
                     )
+                names.add(asset.asset_id)
         if (count := sum(len(service.assets) for service in self.services)) > MAX_ASSETS:
             raise PydanticCustomError(
                 "too_many",

@@ -162,10 +162,11 @@ def validate(
         try:
             return model.model_validate(document), warnings
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)
+            found = error.errors(include_url=False)
         problems = []
         for item in found:
-            path = item["loc"]
+            # A check of a whole section says itself which part of it is meant.
+            path = (*item["loc"], *item.get("ctx", {}).get("at", ()))
             place = f"{name}{_line(lines, path)}: "
             if item["type"] != "extra_forbidden":
                 problems.append(f"{place}{_dotted(path)}: {_message(item)}")

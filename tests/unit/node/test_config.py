@@ -86,12 +86,12 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
         ("services: [{service_id: x, endpoint: 'http://a', kind: images}]", "services[0].kind"),
         (
             "node: {host_id: a}\nservices: [{service_id: b/x, endpoint: 'http://a'}]",
-            "'b/x' does not start with 'a/'",
+            "node.yaml:2: services[0].service_id: 'b/x' does not start with 'a/'",
         ),
         (
             "node: {host_id: a}\nservices: [{service_id: x, endpoint: 'http://a'},"
             " {service_id: a/x, endpoint: 'http://b'}]",
-            "'a/x' is used twice",
+            "node.yaml:2: services[1].service_id: 'a/x' is used twice",
         ),
         ("node: {host_id: external-provider-1}", "node.host_id: is reserved"),
         ('node: {display_name: "a\\x1bb"}', "node.display_name: holds a character"),
@@ -104,7 +104,7 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
         (
             "services: [{service_id: x, endpoint: 'http://a',"
             " assets: [{asset_id: m}, {asset_id: m}]}]",
-            "service_id 'x': asset_id 'm' is there twice",
+            "node.yaml:1: services[0].assets[1].asset_id: 'm' is there twice",
         ),
         ("tls: {certificate: a.pem}", "certificate and key come together"),
         ("detect_ports: [0]", "detect_ports[0]"),
