@@ -164,9 +164,8 @@ def validate(
         except ValidationError as error:
             found = error.errors(include_url=False)
         problems = []
-        for item in found:
-            # A check of a whole section says itself which part of it is meant.
-            path = (*item["loc"], *item.get("ctx", {}).get("at", ()))
+        for item in sorted(found, key=lambda item: _number(lines, _place(item))):
+            path = _place(item)
             place = f"{name}{_line(lines, path)}: "
             if item["type"] != "extra_forbidden":
                 problems.append(f"{place}{_dotted(path)}: {_message(item)}")
@@ -198,12 +197,21 @@ def _message(item: ErrorDetails) -> str:
     return said[:1].lower() + said[1:] + hint
 
 
+def _place(item: ErrorDetails) -> Path_:
+    """Return where a problem is; a check of a whole section says itself which part is meant."""
+    return (*item["loc"], *item.get("ctx", {}).get("at", ()))
+
+
 def _line(lines: dict[Path_, int], path: Path_) -> str:
-    while path:
-        if path in lines:
-            return f":{lines[path]}"
+    number = _number(lines, path)
+    return f":{number}" if number else ""
+
+
+def _number(lines: dict[Path_, int], path: Path_) -> int:
+    """Return the line of what is at `path`, or else around it; 0 when none is known."""
+    while path and path not in lines:
         path = path[:-1]
-    return f":{lines[()]}" if () in lines else ""
+    return lines.get(path, 0)
 
 
 def _dotted(path: Path_) -> str:

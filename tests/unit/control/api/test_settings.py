@@ -61,3 +61,13 @@ def test_values_are_shown_as_they_are_written(tmp_path, text, said):
 
 def test_how_a_value_was_read_is_not_told(tmp_path):
     assert problem(tmp_path, "count: Many") == "1: count: input should be a valid integer"
+
+
+def test_what_is_wrong_with_a_file_is_told_line_by_line(tmp_path):
+    path = tmp_path / "some.yaml"
+    path.write_text("hots: x\ncount: Many\nlistn: x\nhost: x\n")
+    with pytest.raises(SettingsError) as refused:
+        settings.load(path, Config, strict=True)
+
+    lines = [line.removeprefix(f"{path}:")[0] for line in refused.value.problems]
+    assert lines == ["1", "2", "3", "4"]
