@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -44,6 +45,8 @@ GRACE_SECONDS = 0.1  # before connections without a request are closed
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
 TAKE_OVER_SECONDS = 10.0  # then clients are told that this gateway is not ready
 LOOK_SECONDS = 0.05  # between two looks whether tables have come
+# How long the thread that writes the last-known-good file may keep requests waiting.
+SWITCH_SECONDS = 0.001
 
 # Another gateway took the port while this one was not ready, and does not share it.
 CANNOT_LISTEN = "cannot listen any more: %s"
@@ -285,6 +288,7 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(
             serve(
