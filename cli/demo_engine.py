@@ -13,6 +13,7 @@ from pathlib import Path
 
 SLOTS = 2
 CONTEXT_TOKENS_PER_SLOT = 4096
+MAX_ANSWER_TOKENS = 512  # so small a model now and then finds no end by itself
 HTTP_THREADS = 8
 MAX_THREADS = 4  # so small a model gains nothing from more
 
@@ -36,6 +37,7 @@ def main() -> None:
     parameters.port = arguments.port
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT_TOKENS_PER_SLOT
+    parameters.n_predict = MAX_ANSWER_TOKENS
     # Threads of llama.cpp spin; half of the processors stay free for everything else.
     parameters.cpuparams.n_threads = max(1, min((os.cpu_count() or 1) // 2, MAX_THREADS))
     parameters.n_threads_http = HTTP_THREADS
