@@ -18,7 +18,12 @@ from pathlib import Path
 from control import collector
 from control import config as configuration
 from control.api.ports import join_address, parse_address
-from control.api.process import EXIT_CANNOT_START, allow_open_files, loop_factory
+from control.api.process import (
+    EXIT_CANNOT_START,
+    allow_open_files,
+    favour_loop,
+    loop_factory,
+)
 from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
 from control.cluster import Cluster
@@ -49,9 +54,6 @@ from control.vitals import vitals
 log = logging.getLogger("control")
 
 OPEN_FILES = 65_536  # each host and each gateway has a connection
-# How long a thread beside the event loop may run on when the loop has something to do;
-# by default 5 ms, each time the loop wakes.
-SWITCH_S = 0.001
 LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = _options(arguments)
     allow_open_files(OPEN_FILES)
-    sys.setswitchinterval(SWITCH_S)
+    favour_loop()
     try:
         reloader = Reloader(options.config, os.environ, time.time)
         config = _config(options.config, insecure=options.insecure)

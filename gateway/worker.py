@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from control.api.auth import key_from
 from control.api.channel import aio_channel
-from control.api.process import give_up, loop_factory
+from control.api.process import favour_loop, give_up, loop_factory
 from control.api.settings import SettingsError
 from control.api.tls import channel_credentials
 from gateway.app import build
@@ -45,8 +44,6 @@ GRACE_SECONDS = 0.1  # before connections without a request are closed
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
 TAKE_OVER_SECONDS = 10.0  # then clients are told that this gateway is not ready
 LOOK_SECONDS = 0.05  # between two looks whether tables have come
-# How long the thread that writes the last-known-good file may keep requests waiting.
-SWITCH_SECONDS = 0.001
 
 # Another gateway took the port while this one was not ready, and does not share it.
 CANNOT_LISTEN = "cannot listen any more: %s"
@@ -288,7 +285,7 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # an exchange leaves no cycles behind
-    sys.setswitchinterval(SWITCH_SECONDS)
+    favour_loop()  # the last-known-good file is written by a thread
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(
             serve(

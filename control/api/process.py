@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 EXIT_CANNOT_START = 2
+SWITCH_SECONDS = 0.001
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -34,6 +35,14 @@ def allow_open_files(needed: int) -> int:
     except ValueError:  # macOS has a bound that the limit does not tell
         return soft
     return allowed
+
+
+def favour_loop() -> None:
+    """Let threads beside the event loop give way to it within a millisecond.
+
+    By default one that computes may run on for 5 ms, each time the loop wakes.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def give_up(problems: Sequence[str]) -> NoReturn:
