@@ -6,11 +6,16 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from cli.output import BAD, UNREACHABLE, USAGE, Failure, Output, examples, shared
+
+if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
+    from bench.fleet_figures import Figures
+    from bench.role_figures import RoleFigures
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 CHAT_PATH = "/v1/chat/completions"
@@ -226,11 +231,7 @@ def roles(output: Output, nodes: int, count: int, mixed: bool, seconds: float) -
         figures = asyncio.run(measure(RolePlan(nodes, count, mixed, seconds=seconds)))
     except FleetFailed as error:
         raise Failure(str(error), BAD, "roles") from error
-    if output.as_json:
-        output.document("bench_roles", figures.document())
-    else:
-        width = max(len(what) for what, _ in figures.rows())
-        output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in figures.rows()))
+    _tell(output, "bench_roles", figures)
 
 
 @examples("geniehive bench fleet --nodes 1000", "geniehive bench fleet --nodes 5000 --json")
@@ -265,11 +266,17 @@ def fleet(
         figures = asyncio.run(measure(plan))
     except FleetFailed as error:
         raise Failure(str(error), BAD, "fleet") from error
+    _tell(output, "bench_fleet", figures)
+
+
+def _tell(output: Output, kind: str, figures: "Figures | RoleFigures") -> None:
+    """Answer with `figures`: as a document of this kind, or a line each."""
     if output.as_json:
-        output.document("bench_fleet", figures.document())
-    else:
-        width = max(len(what) for what, _ in figures.rows())
-        output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in figures.rows()))
+        output.document(kind, figures.document())
+        return
+    rows = figures.rows()
+    width = max(len(what) for what, _ in rows)
+    output.answer("\n".join(f"{what:<{width}}  {value}" for what, value in rows))
 
 
 if __name__ == "__main__":
