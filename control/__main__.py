@@ -26,6 +26,7 @@ from control.api.process import (
 )
 from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
+from control.benchmarks import BenchmarkServicer
 from control.cluster import Cluster
 from control.config import Config
 from control.discovery import DiscoveryServicer
@@ -128,6 +129,7 @@ async def serve(
         RegistryServicer(cluster),
         DiscoveryServicer(cluster, publisher, routes, loads, measurements, now, wall_time, version),
         RoutingServicer(membership, lookout, routes, keys, loads),
+        BenchmarkServicer(),
         UsageServicer(measurements),
         binder(config.listen, config.tls),
     )

@@ -11,6 +11,7 @@ class Scope(StrEnum):
     JOIN = "join"  # keep a host registered
     LEAVE = "leave"  # remove a host, one's own or, with ADMINISTER, any
     READ = "read"  # see hosts, services and routes
+    MEASURE = "measure"  # tell results of benchmarks, which routing believes
     SERVE = "serve"  # hold the tables that requests are served from, and tell what they used
     ADMINISTER = "administer"  # change what others rely on; guards no method alone yet
 
@@ -27,7 +28,13 @@ SCOPES: dict[str, Scope] = {
     f"{_V1}DiscoveryService/GetHost": Scope.READ,
     f"{_V1}DiscoveryService/ListServices": Scope.READ,
     f"{_V1}DiscoveryService/GetService": Scope.READ,
+    f"{_V1}DiscoveryService/GetHostInventory": Scope.READ,
+    f"{_V1}DiscoveryService/ListRoles": Scope.READ,
+    f"{_V1}DiscoveryService/GetRole": Scope.READ,
+    f"{_V1}DiscoveryService/ListHealthSamples": Scope.READ,
     f"{_V1}DiscoveryService/GetClusterHealth": Scope.READ,
+    f"{_V1}BenchmarkService/IngestBenchmarkSamples": Scope.MEASURE,
+    f"{_V1}BenchmarkService/ListBenchmarkSamples": Scope.READ,
     f"{_V1}RoutingService/ResolveRoute": Scope.READ,
     f"{_V1}RoutingService/MatchRoutes": Scope.READ,
     f"{_V1}RoutingService/WatchRoutes": Scope.SERVE,
@@ -42,16 +49,16 @@ SCOPES: dict[str, Scope] = {
 
 GRANTS: dict[str, frozenset[Scope]] = {
     "node": frozenset({Scope.JOIN, Scope.LEAVE}),
-    "gateway": frozenset({Scope.READ, Scope.SERVE}),
-    "operator": frozenset({Scope.READ}),
-    "admin": frozenset({Scope.READ, Scope.LEAVE, Scope.ADMINISTER}),
+    "gateway": frozenset({Scope.READ, Scope.SERVE, Scope.MEASURE}),
+    "operator": frozenset({Scope.READ, Scope.MEASURE}),
+    "admin": frozenset({Scope.READ, Scope.MEASURE, Scope.LEAVE, Scope.ADMINISTER}),
 }
 
 # What a kind of caller is there for, and may do without a key when it needs none.
 PURPOSES: dict[str, frozenset[Scope]] = {
     "node": frozenset({Scope.JOIN, Scope.LEAVE}),
     "gateway": frozenset({Scope.SERVE}),
-    "operator": frozenset({Scope.READ}),
+    "operator": frozenset({Scope.READ, Scope.MEASURE}),
     "admin": frozenset({Scope.LEAVE, Scope.ADMINISTER}),
 }
 

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from geniehive.v1 import discovery_service_pb2 as discovery_pb
+from geniehive.v1 import benchmark_service_pb2 as benchmark_pb
 from geniehive.v1 import (
+    benchmark_service_pb2_grpc,
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
     routing_service_pb2_grpc,
     usage_service_pb2_grpc,
 )
+from geniehive.v1 import discovery_service_pb2 as discovery_pb
 from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import routing_service_pb2 as routing_pb
 from geniehive.v1 import usage_service_pb2 as usage_pb
@@ -18,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # no stubs
 
 from control.api.channel import SERVER_OPTIONS
+from control.benchmarks import BenchmarkServicer
 from control.discovery import DiscoveryServicer
 from control.interceptors import Edge
 from control.registry import RegistryServicer
@@ -35,6 +38,7 @@ OURS = [
         (registry_pb, "RegistryService"),
         (discovery_pb, "DiscoveryService"),
         (routing_pb, "RoutingService"),
+        (benchmark_pb, "BenchmarkService"),
         (usage_pb, "UsageService"),
     )
 ]
@@ -67,6 +71,7 @@ def build(
     registry: RegistryServicer,
     discovery: DiscoveryServicer,
     routing: RoutingServicer,
+    benchmarks: BenchmarkServicer,
     usage: UsageServicer,
     bind: Callable[[grpc.aio.Server], int],
 ) -> tuple[Server, int]:
@@ -77,6 +82,7 @@ def build(
     registry_service_pb2_grpc.add_RegistryServiceServicer_to_server(registry, server)
     discovery_service_pb2_grpc.add_DiscoveryServiceServicer_to_server(discovery, server)
     routing_service_pb2_grpc.add_RoutingServiceServicer_to_server(routing, server)
+    benchmark_service_pb2_grpc.add_BenchmarkServiceServicer_to_server(benchmarks, server)
     usage_service_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

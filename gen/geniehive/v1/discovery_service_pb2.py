@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from geniehive.v1 import inventory_pb2 as geniehive_dot_v1_dot_inventory__pb2
+from geniehive.v1 import roles_pb2 as geniehive_dot_v1_dot_roles__pb2
+from geniehive.v1 import routing_service_pb2 as geniehive_dot_v1_dot_routing__service__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$geniehive/v1/discovery_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"O\n\x11ListHostsResponse\x12!\n\x05hosts\x18\x01 \x03(\x0b\x32\x12.geniehive.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\"3\n\x0fGetHostResponse\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\"M\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07host_id\x18\x03 \x01(\t\"^\n\x14ListServicesResponse\x12-\n\x08services\x18\x01 \x03(\x0b\x32\x1b.geniehive.v1.ServiceStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\rServiceStatus\x12&\n\x07service\x18\x01 \x01(\x0b\x32\x15.geniehive.v1.Service\x12\x10\n\x08routable\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\x05\x12(\n\x08measured\x18\x04 \x01(\x0b\x32\x16.geniehive.v1.Measured\"\xab\x03\n\x08Measured\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrequest_count\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x62\x61ndoned_count\x18\x03 \x01(\x03\x12=\n\x0c\x65rror_counts\x18\x04 \x03(\x0b\x32\'.geniehive.v1.Measured.ErrorCountsEntry\x12\x15\n\rprompt_tokens\x18\x05 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x06 \x01(\x03\x12\x31\n\x0e\x66irst_byte_p50\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x66irst_byte_p95\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\t \x01(\x01H\x00\x88\x01\x01\x1a\x32\n\x10\x45rrorCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x14\n\x12_tokens_per_second\"\'\n\x11GetServiceRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\"B\n\x12GetServiceResponse\x12,\n\x07service\x18\x01 \x01(\x0b\x32\x1b.geniehive.v1.ServiceStatus\"\x19\n\x17GetClusterHealthRequest\"\xd7\x04\n\x18GetClusterHealthResponse\x12\x12\n\nhost_count\x18\x01 \x01(\x05\x12\x19\n\x11online_host_count\x18\x02 \x01(\x05\x12\x17\n\x0flost_host_count\x18\x03 \x01(\x05\x12\x15\n\rservice_count\x18\x04 \x01(\x05\x12\x1e\n\x16routable_service_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x61sset_count\x18\x06 \x01(\x05\x12\x1a\n\x12loaded_asset_count\x18\x07 \x01(\x05\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12\x15\n\rgateway_count\x18\t \x01(\x05\x12\x15\n\rroute_version\x18\n \x01(\x03\x12,\n\troute_age\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07settled\x18\x0c \x01(\x08\x12)\n\x06uptime\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x63ontrol_version\x18\x0e \x01(\t\x12Y\n\x12unusable_resources\x18\x0f \x03(\x0b\x32=.geniehive.v1.GetClusterHealthResponse.UnusableResourcesEntry\x12\x19\n\x11spared_host_count\x18\x10 \x01(\x05\x12\x17\n\x0fheld_back_count\x18\x11 \x01(\x05\x1a\x38\n\x16UnusableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xb3\x03\n\x10\x44iscoveryService\x12L\n\tListHosts\x12\x1e.geniehive.v1.ListHostsRequest\x1a\x1f.geniehive.v1.ListHostsResponse\x12\x46\n\x07GetHost\x12\x1c.geniehive.v1.GetHostRequest\x1a\x1d.geniehive.v1.GetHostResponse\x12U\n\x0cListServices\x12!.geniehive.v1.ListServicesRequest\x1a\".geniehive.v1.ListServicesResponse\x12O\n\nGetService\x12\x1f.geniehive.v1.GetServiceRequest\x1a .geniehive.v1.GetServiceResponse\x12\x61\n\x10GetClusterHealth\x12%.geniehive.v1.GetClusterHealthRequest\x1a&.geniehive.v1.GetClusterHealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$geniehive/v1/discovery_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x18geniehive/v1/roles.proto\x1a\"geniehive/v1/routing_service.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"a\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.geniehive.v1.HostState\"O\n\x11ListHostsResponse\x12!\n\x05hosts\x18\x01 \x03(\x0b\x32\x12.geniehive.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\"3\n\x0fGetHostResponse\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\"\x9d\x01\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07host_id\x18\x03 \x01(\t\x12*\n\toperation\x18\x04 \x01(\x0e\x32\x17.geniehive.v1.Operation\x12\x15\n\x08routable\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\x0b\n\t_routable\"^\n\x14ListServicesResponse\x12-\n\x08services\x18\x01 \x03(\x0b\x32\x1b.geniehive.v1.ServiceStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbe\x03\n\rServiceStatus\x12&\n\x07service\x18\x01 \x01(\x0b\x32\x15.geniehive.v1.Service\x12\x10\n\x08routable\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\x05\x12(\n\x08measured\x18\x04 \x01(\x0b\x32\x16.geniehive.v1.Measured\x12\'\n\x05roles\x18\x05 \x03(\x0b\x32\x18.geniehive.v1.ServedRole\x12$\n\x06health\x18\x06 \x01(\x0e\x32\x14.geniehive.v1.Health\x12\"\n\x05probe\x18\x07 \x01(\x0b\x32\x13.geniehive.v1.Probe\x12.\n\x0blatency_p50\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\t \x01(\x01H\x00\x88\x01\x01\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\theld_back\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x14\n\x12_tokens_per_second\"/\n\nServedRole\x12\x0f\n\x07role_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\"m\n\x05Probe\x12$\n\x06health\x18\x01 \x01(\x0e\x32\x14.geniehive.v1.Health\x12.\n\nprobe_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xab\x03\n\x08Measured\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrequest_count\x18\x02 \x01(\x03\x12\x17\n\x0f\x61\x62\x61ndoned_count\x18\x03 \x01(\x03\x12=\n\x0c\x65rror_counts\x18\x04 \x03(\x0b\x32\'.geniehive.v1.Measured.ErrorCountsEntry\x12\x15\n\rprompt_tokens\x18\x05 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x06 \x01(\x03\x12\x31\n\x0e\x66irst_byte_p50\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x66irst_byte_p95\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\t \x01(\x01H\x00\x88\x01\x01\x1a\x32\n\x10\x45rrorCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x14\n\x12_tokens_per_second\"\'\n\x11GetServiceRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\"B\n\x12GetServiceResponse\x12,\n\x07service\x18\x01 \x01(\x0b\x32\x1b.geniehive.v1.ServiceStatus\"*\n\x17GetHostInventoryRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\"\xcb\x01\n\x18GetHostInventoryResponse\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\x12-\n\x08services\x18\x02 \x03(\x0b\x32\x1b.geniehive.v1.ServiceStatus\x12/\n\x0breport_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nreport_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"e\n\x10ListRolesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12*\n\toperation\x18\x03 \x01(\x0e\x32\x17.geniehive.v1.Operation\"U\n\x11ListRolesResponse\x12\'\n\x05roles\x18\x01 \x03(\x0b\x32\x18.geniehive.v1.RoleStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetRoleRequest\x12\x0f\n\x07role_id\x18\x01 \x01(\t\"9\n\x0fGetRoleResponse\x12&\n\x04role\x18\x01 \x01(\x0b\x32\x18.geniehive.v1.RoleStatus\"\xf4\x02\n\nRoleStatus\x12 \n\x04role\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Role\x12(\n\x08strategy\x18\x02 \x01(\x0e\x32\x16.geniehive.v1.Strategy\x12\x16\n\x0e\x66\x61llback_roles\x18\x03 \x03(\t\x12\x17\n\x0f\x63\x61ndidate_count\x18\x04 \x01(\x05\x12\x1e\n\x16loaded_candidate_count\x18\x05 \x01(\x05\x12\x33\n\x10\x62\x65st_latency_p50\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nservice_id\x18\x07 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x08 \x01(\t\x12=\n\x18\x65\x66\x66\x65\x63tive_request_policy\x18\t \x01(\x0b\x32\x1b.geniehive.v1.RequestPolicy\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x18ListHealthSamplesRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x19ListHealthSamplesResponse\x12+\n\x07samples\x18\x01 \x03(\x0b\x32\x1a.geniehive.v1.HealthSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x02\n\x0cHealthSample\x12\x11\n\tsample_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12\x31\n\robserved_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06health\x18\x04 \x01(\x0e\x32\x14.geniehive.v1.Health\x12\x36\n\x06\x63hecks\x18\x05 \x03(\x0b\x32&.geniehive.v1.HealthSample.ChecksEntry\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12*\n\x07latency\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12\x18\n\x0bqueue_depth\x18\t \x01(\x05H\x00\x88\x01\x01\x1a-\n\x0b\x43hecksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x08:\x02\x38\x01\x42\x0e\n\x0c_queue_depth\"\x19\n\x17GetClusterHealthRequest\"\xc3\x05\n\x18GetClusterHealthResponse\x12\x12\n\nhost_count\x18\x01 \x01(\x05\x12\x19\n\x11online_host_count\x18\x02 \x01(\x05\x12\x17\n\x0flost_host_count\x18\x03 \x01(\x05\x12\x15\n\rservice_count\x18\x04 \x01(\x05\x12\x1e\n\x16routable_service_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x61sset_count\x18\x06 \x01(\x05\x12\x1a\n\x12loaded_asset_count\x18\x07 \x01(\x05\x12\x11\n\tin_flight\x18\x08 \x01(\x05\x12\x15\n\rgateway_count\x18\t \x01(\x05\x12\x15\n\rroute_version\x18\n \x01(\x03\x12,\n\troute_age\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07settled\x18\x0c \x01(\x08\x12)\n\x06uptime\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0f\x63ontrol_version\x18\x0e \x01(\t\x12Y\n\x12unusable_resources\x18\x0f \x03(\x0b\x32=.geniehive.v1.GetClusterHealthResponse.UnusableResourcesEntry\x12\x19\n\x11spared_host_count\x18\x10 \x01(\x05\x12\x17\n\x0fheld_back_count\x18\x11 \x01(\x05\x12\x1d\n\x15healthy_service_count\x18\x12 \x01(\x05\x12\x12\n\nrole_count\x18\x13 \x01(\x05\x12\x17\n\x0f\x63\x61talog_problem\x18\x14 \x01(\t\x12\x1e\n\x16\x62\x65nchmark_sample_count\x18\x15 \x01(\x03\x1a\x38\n\x16UnusableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x92\x06\n\x10\x44iscoveryService\x12L\n\tListHosts\x12\x1e.geniehive.v1.ListHostsRequest\x1a\x1f.geniehive.v1.ListHostsResponse\x12\x46\n\x07GetHost\x12\x1c.geniehive.v1.GetHostRequest\x1a\x1d.geniehive.v1.GetHostResponse\x12U\n\x0cListServices\x12!.geniehive.v1.ListServicesRequest\x1a\".geniehive.v1.ListServicesResponse\x12O\n\nGetService\x12\x1f.geniehive.v1.GetServiceRequest\x1a .geniehive.v1.GetServiceResponse\x12\x61\n\x10GetHostInventory\x12%.geniehive.v1.GetHostInventoryRequest\x1a&.geniehive.v1.GetHostInventoryResponse\x12L\n\tListRoles\x12\x1e.geniehive.v1.ListRolesRequest\x1a\x1f.geniehive.v1.ListRolesResponse\x12\x46\n\x07GetRole\x12\x1c.geniehive.v1.GetRoleRequest\x1a\x1d.geniehive.v1.GetRoleResponse\x12\x64\n\x11ListHealthSamples\x12&.geniehive.v1.ListHealthSamplesRequest\x1a\'.geniehive.v1.ListHealthSamplesResponse\x12\x61\n\x10GetClusterHealth\x12%.geniehive.v1.GetClusterHealthRequest\x1a&.geniehive.v1.GetClusterHealthResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +38,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MEASURED_ERRORCOUNTSENTRY']._loaded_options = None
   _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_options = b'8\001'
+  _globals['_HEALTHSAMPLE_CHECKSENTRY']._loaded_options = None
+  _globals['_HEALTHSAMPLE_CHECKSENTRY']._serialized_options = b'8\001'
   _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._loaded_options = None
   _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_options = b'8\001'
-  _globals['_LISTHOSTSREQUEST']._serialized_start=149
-  _globals['_LISTHOSTSREQUEST']._serialized_end=206
-  _globals['_LISTHOSTSRESPONSE']._serialized_start=208
-  _globals['_LISTHOSTSRESPONSE']._serialized_end=287
-  _globals['_GETHOSTREQUEST']._serialized_start=289
-  _globals['_GETHOSTREQUEST']._serialized_end=322
-  _globals['_GETHOSTRESPONSE']._serialized_start=324
-  _globals['_GETHOSTRESPONSE']._serialized_end=375
-  _globals['_LISTSERVICESREQUEST']._serialized_start=377
-  _globals['_LISTSERVICESREQUEST']._serialized_end=454
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=456
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=550
-  _globals['_SERVICESTATUS']._serialized_start=553
-  _globals['_SERVICESTATUS']._serialized_end=687
-  _globals['_MEASURED']._serialized_start=690
-  _globals['_MEASURED']._serialized_end=1117
-  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_start=1045
-  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_end=1095
-  _globals['_GETSERVICEREQUEST']._serialized_start=1119
-  _globals['_GETSERVICEREQUEST']._serialized_end=1158
-  _globals['_GETSERVICERESPONSE']._serialized_start=1160
-  _globals['_GETSERVICERESPONSE']._serialized_end=1226
-  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_start=1228
-  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_end=1253
-  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_start=1256
-  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_end=1855
-  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_start=1799
-  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_end=1855
-  _globals['_DISCOVERYSERVICE']._serialized_start=1858
-  _globals['_DISCOVERYSERVICE']._serialized_end=2293
+  _globals['_LISTHOSTSREQUEST']._serialized_start=211
+  _globals['_LISTHOSTSREQUEST']._serialized_end=308
+  _globals['_LISTHOSTSRESPONSE']._serialized_start=310
+  _globals['_LISTHOSTSRESPONSE']._serialized_end=389
+  _globals['_GETHOSTREQUEST']._serialized_start=391
+  _globals['_GETHOSTREQUEST']._serialized_end=424
+  _globals['_GETHOSTRESPONSE']._serialized_start=426
+  _globals['_GETHOSTRESPONSE']._serialized_end=477
+  _globals['_LISTSERVICESREQUEST']._serialized_start=480
+  _globals['_LISTSERVICESREQUEST']._serialized_end=637
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=639
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=733
+  _globals['_SERVICESTATUS']._serialized_start=736
+  _globals['_SERVICESTATUS']._serialized_end=1182
+  _globals['_SERVEDROLE']._serialized_start=1184
+  _globals['_SERVEDROLE']._serialized_end=1231
+  _globals['_PROBE']._serialized_start=1233
+  _globals['_PROBE']._serialized_end=1342
+  _globals['_MEASURED']._serialized_start=1345
+  _globals['_MEASURED']._serialized_end=1772
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_start=1700
+  _globals['_MEASURED_ERRORCOUNTSENTRY']._serialized_end=1750
+  _globals['_GETSERVICEREQUEST']._serialized_start=1774
+  _globals['_GETSERVICEREQUEST']._serialized_end=1813
+  _globals['_GETSERVICERESPONSE']._serialized_start=1815
+  _globals['_GETSERVICERESPONSE']._serialized_end=1881
+  _globals['_GETHOSTINVENTORYREQUEST']._serialized_start=1883
+  _globals['_GETHOSTINVENTORYREQUEST']._serialized_end=1925
+  _globals['_GETHOSTINVENTORYRESPONSE']._serialized_start=1928
+  _globals['_GETHOSTINVENTORYRESPONSE']._serialized_end=2131
+  _globals['_LISTROLESREQUEST']._serialized_start=2133
+  _globals['_LISTROLESREQUEST']._serialized_end=2234
+  _globals['_LISTROLESRESPONSE']._serialized_start=2236
+  _globals['_LISTROLESRESPONSE']._serialized_end=2321
+  _globals['_GETROLEREQUEST']._serialized_start=2323
+  _globals['_GETROLEREQUEST']._serialized_end=2356
+  _globals['_GETROLERESPONSE']._serialized_start=2358
+  _globals['_GETROLERESPONSE']._serialized_end=2415
+  _globals['_ROLESTATUS']._serialized_start=2418
+  _globals['_ROLESTATUS']._serialized_end=2790
+  _globals['_LISTHEALTHSAMPLESREQUEST']._serialized_start=2792
+  _globals['_LISTHEALTHSAMPLESREQUEST']._serialized_end=2877
+  _globals['_LISTHEALTHSAMPLESRESPONSE']._serialized_start=2879
+  _globals['_LISTHEALTHSAMPLESRESPONSE']._serialized_end=2976
+  _globals['_HEALTHSAMPLE']._serialized_start=2979
+  _globals['_HEALTHSAMPLE']._serialized_end=3345
+  _globals['_HEALTHSAMPLE_CHECKSENTRY']._serialized_start=3284
+  _globals['_HEALTHSAMPLE_CHECKSENTRY']._serialized_end=3329
+  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_start=3347
+  _globals['_GETCLUSTERHEALTHREQUEST']._serialized_end=3372
+  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_start=3375
+  _globals['_GETCLUSTERHEALTHRESPONSE']._serialized_end=4082
+  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_start=4026
+  _globals['_GETCLUSTERHEALTHRESPONSE_UNUSABLERESOURCESENTRY']._serialized_end=4082
+  _globals['_DISCOVERYSERVICE']._serialized_start=4085
+  _globals['_DISCOVERYSERVICE']._serialized_end=4871
 # @@protoc_insertion_point(module_scope)

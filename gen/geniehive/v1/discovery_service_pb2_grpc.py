@@ -55,6 +55,26 @@ class DiscoveryServiceStub:
                 request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetServiceRequest.SerializeToString,
                 response_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetServiceResponse.FromString,
                 _registered_method=True)
+        self.GetHostInventory = channel.unary_unary(
+                '/geniehive.v1.DiscoveryService/GetHostInventory',
+                request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryRequest.SerializeToString,
+                response_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryResponse.FromString,
+                _registered_method=True)
+        self.ListRoles = channel.unary_unary(
+                '/geniehive.v1.DiscoveryService/ListRoles',
+                request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.ListRolesRequest.SerializeToString,
+                response_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.ListRolesResponse.FromString,
+                _registered_method=True)
+        self.GetRole = channel.unary_unary(
+                '/geniehive.v1.DiscoveryService/GetRole',
+                request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetRoleRequest.SerializeToString,
+                response_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetRoleResponse.FromString,
+                _registered_method=True)
+        self.ListHealthSamples = channel.unary_unary(
+                '/geniehive.v1.DiscoveryService/ListHealthSamples',
+                request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesRequest.SerializeToString,
+                response_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesResponse.FromString,
+                _registered_method=True)
         self.GetClusterHealth = channel.unary_unary(
                 '/geniehive.v1.DiscoveryService/GetClusterHealth',
                 request_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetClusterHealthRequest.SerializeToString,
@@ -102,6 +122,45 @@ class DiscoveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHostInventory(self, request, context):
+        """Returns the last report of a host: all that its node said, and when.
+
+        Fails with `NOT_FOUND` when the host is not registered.
+        Callers: operators, gateways.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRoles(self, request, context):
+        """Lists the roles of the catalog, ordered by `role_id`, with who serves them now.
+
+        Fails with `INVALID_ARGUMENT` when the page token is not one of ours.
+        Callers: operators, gateways.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRole(self, request, context):
+        """Returns one role. Fails with `NOT_FOUND` when the catalog has none of this name.
+        Callers: operators, gateways.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHealthSamples(self, request, context):
+        """Lists what probes found, the newest first; the last few of each service are kept, and
+        none while `routing.probe_interval_s` is 0.
+
+        Fails with `NOT_FOUND` when the service is not registered.
+        Callers: operators, gateways.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetClusterHealth(self, request, context):
         """Sums up the cluster.
         Callers: operators, gateways.
@@ -132,6 +191,26 @@ def add_DiscoveryServiceServicer_to_server(servicer, server):
                     servicer.GetService,
                     request_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetServiceRequest.FromString,
                     response_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetServiceResponse.SerializeToString,
+            ),
+            'GetHostInventory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHostInventory,
+                    request_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryRequest.FromString,
+                    response_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryResponse.SerializeToString,
+            ),
+            'ListRoles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoles,
+                    request_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.ListRolesRequest.FromString,
+                    response_serializer=geniehive_dot_v1_dot_discovery__service__pb2.ListRolesResponse.SerializeToString,
+            ),
+            'GetRole': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRole,
+                    request_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.GetRoleRequest.FromString,
+                    response_serializer=geniehive_dot_v1_dot_discovery__service__pb2.GetRoleResponse.SerializeToString,
+            ),
+            'ListHealthSamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHealthSamples,
+                    request_deserializer=geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesRequest.FromString,
+                    response_serializer=geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesResponse.SerializeToString,
             ),
             'GetClusterHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetClusterHealth,
@@ -248,6 +327,114 @@ class DiscoveryService:
             '/geniehive.v1.DiscoveryService/GetService',
             geniehive_dot_v1_dot_discovery__service__pb2.GetServiceRequest.SerializeToString,
             geniehive_dot_v1_dot_discovery__service__pb2.GetServiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHostInventory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/geniehive.v1.DiscoveryService/GetHostInventory',
+            geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryRequest.SerializeToString,
+            geniehive_dot_v1_dot_discovery__service__pb2.GetHostInventoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/geniehive.v1.DiscoveryService/ListRoles',
+            geniehive_dot_v1_dot_discovery__service__pb2.ListRolesRequest.SerializeToString,
+            geniehive_dot_v1_dot_discovery__service__pb2.ListRolesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/geniehive.v1.DiscoveryService/GetRole',
+            geniehive_dot_v1_dot_discovery__service__pb2.GetRoleRequest.SerializeToString,
+            geniehive_dot_v1_dot_discovery__service__pb2.GetRoleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHealthSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/geniehive.v1.DiscoveryService/ListHealthSamples',
+            geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesRequest.SerializeToString,
+            geniehive_dot_v1_dot_discovery__service__pb2.ListHealthSamplesResponse.FromString,
             options,
             channel_credentials,
             insecure,

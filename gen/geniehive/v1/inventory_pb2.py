@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgeniehive/v1/inventory.proto\x12\x0cgeniehive.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x04\n\x04Host\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12.\n\x06labels\x18\x04 \x03(\x0b\x32\x1e.geniehive.v1.Host.LabelsEntry\x12:\n\x0c\x63\x61pabilities\x18\x05 \x03(\x0b\x32$.geniehive.v1.Host.CapabilitiesEntry\x12.\n\tresources\x18\x06 \x01(\x0b\x32\x1b.geniehive.v1.HostResources\x12*\n\x07metrics\x18\x07 \x01(\x0b\x32\x19.geniehive.v1.HostMetrics\x12&\n\x05state\x18\x08 \x01(\x0e\x32\x17.geniehive.v1.HostState\x12\x32\n\x0eheartbeat_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\n \x01(\x03\x12\x12\n\ntrust_tier\x18\x0b \x01(\t\x12\x14\n\x0c\x64\x65vice_class\x18\x0c \x01(\t\x12\x18\n\x10workload_classes\x18\r \x03(\t\x12\x1e\n\x16\x61llowed_model_families\x18\x0e \x03(\t\x12\x13\n\x0bnode_key_id\x18\x0f \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11\x43\x61pabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x08:\x02\x38\x01\":\n\rHostResources\x12\x13\n\x0b\x63pu_threads\x18\x01 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\"\x7f\n\x0bHostMetrics\x12\x1c\n\x0f\x63pu_utilization\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12#\n\x16memory_available_bytes\x18\x02 \x01(\x03H\x01\x88\x01\x01\x42\x12\n\x10_cpu_utilizationB\x19\n\x17_memory_available_bytes\"\xaf\x02\n\x07Service\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x0f\n\x07host_id\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12(\n\x08\x65ndpoint\x18\x04 \x01(\x0b\x32\x16.geniehive.v1.Endpoint\x12#\n\x06\x61ssets\x18\x05 \x03(\x0b\x32\x13.geniehive.v1.Asset\x12\x13\n\x0b\x63oncurrency\x18\x06 \x01(\x05\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12\x35\n\x0bobservation\x18\x08 \x01(\x0b\x32 .geniehive.v1.ServiceObservation\x12)\n\tload_mode\x18\t \x01(\x0e\x32\x16.geniehive.v1.LoadMode\x12\x17\n\x0f\x64irect_requests\x18\n \x01(\x08\"z\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x11\n\tbase_path\x18\x03 \x01(\t\x12\x10\n\x08tls_name\x18\x04 \x01(\t\x12(\n\x04kind\x18\x05 \x01(\x0e\x32\x1a.geniehive.v1.EndpointKind\"\x88\x03\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12+\n\noperations\x18\x02 \x03(\x0e\x32\x17.geniehive.v1.Operation\x12\x0e\n\x06loaded\x18\x03 \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61mily\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x33\n\x0erequest_policy\x18\x07 \x01(\x0b\x32\x1b.geniehive.v1.RequestPolicy\x12\x10\n\x08modality\x18\x08 \x01(\t\x12\x0e\n\x06\x66ormat\x18\t \x01(\t\x12+\n\x07locator\x18\n \x01(\x0b\x32\x1a.geniehive.v1.AssetLocator\x12\x33\n\x08metadata\x18\x0b \x03(\x0b\x32!.geniehive.v1.Asset.MetadataEntry\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x0c\x41ssetLocator\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xf3\x01\n\rRequestPolicy\x12\x15\n\rbody_defaults\x18\x01 \x01(\t\x12\x16\n\x0e\x62ody_overrides\x18\x02 \x01(\t\x12\x15\n\rsystem_prompt\x18\x03 \x01(\t\x12\x42\n\x16system_prompt_position\x18\x04 \x01(\x0e\x32\".geniehive.v1.SystemPromptPosition\x12\x15\n\ruser_template\x18\x05 \x01(\t\x12*\n\treasoning\x18\x06 \x01(\x0e\x32\x17.geniehive.v1.Reasoning\x12\x15\n\rwithout_tools\x18\x07 \x01(\x08\"\xb2\x02\n\x12ServiceObservation\x12$\n\x06health\x18\x01 \x01(\x0e\x32\x14.geniehive.v1.Health\x12\x16\n\tin_flight\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bqueue_depth\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11tokens_per_second\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12.\n\x0blatency_p50\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x30\n\x0c\x61vailability\x18\x07 \x01(\x0e\x32\x1a.geniehive.v1.AvailabilityB\x0c\n\n_in_flightB\x0e\n\x0c_queue_depthB\x14\n\x12_tokens_per_second*m\n\tHostState\x12\x1a\n\x16HOST_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11HOST_STATE_ONLINE\x10\x01\x12\x18\n\x14HOST_STATE_RETURNING\x10\x02\x12\x13\n\x0fHOST_STATE_LOST\x10\x03*S\n\x08LoadMode\x12\x19\n\x15LOAD_MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eLOAD_MODE_NONE\x10\x01\x12\x18\n\x14LOAD_MODE_ON_REQUEST\x10\x02*G\n\x0c\x45ndpointKind\x12\x1d\n\x19\x45NDPOINT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_KIND_DIRECT\x10\x01*\xa9\x01\n\x14SystemPromptPosition\x12&\n\"SYSTEM_PROMPT_POSITION_UNSPECIFIED\x10\x00\x12\"\n\x1eSYSTEM_PROMPT_POSITION_PREPEND\x10\x01\x12!\n\x1dSYSTEM_PROMPT_POSITION_APPEND\x10\x02\x12\"\n\x1eSYSTEM_PROMPT_POSITION_REPLACE\x10\x03*O\n\tReasoning\x12\x19\n\x15REASONING_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASONING_STRIP\x10\x01\x12\x12\n\x0eREASONING_PASS\x10\x02*q\n\tOperation\x12\x19\n\x15OPERATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPERATION_CHAT\x10\x01\x12\x18\n\x14OPERATION_EMBEDDINGS\x10\x02\x12\x1b\n\x17OPERATION_TRANSCRIPTION\x10\x03*\xd3\x01\n\x0c\x41vailability\x12\x1c\n\x18\x41VAILABILITY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41VAILABILITY_AVAILABLE\x10\x01\x12\x15\n\x11\x41VAILABILITY_BUSY\x10\x02\x12\x19\n\x15\x41VAILABILITY_DRAINING\x10\x03\x12\x1f\n\x1b\x41VAILABILITY_PAUSED_BY_USER\x10\x04\x12\x18\n\x14\x41VAILABILITY_OFFLINE\x10\x05\x12\x1c\n\x18\x41VAILABILITY_QUARANTINED\x10\x06*^\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x12\n\x0eHEALTH_LOADING\x10\x02\x12\x14\n\x10HEALTH_UNHEALTHY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgeniehive/v1/inventory.proto\x12\x0cgeniehive.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x04\n\x04Host\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12.\n\x06labels\x18\x04 \x03(\x0b\x32\x1e.geniehive.v1.Host.LabelsEntry\x12:\n\x0c\x63\x61pabilities\x18\x05 \x03(\x0b\x32$.geniehive.v1.Host.CapabilitiesEntry\x12.\n\tresources\x18\x06 \x01(\x0b\x32\x1b.geniehive.v1.HostResources\x12*\n\x07metrics\x18\x07 \x01(\x0b\x32\x19.geniehive.v1.HostMetrics\x12&\n\x05state\x18\x08 \x01(\x0e\x32\x17.geniehive.v1.HostState\x12\x32\n\x0eheartbeat_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\n \x01(\x03\x12\x12\n\ntrust_tier\x18\x0b \x01(\t\x12\x14\n\x0c\x64\x65vice_class\x18\x0c \x01(\t\x12\x18\n\x10workload_classes\x18\r \x03(\t\x12\x1e\n\x16\x61llowed_model_families\x18\x0e \x03(\t\x12\x13\n\x0bnode_key_id\x18\x0f \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11\x43\x61pabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x08:\x02\x38\x01\":\n\rHostResources\x12\x13\n\x0b\x63pu_threads\x18\x01 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\"\x7f\n\x0bHostMetrics\x12\x1c\n\x0f\x63pu_utilization\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12#\n\x16memory_available_bytes\x18\x02 \x01(\x03H\x01\x88\x01\x01\x42\x12\n\x10_cpu_utilizationB\x19\n\x17_memory_available_bytes\"\xd5\x02\n\x07Service\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x0f\n\x07host_id\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12(\n\x08\x65ndpoint\x18\x04 \x01(\x0b\x32\x16.geniehive.v1.Endpoint\x12#\n\x06\x61ssets\x18\x05 \x03(\x0b\x32\x13.geniehive.v1.Asset\x12\x13\n\x0b\x63oncurrency\x18\x06 \x01(\x05\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12\x35\n\x0bobservation\x18\x08 \x01(\x0b\x32 .geniehive.v1.ServiceObservation\x12)\n\tload_mode\x18\t \x01(\x0e\x32\x16.geniehive.v1.LoadMode\x12\x17\n\x0f\x64irect_requests\x18\n \x01(\x08\x12\x0f\n\x07\x61pi_key\x18\x0b \x01(\t\x12\x13\n\x0bhas_api_key\x18\x0c \x01(\x08\"z\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x11\n\tbase_path\x18\x03 \x01(\t\x12\x10\n\x08tls_name\x18\x04 \x01(\t\x12(\n\x04kind\x18\x05 \x01(\x0e\x32\x1a.geniehive.v1.EndpointKind\"\x88\x03\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12+\n\noperations\x18\x02 \x03(\x0e\x32\x17.geniehive.v1.Operation\x12\x0e\n\x06loaded\x18\x03 \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61mily\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x33\n\x0erequest_policy\x18\x07 \x01(\x0b\x32\x1b.geniehive.v1.RequestPolicy\x12\x10\n\x08modality\x18\x08 \x01(\t\x12\x0e\n\x06\x66ormat\x18\t \x01(\t\x12+\n\x07locator\x18\n \x01(\x0b\x32\x1a.geniehive.v1.AssetLocator\x12\x33\n\x08metadata\x18\x0b \x03(\x0b\x32!.geniehive.v1.Asset.MetadataEntry\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x0c\x41ssetLocator\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xf3\x01\n\rRequestPolicy\x12\x15\n\rbody_defaults\x18\x01 \x01(\t\x12\x16\n\x0e\x62ody_overrides\x18\x02 \x01(\t\x12\x15\n\rsystem_prompt\x18\x03 \x01(\t\x12\x42\n\x16system_prompt_position\x18\x04 \x01(\x0e\x32\".geniehive.v1.SystemPromptPosition\x12\x15\n\ruser_template\x18\x05 \x01(\t\x12*\n\treasoning\x18\x06 \x01(\x0e\x32\x17.geniehive.v1.Reasoning\x12\x15\n\rwithout_tools\x18\x07 \x01(\x08\"\xb2\x02\n\x12ServiceObservation\x12$\n\x06health\x18\x01 \x01(\x0e\x32\x14.geniehive.v1.Health\x12\x16\n\tin_flight\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bqueue_depth\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11tokens_per_second\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12.\n\x0blatency_p50\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x30\n\x0c\x61vailability\x18\x07 \x01(\x0e\x32\x1a.geniehive.v1.AvailabilityB\x0c\n\n_in_flightB\x0e\n\x0c_queue_depthB\x14\n\x12_tokens_per_second*m\n\tHostState\x12\x1a\n\x16HOST_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11HOST_STATE_ONLINE\x10\x01\x12\x18\n\x14HOST_STATE_RETURNING\x10\x02\x12\x13\n\x0fHOST_STATE_LOST\x10\x03*S\n\x08LoadMode\x12\x19\n\x15LOAD_MODE_UNSPECIFIED\x10\x00\x12\x12\n\x0eLOAD_MODE_NONE\x10\x01\x12\x18\n\x14LOAD_MODE_ON_REQUEST\x10\x02*G\n\x0c\x45ndpointKind\x12\x1d\n\x19\x45NDPOINT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_KIND_DIRECT\x10\x01*\xa9\x01\n\x14SystemPromptPosition\x12&\n\"SYSTEM_PROMPT_POSITION_UNSPECIFIED\x10\x00\x12\"\n\x1eSYSTEM_PROMPT_POSITION_PREPEND\x10\x01\x12!\n\x1dSYSTEM_PROMPT_POSITION_APPEND\x10\x02\x12\"\n\x1eSYSTEM_PROMPT_POSITION_REPLACE\x10\x03*O\n\tReasoning\x12\x19\n\x15REASONING_UNSPECIFIED\x10\x00\x12\x13\n\x0fREASONING_STRIP\x10\x01\x12\x12\n\x0eREASONING_PASS\x10\x02*q\n\tOperation\x12\x19\n\x15OPERATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPERATION_CHAT\x10\x01\x12\x18\n\x14OPERATION_EMBEDDINGS\x10\x02\x12\x1b\n\x17OPERATION_TRANSCRIPTION\x10\x03*\xd3\x01\n\x0c\x41vailability\x12\x1c\n\x18\x41VAILABILITY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41VAILABILITY_AVAILABLE\x10\x01\x12\x15\n\x11\x41VAILABILITY_BUSY\x10\x02\x12\x19\n\x15\x41VAILABILITY_DRAINING\x10\x03\x12\x1f\n\x1b\x41VAILABILITY_PAUSED_BY_USER\x10\x04\x12\x18\n\x14\x41VAILABILITY_OFFLINE\x10\x05\x12\x1c\n\x18\x41VAILABILITY_QUARANTINED\x10\x06*^\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x12\n\x0eHEALTH_LOADING\x10\x02\x12\x14\n\x10HEALTH_UNHEALTHY\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,22 +39,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOST_CAPABILITIESENTRY']._serialized_options = b'8\001'
   _globals['_ASSET_METADATAENTRY']._loaded_options = None
   _globals['_ASSET_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_HOSTSTATE']._serialized_start=2323
-  _globals['_HOSTSTATE']._serialized_end=2432
-  _globals['_LOADMODE']._serialized_start=2434
-  _globals['_LOADMODE']._serialized_end=2517
-  _globals['_ENDPOINTKIND']._serialized_start=2519
-  _globals['_ENDPOINTKIND']._serialized_end=2590
-  _globals['_SYSTEMPROMPTPOSITION']._serialized_start=2593
-  _globals['_SYSTEMPROMPTPOSITION']._serialized_end=2762
-  _globals['_REASONING']._serialized_start=2764
-  _globals['_REASONING']._serialized_end=2843
-  _globals['_OPERATION']._serialized_start=2845
-  _globals['_OPERATION']._serialized_end=2958
-  _globals['_AVAILABILITY']._serialized_start=2961
-  _globals['_AVAILABILITY']._serialized_end=3172
-  _globals['_HEALTH']._serialized_start=3174
-  _globals['_HEALTH']._serialized_end=3268
+  _globals['_HOSTSTATE']._serialized_start=2361
+  _globals['_HOSTSTATE']._serialized_end=2470
+  _globals['_LOADMODE']._serialized_start=2472
+  _globals['_LOADMODE']._serialized_end=2555
+  _globals['_ENDPOINTKIND']._serialized_start=2557
+  _globals['_ENDPOINTKIND']._serialized_end=2628
+  _globals['_SYSTEMPROMPTPOSITION']._serialized_start=2631
+  _globals['_SYSTEMPROMPTPOSITION']._serialized_end=2800
+  _globals['_REASONING']._serialized_start=2802
+  _globals['_REASONING']._serialized_end=2881
+  _globals['_OPERATION']._serialized_start=2883
+  _globals['_OPERATION']._serialized_end=2996
+  _globals['_AVAILABILITY']._serialized_start=2999
+  _globals['_AVAILABILITY']._serialized_end=3210
+  _globals['_HEALTH']._serialized_start=3212
+  _globals['_HEALTH']._serialized_end=3306
   _globals['_HOST']._serialized_start=112
   _globals['_HOST']._serialized_end=707
   _globals['_HOST_LABELSENTRY']._serialized_start=609
@@ -66,17 +66,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOSTMETRICS']._serialized_start=769
   _globals['_HOSTMETRICS']._serialized_end=896
   _globals['_SERVICE']._serialized_start=899
-  _globals['_SERVICE']._serialized_end=1202
-  _globals['_ENDPOINT']._serialized_start=1204
-  _globals['_ENDPOINT']._serialized_end=1326
-  _globals['_ASSET']._serialized_start=1329
-  _globals['_ASSET']._serialized_end=1721
-  _globals['_ASSET_METADATAENTRY']._serialized_start=1674
-  _globals['_ASSET_METADATAENTRY']._serialized_end=1721
-  _globals['_ASSETLOCATOR']._serialized_start=1723
-  _globals['_ASSETLOCATOR']._serialized_end=1766
-  _globals['_REQUESTPOLICY']._serialized_start=1769
-  _globals['_REQUESTPOLICY']._serialized_end=2012
-  _globals['_SERVICEOBSERVATION']._serialized_start=2015
-  _globals['_SERVICEOBSERVATION']._serialized_end=2321
+  _globals['_SERVICE']._serialized_end=1240
+  _globals['_ENDPOINT']._serialized_start=1242
+  _globals['_ENDPOINT']._serialized_end=1364
+  _globals['_ASSET']._serialized_start=1367
+  _globals['_ASSET']._serialized_end=1759
+  _globals['_ASSET_METADATAENTRY']._serialized_start=1712
+  _globals['_ASSET_METADATAENTRY']._serialized_end=1759
+  _globals['_ASSETLOCATOR']._serialized_start=1761
+  _globals['_ASSETLOCATOR']._serialized_end=1804
+  _globals['_REQUESTPOLICY']._serialized_start=1807
+  _globals['_REQUESTPOLICY']._serialized_end=2050
+  _globals['_SERVICEOBSERVATION']._serialized_start=2053
+  _globals['_SERVICEOBSERVATION']._serialized_end=2359
 # @@protoc_insertion_point(module_scope)

@@ -162,7 +162,7 @@ class HostMetrics(_message.Message):
     def __init__(self, cpu_utilization: _Optional[float] = ..., memory_available_bytes: _Optional[int] = ...) -> None: ...
 
 class Service(_message.Message):
-    __slots__ = ("service_id", "host_id", "engine", "endpoint", "assets", "concurrency", "revision", "observation", "load_mode", "direct_requests")
+    __slots__ = ("service_id", "host_id", "engine", "endpoint", "assets", "concurrency", "revision", "observation", "load_mode", "direct_requests", "api_key", "has_api_key")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     HOST_ID_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +173,8 @@ class Service(_message.Message):
     OBSERVATION_FIELD_NUMBER: _ClassVar[int]
     LOAD_MODE_FIELD_NUMBER: _ClassVar[int]
     DIRECT_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    HAS_API_KEY_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     host_id: str
     engine: str
@@ -183,7 +185,9 @@ class Service(_message.Message):
     observation: ServiceObservation
     load_mode: LoadMode
     direct_requests: bool
-    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., engine: _Optional[str] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., assets: _Optional[_Iterable[_Union[Asset, _Mapping]]] = ..., concurrency: _Optional[int] = ..., revision: _Optional[int] = ..., observation: _Optional[_Union[ServiceObservation, _Mapping]] = ..., load_mode: _Optional[_Union[LoadMode, str]] = ..., direct_requests: _Optional[bool] = ...) -> None: ...
+    api_key: str
+    has_api_key: bool
+    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., engine: _Optional[str] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., assets: _Optional[_Iterable[_Union[Asset, _Mapping]]] = ..., concurrency: _Optional[int] = ..., revision: _Optional[int] = ..., observation: _Optional[_Union[ServiceObservation, _Mapping]] = ..., load_mode: _Optional[_Union[LoadMode, str]] = ..., direct_requests: _Optional[bool] = ..., api_key: _Optional[str] = ..., has_api_key: _Optional[bool] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("scheme", "address", "base_path", "tls_name", "kind")

@@ -179,7 +179,7 @@ class RouteMatch(_message.Message):
     def __init__(self, role_id: _Optional[str] = ..., direct_service_id: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., score: _Optional[float] = ..., reasons: _Optional[_Iterable[str]] = ..., signals: _Optional[_Union[MatchSignals, _Mapping]] = ..., service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ...) -> None: ...
 
 class MatchSignals(_message.Message):
-    __slots__ = ("task_overlap", "preferred_family_match", "guardrail_profile_match", "loaded", "latency_p50", "tokens_per_second", "queue_depth", "loaded_model_count", "availability", "benchmark_match_count", "best_workload_overlap", "benchmark_quality_score")
+    __slots__ = ("task_overlap", "preferred_family_match", "guardrail_profile_match", "loaded", "latency_p50", "tokens_per_second", "queue_depth", "loaded_model_count", "availability", "benchmark_match_count", "best_workload_overlap", "benchmark_quality_score", "benchmark_age", "benchmark_replaced_count")
     TASK_OVERLAP_FIELD_NUMBER: _ClassVar[int]
     PREFERRED_FAMILY_MATCH_FIELD_NUMBER: _ClassVar[int]
     GUARDRAIL_PROFILE_MATCH_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +192,8 @@ class MatchSignals(_message.Message):
     BENCHMARK_MATCH_COUNT_FIELD_NUMBER: _ClassVar[int]
     BEST_WORKLOAD_OVERLAP_FIELD_NUMBER: _ClassVar[int]
     BENCHMARK_QUALITY_SCORE_FIELD_NUMBER: _ClassVar[int]
+    BENCHMARK_AGE_FIELD_NUMBER: _ClassVar[int]
+    BENCHMARK_REPLACED_COUNT_FIELD_NUMBER: _ClassVar[int]
     task_overlap: float
     preferred_family_match: float
     guardrail_profile_match: float
@@ -204,7 +206,9 @@ class MatchSignals(_message.Message):
     benchmark_match_count: int
     best_workload_overlap: float
     benchmark_quality_score: float
-    def __init__(self, task_overlap: _Optional[float] = ..., preferred_family_match: _Optional[float] = ..., guardrail_profile_match: _Optional[float] = ..., loaded: _Optional[bool] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., queue_depth: _Optional[int] = ..., loaded_model_count: _Optional[int] = ..., availability: _Optional[_Union[_inventory_pb2.Availability, str]] = ..., benchmark_match_count: _Optional[int] = ..., best_workload_overlap: _Optional[float] = ..., benchmark_quality_score: _Optional[float] = ...) -> None: ...
+    benchmark_age: _duration_pb2.Duration
+    benchmark_replaced_count: int
+    def __init__(self, task_overlap: _Optional[float] = ..., preferred_family_match: _Optional[float] = ..., guardrail_profile_match: _Optional[float] = ..., loaded: _Optional[bool] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., queue_depth: _Optional[int] = ..., loaded_model_count: _Optional[int] = ..., availability: _Optional[_Union[_inventory_pb2.Availability, str]] = ..., benchmark_match_count: _Optional[int] = ..., best_workload_overlap: _Optional[float] = ..., benchmark_quality_score: _Optional[float] = ..., benchmark_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., benchmark_replaced_count: _Optional[int] = ...) -> None: ...
 
 class ResolvedCandidate(_message.Message):
     __slots__ = ("candidate", "endpoint", "in_flight")
@@ -284,16 +288,18 @@ class Resource(_message.Message):
     def __init__(self, name: _Optional[str] = ..., hash: _Optional[int] = ..., service: _Optional[_Union[RouteService, _Mapping]] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., key: _Optional[_Union[ClientKey, _Mapping]] = ..., settings: _Optional[_Union[KeySettings, _Mapping]] = ..., policy: _Optional[_Union[RoutePolicy, _Mapping]] = ..., target_patch: _Optional[_Union[TargetPatch, _Mapping]] = ...) -> None: ...
 
 class RouteService(_message.Message):
-    __slots__ = ("service_id", "host_id", "endpoint", "concurrency")
+    __slots__ = ("service_id", "host_id", "endpoint", "concurrency", "api_key")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     HOST_ID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     host_id: str
     endpoint: _inventory_pb2.Endpoint
     concurrency: int
-    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., endpoint: _Optional[_Union[_inventory_pb2.Endpoint, _Mapping]] = ..., concurrency: _Optional[int] = ...) -> None: ...
+    api_key: str
+    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., endpoint: _Optional[_Union[_inventory_pb2.Endpoint, _Mapping]] = ..., concurrency: _Optional[int] = ..., api_key: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("name", "operation", "candidates", "strategy", "role", "fallback_roles", "queue_steps")

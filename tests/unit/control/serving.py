@@ -12,6 +12,7 @@ from geniehive.v1 import (
     usage_service_pb2_grpc,
 )
 
+from control.benchmarks import BenchmarkServicer
 from control.cluster import Cluster
 from control.discovery import DiscoveryServicer
 from control.evidence import Evidence
@@ -92,6 +93,7 @@ class Control:
                 "1.2.3",
             ),
             RoutingServicer(self.membership, lookout, self.routes, self.keys, self.loads),
+            BenchmarkServicer(),
             UsageServicer(self.measurements),
             lambda server: server.add_insecure_port("127.0.0.1:0"),
         )

@@ -1,5 +1,6 @@
 import pytest
 from geniehive.v1 import (
+    benchmark_service_pb2,
     discovery_service_pb2,
     inventory_pb2,
     registry_service_pb2,
@@ -12,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from control.scopes import GRANTS, SCOPES, Scope
 
 FILES = [
+    benchmark_service_pb2,
     discovery_service_pb2,
     inventory_pb2,
     registry_service_pb2,

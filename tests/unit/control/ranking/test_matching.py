@@ -181,7 +181,7 @@ def test_the_words_of_a_service_are_its_host_engine_and_models():
         ({"limit": 1}, {"writer"}),
         ({"limit": 10**9}, {"writer", "embedder", "h1/chat", "h1/embed"}),
     ],
-    ids=str,
+    ids=["all", "operation", "modality", "both", "roles only", "one", "more than there are"],
 )
 def test_operation_filters_all_and_modality_roles_only(of, names):
     writer = role("writer", "text", modality="text")
