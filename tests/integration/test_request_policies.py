@@ -67,7 +67,8 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
             control={"roles_path": str(catalog)},
         ) as running,
     ):
-        running.wait_for_model("mentor")
+        # A role is there before anybody serves it.
+        running.wait_for_model("Qwen/Qwen3-8B")
         yield running
 
 
