@@ -349,5 +349,6 @@ class Door(HttpToolsProtocol):
         return cycle if cycle.more_body and not cycle.response_started else None
 
     def _say(self, error: GenieHiveError) -> None:
+        self.gateway.refused[error.code] += 1
         head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
         self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)

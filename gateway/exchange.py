@@ -149,6 +149,7 @@ class Exchange:
             return
         if isinstance(error, Upstream):
             log.warning("%s: %s", self._request_id.decode(), error)
+        self._gateway.refused[error.code] += 1
         if self._choice is not None:
             self._tally().failed(error.code)
         self._release()

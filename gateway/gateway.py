@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,6 +67,7 @@ class Gateway:
         self.active: set[Exchange] = set()
         self.incoming: set[Incoming] = set()
         self.meter = Meter()
+        self.refused: Counter[str] = Counter()  # requests that ended with an error, by its code
         self.route_table: Replica[Resource] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))

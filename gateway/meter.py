@@ -27,6 +27,7 @@ class Increment:
     decoded_tokens: int = 0  # of streamed answers, after the first one
     decode_s: float = 0.0  # what these took
     first_bytes: Mapping[int, int] = field(default_factory=dict)  # streamed, by latency bucket
+    durations: Mapping[int, int] = field(default_factory=dict)  # of all answers, likewise
 
 
 class Tally:
@@ -49,6 +50,7 @@ class Tally:
         """
         counts = self._counts or self._begin()
         counts.answered += 1
+        counts.durations[bucket(whole_s)] += 1
         if streamed:
             # Without streaming the first byte comes after the last token and tells nothing.
             counts.first_bytes[bucket(first_s)] += 1
@@ -81,7 +83,8 @@ class Tally:
             found.completion_tokens,
             found.decoded_tokens,
             found.decode_s,
-            {place: count for place, count in enumerate(found.first_bytes) if count},
+            _some(found.first_bytes),
+            _some(found.durations),
         )
 
     def _begin(self) -> "_Counts":
@@ -97,6 +100,7 @@ class _Counts:
         "completion_tokens",
         "decode_s",
         "decoded_tokens",
+        "durations",
         "errors",
         "first_bytes",
         "prompt_tokens",
@@ -108,6 +112,12 @@ class _Counts:
         self.decode_s = 0.0
         self.errors: Counter[str] = Counter()
         self.first_bytes = [0] * BUCKETS
+        self.durations = [0] * BUCKETS
+
+
+def _some(counts: list[int]) -> dict[int, int]:
+    """Return the counts that are not 0, by bucket."""
+    return {place: count for place, count in enumerate(counts) if count}
 
 
 class Meter:

@@ -17,7 +17,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):  # what it holds never refe
 
     upstream: Upstream
     asset: bytes  # as a JSON string, quotes included
-    head: bytes  # the answer's header lines that name route, service and host
+    head: bytes  # the answer's header lines that name route, service, host and asset
     score: float
     tier: int  # lower ones serve before higher ones
     runtime: float  # part of the score that waiting requests can cost

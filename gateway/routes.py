@@ -3,6 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain, islice
 from urllib.parse import quote
 
@@ -272,7 +273,7 @@ class Routes:
         return Choice(
             upstream,
             _encode(candidate.asset_id),
-            head + self._heads[service_id],
+            head + self._heads[service_id] + _asset_head(candidate.asset_id),
             candidate.score,
             candidate.tier,
             candidate.runtime,
@@ -336,6 +337,11 @@ def _head(**values: str) -> bytes:
     """Return header lines of an answer."""
     lines = (f"x-geniehive-{name}: {_in_header(value)}\r\n" for name, value in values.items())
     return "".join(lines).encode()
+
+
+@lru_cache(maxsize=4_096)
+def _asset_head(asset_id: str) -> bytes:
+    return _head(asset=asset_id)
 
 
 def _in_header(text: str) -> str:

@@ -37,6 +37,7 @@ async def test_the_answer_tells_who_gave_it(front: Front):
     assert told["x-geniehive-route"] == "small"
     assert told["x-geniehive-service"] == "h/0"
     assert told["x-geniehive-host"] == "h"
+    assert told["x-geniehive-asset"] == "small"
     assert told["x-geniehive-attempts"] == "1"
     assert float(told["x-geniehive-overhead-ms"]) < 1_000
     assert re.fullmatch(r"req_[0-9a-f]{32}", told["x-request-id"])

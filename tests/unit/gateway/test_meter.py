@@ -29,6 +29,7 @@ def test_a_streamed_answer_counts_with_its_first_byte_and_its_speed(meter):
             decoded_tokens=20,
             decode_s=4.0,
             first_bytes={36: 1},
+            durations={49: 1},
         )
     ]
 
@@ -36,13 +37,13 @@ def test_a_streamed_answer_counts_with_its_first_byte_and_its_speed(meter):
 @pytest.mark.parametrize(
     ("usage", "streamed", "expected"),
     [
-        (None, True, Increment("h/a", "m", 1, first_bytes={40: 1})),
-        (None, False, Increment("h/a", "m", 1)),
-        (USAGE, False, Increment("h/a", "m", 1, prompt_tokens=10, completion_tokens=21)),
+        (None, True, {"first_bytes": {40: 1}}),
+        (None, False, {}),
+        (USAGE, False, {"prompt_tokens": 10, "completion_tokens": 21}),
         (
             Usage(10, 1),
             True,
-            Increment("h/a", "m", 1, prompt_tokens=10, completion_tokens=1, first_bytes={40: 1}),
+            {"prompt_tokens": 10, "completion_tokens": 1, "first_bytes": {40: 1}},
         ),
     ],
     ids=["unknown-usage", "unknown-and-whole", "whole-tells-no-speed", "one-token-has-no-speed"],
@@ -50,7 +51,7 @@ def test_a_streamed_answer_counts_with_its_first_byte_and_its_speed(meter):
 def test_what_is_not_known_is_not_counted(meter, usage, streamed, expected):
     meter.tally("h/a", "m").answered(1.0, 2.0, usage, streamed=streamed)
 
-    assert meter.take(10) == [expected]
+    assert meter.take(10) == [Increment("h/a", "m", 1, durations={44: 1}, **expected)]
 
 
 def test_failures_count_by_code_and_clients_that_left_apart(meter):

@@ -86,6 +86,7 @@ class Rebuilt:
             f"x-geniehive-route: {name}\r\n"
             f"x-geniehive-service: {candidate.service_id}\r\n"
             f"x-geniehive-host: {upstream.host_id}\r\n"
+            f"x-geniehive-asset: {candidate.asset_id}\r\n"
         )
         return upstream.service_id, f'"{candidate.asset_id}"'.encode(), head.encode()
 
