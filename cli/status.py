@@ -1,52 +1,29 @@
 """The cluster as text: totals, what is worst first, and what to do about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 
-from cli import measured
+from cli import condition, measured
 from cli.cluster import Cluster
+from cli.condition import COLORS, DOWN, HEALTHS, HOST_STATES
 from cli.output import clean
 from cli.table import Row, table
-from cli.text import age, gigabytes, plural
+from cli.text import age, plural
+from control.api.route_documents import AVAILABILITIES, OPERATIONS, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
 UNUSABLE_SHOWN = 5
-LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
-COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
-OPERATIONS = {
-    inventory.OPERATION_CHAT: "chat",
-    inventory.OPERATION_EMBEDDINGS: "embeddings",
-    inventory.OPERATION_TRANSCRIPTION: "transcription",
-}
-HOST_STATES = {
-    inventory.HOST_STATE_ONLINE: "online",
-    inventory.HOST_STATE_RETURNING: "returning",
-    inventory.HOST_STATE_LOST: "lost",
-}
-HEALTHS = {
-    inventory.HEALTH_HEALTHY: "healthy",
-    inventory.HEALTH_LOADING: "loading",
-    inventory.HEALTH_UNHEALTHY: "unhealthy",
-}
-AVAILABILITIES = {
-    inventory.AVAILABILITY_UNSPECIFIED: "available",
-    inventory.AVAILABILITY_AVAILABLE: "available",
-    inventory.AVAILABILITY_BUSY: "busy",
-    inventory.AVAILABILITY_DRAINING: "draining",
-    inventory.AVAILABILITY_PAUSED_BY_USER: "paused_by_user",
-    inventory.AVAILABILITY_OFFLINE: "offline",
-    inventory.AVAILABILITY_QUARANTINED: "quarantined",
-}
 
 
 def healthy(cluster: Cluster) -> bool:
-    """Return whether every known host is heard and every service serves."""
+    """Return whether every known host is heard, every service serves, and what is written counts."""
     return (
         bool(cluster.services)
         and not cluster.health.spared_host_count
+        and not cluster.health.catalog_problem
         and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
         and all(status.routable for status in cluster.services)
     )
@@ -59,14 +36,16 @@ def render(
     color: bool = False,
     assets: bool = False,
     width: int | None = None,
+    fixed: bool = False,
 ) -> str:
     """Return the screen.
 
-    now: aware; assets: also a table of every asset; width: of a terminal, in cells.
+    now: aware; assets: also a table of every asset; width: of a terminal, in cells;
+    fixed: rows stay where they are, instead of the worst first.
     """
     parts = [summary(cluster)]
     if cluster.hosts:
-        parts.append(_services(cluster, now, color, width))
+        parts.append(_services(cluster, now, color=color, width=width, fixed=fixed))
     if assets and any(status.service.assets for status in cluster.services):
         parts.append("\n" + _assets(cluster, width))
     parts += [f"! {hint}" for hint in hints(cluster, now)]
@@ -103,10 +82,9 @@ def hints(cluster: Cluster, now: datetime) -> list[str]:
     for status in cluster.services:
         service = status.service
         owner = hosts.get(service.host_id)
-        if owner is not None and severity(status, owner) == DOWN:
-            url = f"{service.endpoint.scheme}://{service.endpoint.address}"
-            why = service.observation.detail or "unhealthy"
-            found.append(f"{clean(service.service_id)}: {clean(f'{url} {why}')}")
+        if owner is not None and condition.severity(status, owner) == DOWN:
+            place = f"{service.endpoint.scheme}://{service.endpoint.address}"
+            found.append(clean(f"{service.service_id}: {place} {_why_down(status)}"))
     found += _unusual(cluster.health)
     found += _unusable(cluster.health.unusable_resources)
     if not cluster.hosts:
@@ -116,8 +94,20 @@ def hints(cluster: Cluster, now: datetime) -> list[str]:
     return found
 
 
+def _why_down(status: pb.ServiceStatus) -> str:
+    """Return what is wrong, and who says so where node and probes do not agree."""
+    seen = status.service.observation
+    if seen.health == inventory.HEALTH_HEALTHY:
+        return f"healthy to its node, not to control: {status.probe.detail or 'unhealthy'}"
+    return seen.detail or "unhealthy"
+
+
 def _unusual(health: pb.GetClusterHealthResponse) -> list[str]:
     found = []
+    if health.catalog_problem:
+        first, _, more = health.catalog_problem.partition("\n")
+        rest = f", and {plural(more.count(chr(10)) + 1, 'more problem')}" if more else ""
+        found.append(f"routing stays as it was: {clean(first)}{rest}")
     if health.spared_host_count:
         found.append(
             f"{plural(health.spared_host_count, 'host')} silent and still routed to, because"
@@ -140,20 +130,6 @@ def _unusable(resources: Mapping[str, str]) -> list[str]:
     return shown + ([f"{plural(more, 'more route')} that a gateway cannot use"] if more else [])
 
 
-def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
-    """Return how bad a service is; the smallest is the worst."""
-    if host.state == inventory.HOST_STATE_LOST:
-        return LOST
-    if host.state == inventory.HOST_STATE_RETURNING:
-        return RETURNING
-    health = status.service.observation.health
-    if health == inventory.HEALTH_LOADING:
-        return LOADING
-    if health != inventory.HEALTH_HEALTHY:
-        return DOWN
-    return UP if status.routable else WAITING
-
-
 def document(cluster: Cluster) -> Mapping[str, object]:
     """Return the cluster for programs. Fields are only ever added."""
     health = cluster.health
@@ -168,6 +144,7 @@ def document(cluster: Cluster) -> Mapping[str, object]:
         "settled": health.settled,
         "spared_hosts": health.spared_host_count,
         "held_back_services": health.held_back_count,
+        "catalog_problem": health.catalog_problem or None,
         "unusable_resources": dict(health.unusable_resources),
         "gateways": health.gateway_count,
         "control_version": health.control_version,
@@ -192,10 +169,10 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
     return {
         "service_id": service.service_id,
         "engine": service.engine,
-        "endpoint": f"{service.endpoint.scheme}://{service.endpoint.address}"
-        f"{service.endpoint.base_path}",
-        "health": HEALTHS.get(seen.health, "unknown"),
-        "availability": AVAILABILITIES.get(seen.availability, "unknown"),
+        "endpoint": url(service.endpoint),
+        "health": HEALTHS.get(condition.health(status), "unknown"),
+        "reported_health": HEALTHS.get(seen.health, "unknown"),
+        "availability": AVAILABILITIES.get(seen.availability, "available"),
         "detail": seen.detail,
         "routable": status.routable,
         "in_flight": status.in_flight,
@@ -221,7 +198,9 @@ def _told(
     return value
 
 
-def _services(cluster: Cluster, now: datetime, color: bool, width: int | None) -> str:
+def _services(
+    cluster: Cluster, now: datetime, *, color: bool, width: int | None, fixed: bool
+) -> str:
     rows = []
     hosts = {host.host_id: host for host in cluster.hosts}
     served = {status.service.host_id for status in cluster.services}
@@ -231,21 +210,24 @@ def _services(cluster: Cluster, now: datetime, color: bool, width: int | None) -
     titles += measured.TITLES if wide else ()
     for host in cluster.hosts:
         if host.host_id not in served:
-            rank = LOST if host.state == inventory.HOST_STATE_LOST else UP
-            cells = [host.host_id, "-", _host_state(host, now), "-", _free(host), "-", "-"]
+            rank = condition.host_severity(host)
+            said = condition.host_state(host, now)
+            cells = [host.host_id, "-", said, "-", condition.free_memory(host), "-", "-"]
             cells += measured.NOTHING if wide else ()
-            rows.append(Row((rank, host.host_id, ""), cells, COLORS.get(rank, "")))
+            order = (0 if fixed else rank, host.host_id, "")
+            rows.append(Row(order, cells, COLORS.get(rank, "")))
     for status in cluster.services:
         service = status.service
         found = hosts.get(service.host_id)
         if found is None:
             continue  # registered between our two questions; it shows next time
-        rank = severity(status, found)
+        rank = condition.severity(status, found)
         name = service.service_id.removeprefix(f"{service.host_id}/")
-        cells = [found.host_id, name, _state(status, found, rank, now)]
-        cells += [_loaded(service, rank), _free(found), *_load(status, rank)]
-        cells += measured.cells(status) if wide else ()
-        rows.append(Row((rank, found.host_id, name), cells, COLORS.get(rank, "")))
+        cells = [found.host_id, name, condition.state(status, found, now)]
+        cells += [condition.loaded(service, rank), condition.free_memory(found)]
+        cells += [*condition.load(status, rank), *(measured.cells(status) if wide else ())]
+        order = (0 if fixed else rank, found.host_id, name)
+        rows.append(Row(order, cells, COLORS.get(rank, "")))
     colored = "STATE" if color else ""
     return table(titles, rows, numbers=NUMBERS, colored=colored, width=width)
 
@@ -263,52 +245,3 @@ def _assets(cluster: Cluster, width: int | None) -> str:
             rows.append(Row((service.host_id, name, place), cells))
     titles = ["HOST", "SERVICE", "ASSET", "OPERATION", "LOADED", "CONTEXT"]
     return table(titles, rows, numbers=NUMBERS, width=width)
-
-
-def _host_state(host: inventory.Host, now: datetime) -> str:
-    if host.state == inventory.HOST_STATE_LOST:
-        silent = (now - host.heartbeat_time.ToDatetime(UTC)).total_seconds()
-        return f"lost {age(silent)}: no heartbeat"
-    return "returning" if host.state == inventory.HOST_STATE_RETURNING else "up"
-
-
-def _state(status: pb.ServiceStatus, host: inventory.Host, rank: int, now: datetime) -> str:
-    seen = status.service.observation
-    detail = seen.detail
-    availability = AVAILABILITIES.get(seen.availability, "unknown")
-    if rank in {WAITING, UP} and availability != "available":
-        return availability.replace("_", " ")
-    words = {
-        LOST: _host_state(host, now),
-        DOWN: f"down: {detail}" if detail else "down",
-        RETURNING: "returning: not heard since control started",
-        LOADING: "loading",
-        WAITING: f"up, {detail or 'not routed'}",
-        UP: "up",
-    }
-    return words[rank]
-
-
-def _loaded(service: inventory.Service, rank: int) -> str:
-    total = len(service.assets)
-    if rank in {LOST, RETURNING, DOWN}:
-        return f"?/{total}"
-    names = [asset.asset_id for asset in service.assets if asset.loaded]
-    first = f" {names[0]}" if names else ""
-    more = f" +{len(names) - 1}" if len(names) > 1 else ""
-    return f"{len(names)}/{total}{first}{more}"
-
-
-def _free(host: inventory.Host) -> str:
-    if host.state != inventory.HOST_STATE_ONLINE:
-        return "?"
-    free = _told(host.metrics, "memory_available_bytes")
-    return "?" if free is None else gigabytes(free)
-
-
-def _load(status: pb.ServiceStatus, rank: int) -> Sequence[str]:
-    if rank in {LOST, RETURNING, DOWN}:
-        return ["?", "?"]
-    waiting = _told(status.service.observation, "queue_depth")
-    slots = status.service.concurrency or "?"
-    return [f"{status.in_flight}/{slots}", "?" if waiting is None else str(waiting)]

@@ -143,6 +143,52 @@ def test_mass_loss_and_flapping_are_told_with_what_they_mean():
     assert not found["healthy"]
 
 
+def test_a_catalog_that_cannot_be_used_is_told_by_its_first_problem():
+    told = health(catalog_problem="roles.yaml:3: odd\nroles.yaml:9: odd\nroles.yaml:12: odd")
+    cluster = Cluster(told, (host("h"),), (status("h/x", "m"),))
+
+    last = render(cluster, NOW).splitlines()[-1]
+    assert last == "! routing stays as it was: roles.yaml:3: odd, and 2 more problems"
+    assert document(cluster)["catalog_problem"] == told.catalog_problem
+    assert not healthy(cluster)
+
+
+def test_a_service_that_probes_find_down_says_who_says_so():
+    probed = status("h/x", "m", routable=False)
+    probed.health = inventory.HEALTH_UNHEALTHY
+    probed.probe.detail = "/health answered 500"
+    cluster = Cluster(health(), (host("h"),), (probed,))
+    lines = render(cluster, NOW).splitlines()
+
+    assert "down: /health answered 500" in lines[2]
+    assert lines[3] == (
+        "! h/x: http://127.0.0.1:8080 healthy to its node, not to control: /health answered 500"
+    )
+    (service,) = document(cluster)["hosts"][0]["services"]
+    assert (service["health"], service["reported_health"]) == ("unhealthy", "healthy")
+
+
+def test_a_service_that_is_held_back_says_for_how_long():
+    flapping = status("h/x", "m", routable=False)
+    flapping.held_back.FromSeconds(12)
+    cluster = Cluster(health(), (host("h"),), (flapping,))
+
+    assert " up, held back 12s " in render(cluster, NOW)
+
+
+def test_rows_that_are_watched_stay_where_they_are():
+    worst_first = render(THREE_HOSTS, NOW).splitlines()[2:6]
+    fixed = render(THREE_HOSTS, NOW, fixed=True).splitlines()[2:6]
+
+    assert sorted(worst_first) == sorted(fixed)
+    assert [line.split()[:2] for line in fixed] == [
+        ["attic", "ollama"],
+        ["laptop", "llama.cpp"],
+        ["tower", "ollama"],
+        ["tower", "whisper"],
+    ]
+
+
 def test_routes_that_a_gateway_cannot_use_are_named_then_counted():
     unusable = {f"target/chat/m{number}": "odd\x1b" for number in range(7)}
     cluster = Cluster(health(unusable_resources=unusable), (host("h"),), (status("h/x", "m"),))

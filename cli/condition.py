@@ -1,0 +1,113 @@
+"""How a host or a service is: how bad, and in words."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import inventory_pb2 as inventory
+
+from cli.text import age, gigabytes
+from control.api.route_documents import AVAILABILITIES
+
+LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
+COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
+HOST_STATES = {
+    inventory.HOST_STATE_ONLINE: "online",
+    inventory.HOST_STATE_RETURNING: "returning",
+    inventory.HOST_STATE_LOST: "lost",
+}
+HEALTHS = {
+    inventory.HEALTH_HEALTHY: "healthy",
+    inventory.HEALTH_LOADING: "loading",
+    inventory.HEALTH_UNHEALTHY: "unhealthy",
+}
+SILENT = frozenset({LOST, RETURNING, DOWN})  # what such a one told last is not how it is
+
+
+def health(status: pb.ServiceStatus) -> inventory.Health:
+    """Return whether a service is well, by its node and by probes together."""
+    # An older control tells only what the node says.
+    return status.health or status.service.observation.health
+
+
+def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
+    """Return how bad a service is; the smallest is the worst."""
+    if host.state == inventory.HOST_STATE_LOST:
+        return LOST
+    if host.state == inventory.HOST_STATE_RETURNING:
+        return RETURNING
+    told = health(status)
+    if told == inventory.HEALTH_LOADING:
+        return LOADING
+    if told != inventory.HEALTH_HEALTHY:
+        return DOWN
+    return UP if status.routable else WAITING
+
+
+def host_severity(host: inventory.Host) -> int:
+    """Return how bad a host is; the smallest is the worst."""
+    return {
+        inventory.HOST_STATE_LOST: LOST,
+        inventory.HOST_STATE_RETURNING: RETURNING,
+    }.get(host.state, UP)
+
+
+def host_state(host: inventory.Host, now: datetime) -> str:
+    """Return how a host is, in words. now: aware."""
+    if host.state == inventory.HOST_STATE_LOST:
+        return f"lost {age(silence(host, now))}: no heartbeat"
+    return "returning" if host.state == inventory.HOST_STATE_RETURNING else "up"
+
+
+def silence(host: inventory.Host, now: datetime) -> float:
+    """Return for how many seconds nothing was heard of a host. now: aware."""
+    return (now - host.heartbeat_time.ToDatetime(UTC)).total_seconds()
+
+
+def state(status: pb.ServiceStatus, host: inventory.Host, now: datetime) -> str:
+    """Return how a service is, in words. now: aware."""
+    seen, rank = status.service.observation, severity(status, host)
+    availability = AVAILABILITIES.get(seen.availability, "available")
+    if rank in {WAITING, UP} and availability != "available":
+        return availability.replace("_", " ")
+    if status.HasField("held_back") and rank == WAITING:
+        return f"up, held back {age(status.held_back.ToTimedelta().total_seconds())}"
+    detail = seen.detail or (status.probe.detail if rank == DOWN else "")
+    words = {
+        LOST: host_state(host, now),
+        DOWN: f"down: {detail}" if detail else "down",
+        RETURNING: "returning: not heard since control started",
+        LOADING: "loading",
+        WAITING: f"up, {detail or 'not routed'}",
+        UP: "up",
+    }
+    return words[rank]
+
+
+def loaded(service: inventory.Service, rank: int) -> str:
+    """Return how many of its assets are in memory, and the first of them."""
+    total = len(service.assets)
+    if rank in SILENT:
+        return f"?/{total}"
+    names = [asset.asset_id for asset in service.assets if asset.loaded]
+    first = f" {names[0]}" if names else ""
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    return f"{len(names)}/{total}{first}{more}"
+
+
+def load(status: pb.ServiceStatus, rank: int) -> Sequence[str]:
+    """Return how many requests of how many possible ones are served, and how many wait."""
+    if rank in SILENT:
+        return ["?", "?"]
+    seen = status.service.observation
+    slots = status.service.concurrency or "?"
+    waiting = str(seen.queue_depth) if seen.HasField("queue_depth") else "?"
+    return [f"{status.in_flight}/{slots}", waiting]
+
+
+def free_memory(host: inventory.Host) -> str:
+    """Return the free main memory of a host."""
+    known = host.metrics.HasField("memory_available_bytes")
+    if host.state != inventory.HOST_STATE_ONLINE or not known:
+        return "?"
+    return gigabytes(host.metrics.memory_available_bytes)
