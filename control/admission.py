@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from control import endpoints
+from control.api.auth import KEY, MAX_KEY_CHARACTERS
 from control.api.errors import InvalidValue
 from control.inventory import Asset, Host, Service
 from control.policy import check
@@ -82,6 +83,8 @@ def service_refusal(service: Service, host_id: str) -> str | None:
         return f"{service_id}: concurrency {service.concurrency} is not 0 to {MAX_CONCURRENCY}"
     if service.revision < 0:
         return f"{service_id}: revision {service.revision} is negative"
+    if service.api_key and not KEY.fullmatch(service.api_key):
+        return f"{service_id}: api_key is not 1 to {MAX_KEY_CHARACTERS} visible ASCII characters"
     if reason := endpoints.refusal(service.endpoint) or _assets_refusal(service.assets):
         return f"{service_id}: {reason}"
     return None

@@ -160,6 +160,10 @@ class Service:
     revision: int = 0
     loads_on_request: bool = False  # loads a model by itself when it is asked for it
     direct_requests: bool = False  # whether a personal device may be asked directly
+    needs_key: bool = False  # whether its engine asks for a key of its own
+    # That key; empty, too, while it is not known: it is never stored, so after a restart of
+    # control a service has none until its host is back.
+    api_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

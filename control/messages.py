@@ -97,6 +97,8 @@ def service(message: pb.Service, host_id: str) -> Service:
         revision=message.revision,
         loads_on_request=message.load_mode == pb.LOAD_MODE_ON_REQUEST,
         direct_requests=message.direct_requests,
+        needs_key=bool(message.api_key),
+        api_key=message.api_key,
     )
 
 
@@ -179,7 +181,7 @@ def host_message(member: Member, heard_time: float) -> pb.Host:
 
 
 def service_message(offer: Offer) -> pb.Service:
-    """Return a service and what its node sees of it."""
+    """Return a service and what its node sees of it; its key stays here."""
     found = offer.service
     return pb.Service(
         service_id=found.service_id,
@@ -192,6 +194,7 @@ def service_message(offer: Offer) -> pb.Service:
         observation=_observation_message(offer.observation),
         load_mode=pb.LOAD_MODE_ON_REQUEST if found.loads_on_request else pb.LOAD_MODE_NONE,
         direct_requests=found.direct_requests,
+        has_api_key=found.needs_key,
     )
 
 

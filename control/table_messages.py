@@ -80,6 +80,7 @@ def _fill(message: pb.Resource, body: Body) -> None:
             message.service.host_id = body.host_id
             message.service.endpoint.CopyFrom(messages.endpoint_message(body.endpoint))
             message.service.concurrency = body.concurrency
+            message.service.api_key = body.api_key
         case Target():
             _fill_target(message.target, body)
         case TargetPatch():

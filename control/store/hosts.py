@@ -1,7 +1,7 @@
 """Hosts and their services as they are kept between lives of control."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -21,7 +21,7 @@ class StoredHost:
 
 
 def save(hosts: Iterable[StoredHost], removed: Collection[str]) -> None:
-    """Make the store hold `hosts` as they are now, and `removed` no more."""
+    """Make the store hold `hosts` as they are now, and `removed` no more; never a key."""
     changed = list(hosts)
     # Plain statements: hundreds of hosts may come at once, and models take six times as long.
     connection = database.connection()
@@ -41,7 +41,7 @@ def save(hosts: Iterable[StoredHost], removed: Collection[str]) -> None:
     connection.executemany(
         "INSERT INTO services (service_id, host_id, definition) VALUES (?, ?, ?)",
         (
-            (service.service_id, one.host.host_id, _encode(service))
+            (service.service_id, one.host.host_id, _encode(replace(service, api_key="")))
             for one in changed
             for service in one.services
         ),

@@ -282,7 +282,16 @@ class Compiler:
             # Heard of without its names, it would look like a service that lost them.
             return None
         service = taken.entry.subject.service
+        if service.needs_key and not service.api_key:
+            # Of control's last life: nobody shall call it without its key.
+            return None
         return Resource.of(
             name,
-            RouteService(service_id, service.host_id, service.endpoint, service.concurrency),
+            RouteService(
+                service_id,
+                service.host_id,
+                service.endpoint,
+                service.concurrency,
+                service.api_key,
+            ),
         )

@@ -25,6 +25,7 @@ class RouteService:
     host_id: str
     endpoint: Endpoint
     concurrency: int
+    api_key: str = field(default="", repr=False)  # the engine's own; empty when it needs none
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ class Resource:
         """Return a resource with the hash and the size of its name and content."""
         if isinstance(body, Target):
             return cls.of_target(name, body, Contents(body.candidates))
-        hashed, size = _hashed((name, body))
+        # What `repr` does not show is hashed, too: with another key it is another service.
+        key = body.api_key if isinstance(body, RouteService) else ""
+        hashed, size = _hashed((name, body, key))
         return cls(name, body, hashed, size)
 
     @classmethod
