@@ -1,0 +1,63 @@
+"""Values of messages as JSON has them: null for what is not told, numbers with their unit."""
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+
+MAX_EXACT = 1 << 53  # whole numbers up to here are exact as floating point
+
+
+def told(message: Message, field: str) -> object:
+    """Return an optional field, None where it is not told."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def moment(message: Message, field: str) -> float | None:
+    """Return a `Timestamp` in seconds since 1970, None where it is not told."""
+    if not message.HasField(field):
+        return None
+    found: Timestamp = getattr(message, field)
+    return found.seconds + found.nanos / 1e9
+
+
+def seconds(message: Message, field: str) -> float | None:
+    """Return a `Duration` in seconds, None where it is not told."""
+    if not message.HasField(field):
+        return None
+    found: Duration = getattr(message, field)
+    return found.seconds + found.nanos / 1e9
+
+
+def milliseconds(message: Message, field: str) -> float | None:
+    """Return a `Duration` in milliseconds, None where it is not told."""
+    if not message.HasField(field):
+        return None
+    found: Duration = getattr(message, field)
+    return found.seconds * 1e3 + found.nanos / 1e6
+
+
+def plain(message: Struct) -> dict[str, object]:
+    """Return a JSON object as plain values; numbers without a fraction are whole."""
+    return {name: _plain(value) for name, value in message.fields.items()}
+
+
+def _plain(value: Value) -> object:
+    match value.WhichOneof("kind"):
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) < MAX_EXACT else number
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "struct_value":
+            return plain(value.struct_value)
+        case "list_value":
+            return _list(value.list_value)
+        case _:
+            return None
+
+
+def _list(message: ListValue) -> list[object]:
+    return [_plain(one) for one in message.values]
