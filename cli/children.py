@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cli.output import USAGE, Failure
 
-LISTENING = re.compile(r"^.*\blistening on (\S+:\d+)$", re.MULTILINE)
+LISTENING = re.compile(r'^.*\blistening on ([^\s"]+:\d+)(?="|$)', re.MULTILINE)
 ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
 
 POLL_SECONDS = 0.02

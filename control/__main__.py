@@ -17,6 +17,7 @@ from pathlib import Path
 
 from control import collector
 from control import config as configuration
+from control.api import logs
 from control.api.ports import join_address, parse_address
 from control.api.process import (
     EXIT_CANNOT_START,
@@ -60,9 +61,6 @@ LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from sto
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run control until SIGINT or SIGTERM; return the exit code, 2 when it cannot start."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     options = _options(arguments)
     allow_open_files(OPEN_FILES)
     favour_loop()
@@ -126,7 +124,7 @@ async def serve(
     version = metadata.version("geniehive")
     server, port = build(
         Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
-        RegistryServicer(cluster),
+        RegistryServicer(cluster, configuration.engine_key_refusal(config)),
         DiscoveryServicer(cluster, publisher, routes, loads, measurements, now, wall_time, version),
         RoutingServicer(membership, lookout, routes, keys, loads),
         BenchmarkServicer(),
@@ -179,6 +177,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _config(path: Path | None, *, insecure: bool) -> Config:
     config, warnings = read(path, Config)
+    logs.configure(config.log)
     if path is not None and config.auth.holds_keys and open_to_all(path):
         problem = f"{path}: holds keys, and everybody can read it; chmod 600"
         if config.deployment_profile == "foundation":

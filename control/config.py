@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from control.api.logs import Log
 from control.api.ports import is_loopback
 from control.api.settings import Address, Guard, Profiled, Section
 from control.pace import Rhythm
@@ -102,6 +103,7 @@ class Config(Profiled):
     registry: Registry = Registry()
     routing: Routing = Routing()
     roles_path: Path | None = None
+    log: Log = Log()
 
 
 def exposure(config: Config) -> str | None:
@@ -117,6 +119,24 @@ def exposure(config: Config) -> str | None:
             f" set {names}, or tls.client_ca with tls.certificate and tls.key,"
             " or start with --insecure"
         )
+    return None
+
+
+def engine_key_refusal(config: Config) -> str | None:
+    """Return why `config` cannot keep the keys of engines secret, or None.
+
+    They come from nodes and go to gateways: beyond one machine neither in plaintext, nor to
+    whoever asks.
+    """
+    if is_loopback(config.listen):
+        return None
+    if config.tls.certificate is None:
+        return (
+            f"control listens at {config.listen} without TLS; set its tls.certificate and tls.key,"
+            " and tls of nodes and gateways"
+        )
+    if config.tls.client_ca is None and not config.auth.gateway_api_keys:
+        return "everybody may be a gateway; set auth.gateway_api_keys or tls.client_ca of control"
     return None
 
 

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from control.api import ports
+from control.api import logs, ports
 from control.api.process import allow_open_files, give_up
 from control.api.settings import SettingsError, read
 from gateway.config import MAX_WORKERS, Config
@@ -23,12 +23,9 @@ OTHER_FILES = 256  # idle connections to engines, streams of control, logs
 def main() -> None:
     """Entry point of `python -m gateway`."""
     arguments = _arguments()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings, warnings = read(arguments.config, Config)
+        logs.configure(settings.log)
         if arguments.workers is not None:
             settings = settings.model_copy(update={"workers": arguments.workers})
         listeners = listen_together(settings.listen, settings.workers, shared=settings.reuse_port)

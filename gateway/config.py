@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from control.api.logs import Log
 from control.api.settings import Address, ClientTls, Profiled, Section
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -34,6 +35,12 @@ class Limits(Section):
     json_answer: Bytes = 24 << 20  # nothing else is done for the 0.1 s that takes
 
 
+class GatewayLog(Log):
+    """`requests`: whether each request gets a line of its own."""
+
+    requests: bool = False
+
+
 class Config(Profiled):
     """The whole file."""
 
@@ -50,6 +57,7 @@ class Config(Profiled):
     workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
     reuse_port: bool = False
     state_dir: Path | None = None
+    log: GatewayLog = GatewayLog()
 
     @property
     def state_folder(self) -> Path:

@@ -17,6 +17,7 @@ import grpc
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from control.api import logs
 from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.process import favour_loop, give_up, loop_factory
@@ -305,11 +306,8 @@ def run(
 def main() -> None:
     """Entry point of a worker, `python -m gateway.worker`; the environment tells the rest."""
     place = place_in(os.environ)
-    logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s %(levelname)s {place.name} %(name)s: %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = Config.model_validate_json(place.settings)
+    logs.configure(settings.log, place.name)
     run(
         settings,
         [socket.socket(fileno=number) for number in place.listeners],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 
+from control.api import logs
 from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
@@ -80,12 +81,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="geniehive node", description=__doc__)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, YAML; optional")
     arguments = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a look is no event
     try:
         settings, warnings = read(arguments.config, config.Config)
+        logs.configure(settings.log)
         node_key = key_from(settings.node_key_env)
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None

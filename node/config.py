@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from control.api.logs import Log
 from control.api.ports import is_loopback, join_address
 from control.api.request_policy import RequestPolicy
 from control.api.settings import Address, ClientTls, Profiled, Section
@@ -217,6 +218,7 @@ class Config(Profiled):
     inventory: Inventory = Inventory()
     services: tuple[Service, ...] = Field(default=(), max_length=MAX_SERVICES)
     detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
+    log: Log = Log()
     control_plane: ControlPlane = ControlPlane()
 
     @model_validator(mode="after")

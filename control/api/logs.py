@@ -1,0 +1,93 @@
+"""How all processes log: one line a record, for people or, as JSON, for programs."""
+
+import json
+import logging
+import os
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from control.api.settings import Section, SettingsError
+
+VARIABLE = "GENIEHIVE_LOG_FORMAT"
+
+MAX_TEXT = 8_192  # characters of one field
+# What says that a process begins, listens and stops: whoever started it waits for that.
+LIVES = frozenset({"control", "node", "gateway"})
+
+Format = Literal["text", "json"]
+
+# The request on whose behalf something is done, where it is not told with a record.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class Log(Section):
+    """How a process logs. `format` null: as the variable `GENIEHIVE_LOG_FORMAT` says, or text."""
+
+    format: Format | None = None
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class AsJson(logging.Formatter):
+    """Writes a record as one JSON object in ASCII, so that nothing in it can end its line.
+
+    part: which of several like processes this is; told when it is not empty. A record's
+    `fields`, from `extra`, are told as they are.
+    """
+
+    def __init__(self, part: str = "") -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, object] = {
+            "time": _rfc3339(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _bounded(record.getMessage()),
+        }
+        if self._part:
+            told["part"] = self._part
+        if about := getattr(record, "request_id", "") or request_id.get():
+            told["request_id"] = _bounded(str(about))
+        told |= getattr(record, "fields", {})
+        if record.exc_info:
+            told["exception"] = _bounded(self.formatException(record.exc_info), last=True)
+        if record.stack_info:
+            told["stack"] = _bounded(record.stack_info, last=True)
+        return json.dumps(told)
+
+
+def configure(settings: Log, part: str = "") -> None:
+    """Log to stderr as `settings` say; where something logs already, as in a test, so it stays.
+
+    Raises:
+        SettingsError: the variable names no format.
+    """
+    form = settings.format or os.environ.get(VARIABLE) or "text"
+    if form not in get_args(Format):
+        raise SettingsError([f"{VARIABLE}: text or json is expected, not {form[:100]!r}"])
+    named = f"{part} %(name)s" if part else "%(name)s"
+    text = logging.Formatter(f"%(asctime)s %(levelname)s {named}: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(AsJson(part) if form == "json" else text)
+    least = logging.getLevelNamesMapping()[settings.level.upper()]
+    handler.addFilter(lambda record: record.levelno >= least or record.name in LIVES)
+    logging.basicConfig(level=min(least, logging.INFO), handlers=[handler])
+    # One line a request of our own to engines, and what a server says of itself, are no events.
+    for chatty in ("httpx", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _rfc3339(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _bounded(text: str, *, last: bool = False) -> str:
+    """Return `text` as it can be told: of a long one the beginning, or the end if `last`."""
+    if len(text) > MAX_TEXT:
+        text = f"…{text[1 - MAX_TEXT :]}" if last else f"{text[: MAX_TEXT - 1]}…"
+    # Half of a surrogate pair is no character: strict readers would refuse the whole line.
+    return text.encode("utf-8", "replace").decode()
