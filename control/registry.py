@@ -1,16 +1,18 @@
 """RegistryService: translates between nodes' messages and the cluster; decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
 import grpc
+from geniehive.v1 import inventory_pb2 as inventory_pb
 from geniehive.v1 import registry_service_pb2 as pb
 from geniehive.v1 import registry_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from control import messages
+from control.admission import MAX_TEXT
 from control.api.errors import InvalidValue, OperationNotAllowed, PeerTooSlow
 from control.cluster import Cluster
 from control.members import Answer, Beat, Lease, Offer
@@ -26,8 +28,10 @@ LEASES = 2
 class RegistryServicer(pb_grpc.RegistryServiceServicer):
     """See the comments of the service in the contract."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, key_refusal: str | None = None) -> None:
+        """key_refusal: why engines' own keys are not taken here; None: they are."""
         self._cluster = cluster
+        self._key_refusal = key_refusal
 
     async def RegisterHost(
         self,
@@ -37,6 +41,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         principal = caller.get()
         key_id = "" if principal.kind == ANYONE.kind else principal.id
         host = replace(messages.host(request.host), node_key_id=key_id)
+        self._check_keys(request.services)
         offers = [
             Offer(messages.service(one, host.host_id), messages.observation(one.observation))
             for one in request.services
@@ -54,7 +59,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         patience = FIRST_BEAT_S
         try:
             while (request := await _next(request_iterator, patience)) is not None:
-                beat = _beat(request.heartbeat)
+                beat = self._beat(request.heartbeat)
                 if lease is None:
                     membership.open_stream(beat.lease)
                     lease = beat.lease
@@ -77,7 +82,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         request: pb.SendHeartbeatRequest,
         context: grpc.aio.ServicerContext[pb.SendHeartbeatRequest, pb.SendHeartbeatResponse],
     ) -> pb.SendHeartbeatResponse:
-        answer: Answer = self._cluster.beat(_beat(request.heartbeat))
+        answer: Answer = self._cluster.beat(self._beat(request.heartbeat))
         return pb.SendHeartbeatResponse(
             pace=_pace_message(answer.pace),
             wanted_service_ids=answer.wanted,
@@ -94,6 +99,20 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
             raise OperationNotAllowed("a node removes its host with its lease, others with admin")
         await self._cluster.deregister(request.host_id, lease)
         return pb.DeregisterHostResponse()
+
+    def _beat(self, message: pb.Heartbeat) -> Beat:
+        self._check_keys(one.definition for one in message.services)
+        return _beat(message)
+
+    def _check_keys(self, definitions: Iterable[inventory_pb.Service]) -> None:
+        if self._key_refusal is None:
+            return
+        for one in definitions:
+            if one.api_key:
+                raise InvalidValue(
+                    f"{one.service_id[:MAX_TEXT]!r} has an API key, which cannot be taken here:"
+                    f" {self._key_refusal}"
+                )
 
 
 async def _next(

@@ -189,3 +189,12 @@ def test_what_describes_the_assets_of_a_host_is_bounded():
 @pytest.mark.parametrize("name", ["qwen3:14b", "org/Model-7B", "a model with spaces", "模型"])
 def test_an_asset_keeps_the_name_that_its_engine_gave_it(name):
     assert service_refusal(service("h1/s", asset(name)), "h1") is None
+
+
+@pytest.mark.parametrize("key", ["a b", "a\r\nx: y", "é", "\x00", "x" * 513], ids=ascii)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key):
+    refusal = service_refusal(service("h1/s", needs_key=True, api_key=key), "h1")
+
+    assert refusal is not None
+    assert refusal.startswith("h1/s: api_key")
+    assert key not in refusal

@@ -4,7 +4,7 @@ import pytest
 
 from control.api import settings
 from control.api.settings import SettingsError
-from control.config import Config, exposure, open_kinds
+from control.config import Config, engine_key_refusal, exposure, open_kinds
 
 OLD = """
 deployment_profile: casual
@@ -184,3 +184,20 @@ def test_a_typo_in_what_switches_checks_on_is_an_error_in_every_profile(tmp_path
 
     path.write_text("auth: {enable_named_client_keys: true}\nstorage: {sqlite_pat: x}")
     assert len(settings.read(path, Config)[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, None),
+        ({"listen": "0.0.0.0:1", "auth": KEYS}, "without TLS"),
+        ({"listen": "0.0.0.0:1", "tls": CERTIFICATE}, "auth.gateway_api_keys"),
+        ({"listen": "0.0.0.0:1", "tls": CERTIFICATE, "auth": KEYS}, None),
+        ({"listen": "0.0.0.0:1", "tls": MUTUAL}, None),
+    ],
+    ids=["here", "plaintext", "to-everybody", "certificate", "mutual"],
+)
+def test_keys_of_engines_are_taken_where_nobody_else_hears_them(settings, said):
+    refusal = engine_key_refusal(Config.model_validate(settings))
+
+    assert (said in refusal) if said else refusal is None

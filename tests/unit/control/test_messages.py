@@ -64,6 +64,16 @@ def test_a_service_survives_the_way_in_and_out():
     assert messages.service_message(offer) == message
 
 
+def test_the_key_of_an_engine_comes_in_and_only_that_there_is_one_goes_out():
+    keyed = messages.service(pb.Service(service_id="h1/s", api_key="canary"), "h1")
+    message = messages.service_message(Offer(keyed))
+
+    assert keyed.api_key == "canary"
+    assert message.has_api_key
+    assert "canary" not in str(message)
+    assert "canary" not in repr(keyed)
+
+
 def test_what_is_not_told_is_none_and_zero_is_zero():
     assert messages.observation(pb.ServiceObservation()) == Observation(Health.UNKNOWN)
     assert messages.observation(SEEN).in_flight == 0

@@ -37,6 +37,21 @@ async def send(control, beat):
         return await control.registry.SendHeartbeat(pb.SendHeartbeatRequest(heartbeat=beat))
 
 
+async def test_a_key_of_an_engine_is_refused_where_it_could_be_overheard(control):
+    servicer = registry.RegistryServicer(control.cluster, "it is overheard; whisper")
+    keyed = service("h1/s", api_key="canary")
+    beat = pb.Heartbeat(services=[pb.ServiceBeat(service_id="h1/s", definition=keyed)])
+    for call in (
+        servicer.RegisterHost(registration("h1", keyed), None),
+        servicer.SendHeartbeat(pb.SendHeartbeatRequest(heartbeat=beat), None),
+    ):
+        with pytest.raises(InvalidValue, match="'h1/s' has an API key") as raised:
+            await call
+        assert "whisper" in str(raised.value)
+        assert "canary" not in str(raised.value)
+    assert control.membership.members == {}
+
+
 class Stream:
     """The node's end of a stream of heartbeats."""
 

@@ -69,6 +69,17 @@ async def test_what_was_saved_is_loaded_again(store):
     assert await store.writer.run(hosts.load) == [FULL]
 
 
+async def test_that_an_engine_needs_a_key_is_kept_and_the_key_is_not(store, tmp_path):
+    keyed = service("h1/a", needs_key=True, api_key="canary-of-an-engine")
+    await store.writer.run(hosts.save, [StoredHost(host("h1"), 1, 1.0, (keyed,))], [])
+
+    [loaded] = await store.writer.run(hosts.load)
+    assert loaded.services == (service("h1/a", needs_key=True),)
+    files = {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert any(name.endswith("-wal") for name in files)
+    assert not any(b"canary" in content for content in files.values())
+
+
 async def test_saving_again_replaces(store):
     newer = StoredHost(host("h1"), 8, 1.0, (service("h1/b"), service("h1/c")))
     await store.writer.run(hosts.save, [FULL], [])

@@ -106,6 +106,17 @@ def test_an_asset_that_is_named_like_a_service_wins_the_name():
     assert table.choices("h1/a") == [("h1/a", "m")]
 
 
+def test_a_service_whose_key_is_not_known_is_not_told_so_that_nobody_calls_it_without():
+    """It is of control's last life; what is known of it besides, gateways may know."""
+    table = Table()
+    table.update({"h1/s": unroutable(needs_key=True)})
+    assert set(table.resources) == {"target/chat/m", "target/chat/h1/s"}
+
+    for key in ("one", "two"):
+        table.update({"h1/s": routable(needs_key=True, api_key=key)})
+        assert table.resources["service/h1/s"].body.api_key == key
+
+
 def test_a_known_name_that_nobody_serves_keeps_an_empty_target():
     table = Table()
     table.update({"h1/s": routable()})

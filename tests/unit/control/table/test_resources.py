@@ -51,6 +51,8 @@ BODIES = [
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0),
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 1),
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:2"), 0),
+    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "one"),
+    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "two"),
     Target("m", Operation.CHAT, ()),
     Target("m", Operation.EMBEDDINGS, ()),
     *(Target("m", Operation.CHAT, (one,)) for one in (ONE, *OTHERS)),
@@ -68,6 +70,12 @@ def test_equal_contents_have_equal_hashes_and_others_do_not():
 
     assert hashes == [Resource.of("name", body).hash for body in BODIES]
     assert len(set(hashes)) == len(BODIES)
+
+
+def test_the_key_of_an_engine_does_not_show():
+    keyed = RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "canary")
+
+    assert "canary" not in repr(Resource.of("service/h/s", keyed))
 
 
 def test_whether_an_asset_is_loaded_is_told_by_its_tier_alone():
