@@ -83,29 +83,28 @@ def up(
     run(what, output)
 
 
-@examples("geniehive status", "geniehive status --json --check")
+@examples("geniehive status", "geniehive status --watch")
 @cli.command()
 @reaches_control
+@click.option("--watch", "watched", is_flag=True, help="Show it again each second, until q.")
 @click.option("--check", is_flag=True, help="Exit with 1 when something is not healthy.")
 @shared
-def status(output: Output, access: Access, check: bool) -> None:
+def status(output: Output, access: Access, check: bool, watched: bool) -> None:
     """Show hosts and services: what is loaded, how busy, what is wrong."""
-    from datetime import datetime
+    from cli import cluster, screens, status
 
-    from cli import cluster, status
-
+    if watched and check:
+        raise click.UsageError("--watch and --check do not go together")
     with cluster.connected(access) as channel:
-        found = cluster.read(channel, output.timeout, cluster.operator())
-    if output.as_json:
-        output.document("status", status.document(found))
-    elif output.quiet:
-        for one in found.services:
-            output.answer(one.service.service_id)
-    else:
-        color = output.colorful(sys.stdout)
-        now = datetime.now().astimezone()
-        width = columns(sys.stdout)
-        output.answer(status.render(found, now, color=color, assets=output.verbose, width=width))
+
+        def read() -> cluster.Cluster:
+            return cluster.read(channel, output.timeout, cluster.operator())
+
+        if watched:
+            screens.watch(read, output)
+            return
+        found = read()
+    screens.show(found, output)
     if check and not status.healthy(found):
         sys.exit(BAD)
 

@@ -11,16 +11,6 @@ from control.api.route_documents import AVAILABILITIES
 
 LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
 COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
-HOST_STATES = {
-    inventory.HOST_STATE_ONLINE: "online",
-    inventory.HOST_STATE_RETURNING: "returning",
-    inventory.HOST_STATE_LOST: "lost",
-}
-HEALTHS = {
-    inventory.HEALTH_HEALTHY: "healthy",
-    inventory.HEALTH_LOADING: "loading",
-    inventory.HEALTH_UNHEALTHY: "unhealthy",
-}
 SILENT = frozenset({LOST, RETURNING, DOWN})  # what such a one told last is not how it is
 
 

@@ -82,7 +82,9 @@ class Output:
 
     def document(self, schema: str, content: Mapping[str, object]) -> None:
         """Print the answer for programs: one object that names its schema."""
-        click.echo(json.dumps({"schema": f"geniehive.{schema}/1", **content}))
+        made = {"schema": f"geniehive.{schema}/1", **content}
+        # What is JSON already, such as a request policy, comes as its bytes.
+        click.echo(json.dumps(made, default=lambda raw: json.loads(bytes(raw))))
 
     def say(self, text: str) -> None:
         """Print progress or a hint."""

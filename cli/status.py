@@ -8,10 +8,11 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from cli import condition, measured
 from cli.cluster import Cluster
-from cli.condition import COLORS, DOWN, HEALTHS, HOST_STATES
+from cli.condition import COLORS, DOWN
 from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, plural
+from control.api.cluster_documents import HEALTHS, HOST_STATES
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
@@ -19,7 +20,7 @@ UNUSABLE_SHOWN = 5
 
 
 def healthy(cluster: Cluster) -> bool:
-    """Return whether every known host is heard, every service serves, and what is written counts."""
+    """Return whether every known host is heard, every service serves, and the catalog counts."""
     return (
         bool(cluster.services)
         and not cluster.health.spared_host_count
