@@ -14,7 +14,7 @@ from typing import TypeVar
 from gateway import last_good
 from gateway.gateway import Gateway
 from gateway.last_good import LastGood, Refused
-from gateway.resources import Target, target_message
+from gateway.resources import Service, Target, target_message
 from gateway.table import Replica
 
 log = logging.getLogger(__name__)
@@ -150,8 +150,19 @@ class Memory:
 
 
 def _kept(table: Replica[T]) -> list[bytes | T]:
-    """Return the resources of `table` as control sent them, or as they are read."""
-    return [table.current[name] if raw is None else raw for name, raw in table.pushed.items()]
+    """Return the resources of `table` as control sent them, or as they are read.
+
+    No key of an engine may reach a disk: a service that has one is left out, not told without.
+    """
+    return [
+        table.current[name] if raw is None else raw
+        for name, raw in table.pushed.items()
+        if not _has_key(table.current[name])
+    ]
+
+
+def _has_key(resource: object) -> bool:
+    return isinstance(resource, Service) and bool(resource.origin.api_key)
 
 
 def _raw(kept: object) -> bytes:

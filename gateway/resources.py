@@ -9,6 +9,7 @@ import msgspec
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from control.api.auth import KEY
 from control.api.strategies import QueueSteps, Strategy
 from gateway import shaping
 from gateway.shaping import Shaper
@@ -125,12 +126,15 @@ def _service(message: pb.RouteService) -> Service:
         raise Unusable(f"base path {endpoint.base_path!r} is not a path")
     if endpoint.kind != inventory.ENDPOINT_KIND_DIRECT:
         raise Unusable(f"endpoint kind {endpoint.kind} is not known to this gateway")
+    if message.api_key and KEY.fullmatch(message.api_key) is None:
+        raise Unusable("no header can carry its API key")
     origin = Origin(
         address["host"].strip("[]"),
         int(address["port"]),
         endpoint.base_path,
         endpoint.scheme == "https",
         endpoint.tls_name,
+        message.api_key,
     )
     return Service(message.service_id, message.host_id, origin, max(0, message.concurrency))
 

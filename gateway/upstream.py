@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamError
@@ -24,13 +24,18 @@ IDLE_SECONDS = 4.0  # less than the 5 s after which llama.cpp closes a kept conn
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a service is reached. `tls_name`: expected in the certificate, if not `host`."""
+    """Where a service is reached, and how.
+
+    tls_name: expected in the certificate, if not `host`. api_key: the engine's own, visible
+    ASCII; empty where it asks for none.
+    """
 
     host: str
     port: int
     base_path: str = ""
     tls: bool = False
     tls_name: str = ""
+    api_key: str = field(default="", repr=False)
 
     @property
     def authority(self) -> str:
@@ -239,7 +244,11 @@ class Upstream:
         return self._tls
 
     def _head(self, path: bytes) -> bytes:
-        return (
+        origin = self.origin
+        head = (
             b"POST %b%b HTTP/1.1\r\nhost: %b\r\ncontent-type: application/json\r\n"
             b"accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n"
-        ) % (self.origin.base_path.encode(), path, self.origin.authority.encode())
+        ) % (origin.base_path.encode(), path, origin.authority.encode())
+        if origin.api_key:
+            head += b"authorization: Bearer %b\r\n" % origin.api_key.encode()
+        return head

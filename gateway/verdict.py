@@ -64,7 +64,8 @@ def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
     if status == 503:
         return Verdict(Course.ELSEWHERE, UpstreamError(f"{service} cannot serve now (503)"))
     if status in (401, 403):
-        return _failed(UpstreamAuthFailed(f"{service} refused our credential ({status})"))
+        source = "its node gets it from services[].api_key_env"
+        return _failed(UpstreamAuthFailed(f"{service} wants a valid API key ({status}); {source}"))
     if status < 300:
         return _failed(UpstreamBadResponse(f"{service} sent {status}, which is no answer"))
     if status < 400:

@@ -27,13 +27,14 @@ class StubUpstream:
         self.retired = True
 
 
-def service(service_id, address="127.0.0.1:80", host_id="h", **endpoint):
+def service(service_id, address="127.0.0.1:80", host_id="h", api_key="", **endpoint):
     fields = {"scheme": "http", "address": address, "kind": inventory.ENDPOINT_KIND_DIRECT}
     return hashed(
         name=f"service/{service_id}",
         service=pb.RouteService(
             service_id=service_id,
             host_id=host_id,
+            api_key=api_key,
             endpoint=inventory.Endpoint(**{**fields, **endpoint}),
         ),
     )

@@ -9,6 +9,7 @@ import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from control.api.errors import NoHealthyRoute
 from gateway import last_good, memory
 from gateway.config import Config
 from gateway.gateway import Gateway
@@ -63,11 +64,11 @@ def update(identity, resources, settled):
     return pb.TableUpdate(identity=identity, snapshot=True, settled=settled, upserts=resources)
 
 
-def service(name):
+def service(name, api_key=""):
     endpoint = inventory.Endpoint(
         scheme="http", address="127.0.0.1:80", kind=inventory.ENDPOINT_KIND_DIRECT
     )
-    route = pb.RouteService(service_id=name, host_id="h", endpoint=endpoint)
+    route = pb.RouteService(service_id=name, host_id="h", endpoint=endpoint, api_key=api_key)
     return pb.Resource(name=f"service/{name}", service=route)
 
 
@@ -100,6 +101,26 @@ async def test_a_gateway_serves_what_the_last_one_knew_and_says_how_old_it_is(tm
     assert set(second.gateway.routes.upstreams) == {"h/a"}
     assert second.gateway.routes.resolve(CHAT, "m").choices
     assert second.gateway.age() == {"source": "file", "stale_seconds": 60.0}
+
+
+async def test_a_service_with_a_key_is_not_in_the_file_and_not_called_without_it(tmp_path):
+    first = Life(tmp_path)
+    first.told(service("h/a", "canary"), service("h/b"), target("m", "h/a"), target("n", "h/b"))
+    await first.memory.keep()
+    first.leave()
+    assert b"canary" not in (tmp_path / last_good.NAME).read_bytes()
+
+    second = Life(tmp_path)
+    await second.memory.recall()
+    assert set(second.gateway.routes.upstreams) == {"h/b"}
+    assert second.gateway.routes.resolve(CHAT, "n").choices
+    with pytest.raises(NoHealthyRoute):
+        second.gateway.routes.resolve(CHAT, "m")
+
+    # It is there again as soon as control is.
+    second.told(service("h/a", "canary"), target("m", "h/a"), incarnation="j")
+    [choice] = second.gateway.routes.resolve(CHAT, "m").choices
+    assert choice.upstream.origin.api_key == "canary"
 
 
 async def test_control_has_the_last_word(tmp_path):

@@ -22,6 +22,10 @@ from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, servi
         service("h/a", base_path="/a b"),
         service("h/a", base_path="/a\r\n"),
         service("h/a", kind=7),
+        service("h/a", api_key="a b"),
+        service("h/a", api_key="a\r\nx: y"),
+        service("h/a", api_key="é"),
+        service("h/a", api_key="x" * 513),
         target(""),
         target("m", operation=0),
         target("m", operation=99),
@@ -49,6 +53,19 @@ from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, servi
 def test_what_a_gateway_cannot_act_on_is_unusable(resource):
     with pytest.raises(Unusable):
         read_resource(resource)
+
+
+def test_the_key_of_an_engine_is_held_and_not_shown():
+    read = read_resource(service("h/a", api_key="canary"))
+
+    assert read.origin.api_key == "canary"
+    assert "canary" not in repr(read)
+
+
+def test_a_key_that_cannot_be_used_is_not_shown():
+    with pytest.raises(Unusable) as raised:
+        read_resource(service("h/a", api_key="canary\n"))
+    assert "canary" not in str(raised.value)
 
 
 def test_a_target_that_was_read_is_written_as_it_came():

@@ -61,3 +61,11 @@ def test_a_busy_engine_may_say_for_how_long(told, passed):
 )
 def test_a_200_may_tell_a_failure(document, failed):
     assert (error_in(document, "h/a") is not None) == failed
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_engine_that_wants_a_key_is_told_with_where_it_comes_from(status):
+    message = str(judge(status, JSON, "h/a").error)
+
+    assert message.startswith(f"h/a wants a valid API key ({status})")
+    assert "api_key_env" in message
