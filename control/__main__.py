@@ -29,6 +29,7 @@ from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
 from control.benchmarks import BenchmarkServicer
 from control.cluster import Cluster
+from control.condition import Condition
 from control.config import Config
 from control.discovery import DiscoveryServicer
 from control.evidence import Evidence
@@ -39,6 +40,7 @@ from control.live import Loads
 from control.lookout import Lookout
 from control.measurements import Measurements
 from control.membership import Membership
+from control.overview import Overview
 from control.principals import Doorkeeper
 from control.publisher import Publisher
 from control.registry import RegistryServicer
@@ -121,11 +123,21 @@ async def serve(
     # 4. What callers see of it.
     measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
     lookout = Lookout(membership, compiler, routes, loads, evidence.signals)
-    version = metadata.version("geniehive")
+    overview = Overview(membership, compiler, loads, measurements, evidence.signals, now)
+    condition = Condition(
+        cluster,
+        publisher,
+        routes,
+        loads,
+        rules=lambda: reloader.status,
+        sample_count=lambda: 0,
+        now=now,
+        version=metadata.version("geniehive"),
+    )
     server, port = build(
         Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
         RegistryServicer(cluster, configuration.engine_key_refusal(config)),
-        DiscoveryServicer(cluster, publisher, routes, loads, measurements, now, wall_time, version),
+        DiscoveryServicer(overview, condition, now, wall_time),
         RoutingServicer(membership, lookout, routes, keys, loads),
         BenchmarkServicer(),
         UsageServicer(measurements),

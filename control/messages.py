@@ -2,6 +2,7 @@
 
 from geniehive.v1 import inventory_pb2 as pb
 
+from control.api.errors import InvalidValue
 from control.inventory import (
     Asset,
     Availability,
@@ -34,7 +35,7 @@ _HEALTH: dict[int, Health] = {
     pb.HEALTH_LOADING: Health.LOADING,
     pb.HEALTH_UNHEALTHY: Health.UNHEALTHY,
 }
-_HEALTH_VALUES: dict[Health, pb.Health] = {
+HEALTH_VALUES: dict[Health, pb.Health] = {
     Health.UNKNOWN: pb.HEALTH_UNSPECIFIED,
     Health.HEALTHY: pb.HEALTH_HEALTHY,
     Health.LOADING: pb.HEALTH_LOADING,
@@ -72,6 +73,20 @@ def host(message: pb.Host) -> Host:
         workload_classes=tuple(message.workload_classes),
         allowed_model_families=tuple(message.allowed_model_families),
     )
+
+
+def host_state(value: int) -> HostState | None:
+    """Return the state that is asked for, None where none is.
+
+    Raises:
+        InvalidValue: it is none of ours.
+    """
+    if value == pb.HOST_STATE_UNSPECIFIED:
+        return None
+    for state, number in _STATE_VALUES.items():
+        if number == value:
+            return state
+    raise InvalidValue(f"state {value} is not one of ours", param="state")
 
 
 def metrics(message: pb.HostMetrics) -> Metrics:
@@ -231,7 +246,7 @@ def endpoint_message(found: Endpoint) -> pb.Endpoint:
 
 def _observation_message(seen: Observation) -> pb.ServiceObservation:
     message = pb.ServiceObservation(
-        health=_HEALTH_VALUES[seen.health],
+        health=HEALTH_VALUES[seen.health],
         in_flight=seen.in_flight,
         queue_depth=seen.queue_depth,
         tokens_per_second=seen.tokens_per_second,

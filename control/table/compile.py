@@ -86,6 +86,22 @@ class Compiler:
         resources = len(self._dirty) + len(self._stale)
         return resources + len(self._arriving) + len(self._again) + (self._taking is not None)
 
+    def offered(self, role: Role) -> Offered:
+        """Return everything that is offered for a role; gateways are told within moments."""
+        key = role.operation, role.role_id
+        return self._offered.get(key, Offered(*key))
+
+    def roles(self, service_id: str) -> Iterator[tuple[str, Candidate]]:
+        """Yield the roles that a service would serve now, in no order, and what it is for each."""
+        taken = self._taken.get(service_id)
+        for one in taken.under if taken is not None else ():
+            operation, name = one.key
+            role = self.rules.roles.get(name)
+            if role is None or role.operation is not operation:
+                continue
+            if (candidate := one.serving(service_id)) is not None:
+                yield name, candidate
+
     def take(self, service_id: str, entry: Entry | None) -> None:
         """Take over a service, None for one that is gone; what that changes waits to be made."""
         self._arriving[service_id] = entry

@@ -6,6 +6,7 @@ instead of being made again.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from enum import Enum, auto
 
 from control.inventory import Operation
@@ -28,10 +29,11 @@ _SERVING = (Presence.ROUTABLE, Presence.HELD_BACK)  # the first that has anybody
 class Ranked:
     """Candidates, best first."""
 
-    __slots__ = ("before", "candidates", "contents")
+    __slots__ = ("before", "candidates", "contents", "loaded")
 
     def __init__(self) -> None:
         self.candidates: list[Candidate] = []
+        self.loaded = 0  # of them, those that have the asset in memory
         self.contents = Contents()
         # Of services that changed since somebody began to look: what they were then,
         # None for nothing. None while nobody looks.
@@ -40,12 +42,14 @@ class Ranked:
     def add(self, candidate: Candidate) -> None:
         """Take over a candidate that is not there."""
         insort(self.candidates, candidate, key=order)
+        self.loaded += candidate.loaded
         self.contents.add(candidate)
         self._note(candidate.service_id, None)
 
     def remove(self, candidate: Candidate) -> None:
         """Drop a candidate that is there."""
         del self.candidates[bisect_left(self.candidates, order(candidate), key=order)]
+        self.loaded -= candidate.loaded
         self.contents.remove(candidate)
         self._note(candidate.service_id, candidate)
 
@@ -97,6 +101,20 @@ class Offered:
         """Return what a service offers, if anything."""
         held = self._held.get(service_id)
         return held[0] if held else None
+
+    def serving(self, service_id: str) -> Candidate | None:
+        """Return how a service would serve the name now, None when it would not."""
+        candidate, ranked = self._held.get(service_id, (None, None))
+        return candidate if ranked is self.meant else None
+
+    def first_serving(self, service_ids: Iterable[str]) -> str | None:
+        """Return the first of these services that would serve the name now, if any."""
+        meant = self.meant
+        for service_id in service_ids:
+            held = self._held.get(service_id)
+            if held and held[1] is meant:
+                return service_id
+        return None
 
     def put(self, candidate: Candidate, presence: Presence, *, named: bool) -> bool:
         """Take over what a service offers now; return whether that is new.

@@ -14,6 +14,7 @@ from geniehive.v1 import (
 
 from control.benchmarks import BenchmarkServicer
 from control.cluster import Cluster
+from control.condition import Condition
 from control.discovery import DiscoveryServicer
 from control.evidence import Evidence
 from control.interceptors import Edge
@@ -22,11 +23,13 @@ from control.live import Loads
 from control.lookout import Lookout
 from control.measurements import Measurements
 from control.membership import Membership
+from control.overview import Overview
 from control.pace import Rhythm
 from control.principals import Doorkeeper
 from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
+from control.rules.reloading import Status
 from control.scopes import GRANTS
 from control.server import build
 from control.table.compile import Compiler
@@ -78,20 +81,30 @@ class Control:
         self.measurements = Measurements(
             writer, lambda: self.clock.wall_time(self.clock()), {}, self.cluster.measured
         )
+        overview = Overview(
+            self.membership,
+            compiler,
+            self.loads,
+            self.measurements,
+            evidence.signals,
+            self.clock,
+        )
+        self.status = Status()  # of the catalog
+        condition = Condition(
+            self.cluster,
+            publisher,
+            self.routes,
+            self.loads,
+            rules=lambda: self.status,
+            sample_count=lambda: 0,
+            now=self.clock,
+            version="1.2.3",
+        )
         self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS).difference(keys), SECRET))
         self.server, self.port = build(
             self.edge,
             RegistryServicer(self.cluster),
-            DiscoveryServicer(
-                self.cluster,
-                publisher,
-                self.routes,
-                self.loads,
-                self.measurements,
-                self.clock,
-                self.clock.wall_time,
-                "1.2.3",
-            ),
+            DiscoveryServicer(overview, condition, self.clock, self.clock.wall_time),
             RoutingServicer(self.membership, lookout, self.routes, self.keys, self.loads),
             BenchmarkServicer(),
             UsageServicer(self.measurements),
