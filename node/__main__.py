@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -19,6 +20,7 @@ from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
 from node.engines import detect, http
+from node.keys import engine_keys
 from node.remote import GrpcRemote
 from node.session import Session
 from node.watch import Watch
@@ -30,15 +32,22 @@ LEAVE_SECONDS = 2.0
 
 
 async def run(
-    settings: config.Config, credentials: grpc.ChannelCredentials | None, node_key: str | None
+    settings: config.Config,
+    credentials: grpc.ChannelCredentials | None,
+    node_key: str | None,
+    keys: Mapping[str, str],
 ) -> None:
-    """Stay registered until SIGINT or SIGTERM, then give the lease back."""
+    """Stay registered until SIGINT or SIGTERM, then give the lease back.
+
+    keys: what servers ask for, by service, where they do.
+    """
     stop = _stop_event()
     async with http.new_client() as client, contextlib.AsyncExitStack() as stack:
         watch = Watch(
             settings,
-            look=lambda url, engine: detect.look(client, url, engine),
+            look=lambda url, engine, key: detect.look(client, url, engine, key),
             detect=lambda ports: detect.detect(client, ports),
+            keys=keys,
         )
 
         def connect() -> grpc.aio.Channel:
@@ -84,7 +93,7 @@ def main() -> None:
     try:
         settings, warnings = read(arguments.config, config.Config)
         logs.configure(settings.log)
-        node_key = key_from(settings.node_key_env)
+        node_key, keys = key_from(settings.node_key_env), engine_keys(settings)
         tls = settings.tls
         credentials = channel_credentials(tls.ca, tls.certificate, tls.key) if tls else None
     except SettingsError as error:
@@ -93,7 +102,7 @@ def main() -> None:
         give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
     for warning in (*warnings, *config.out_of_reach(settings)):
         log.warning("%s", warning)
-    asyncio.run(run(settings, credentials, node_key))
+    asyncio.run(run(settings, credentials, node_key, keys))
 
 
 if __name__ == "__main__":

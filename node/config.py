@@ -24,6 +24,7 @@ CONTROL_PORT = 8801
 # What control takes of one host.
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 MAX_SERVICES = 1_000
 MAX_ASSETS = 10_000
 MAX_TEXT = 200
@@ -74,6 +75,13 @@ def _free(host_id: str) -> str:
 def _bare(value: str) -> str:
     if value != value.strip():
         raise PydanticCustomError("bare", "has space around it")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not VARIABLE.fullmatch(value):
+        # What stands there may be a key, so it is not shown.
+        raise PydanticCustomError("variable", "write the name of a variable, not the key itself")
     return value
 
 
@@ -175,6 +183,7 @@ class Service(Section):
     endpoint: Url
     kind: Kind = "chat"
     protocol: Literal["openai"] = "openai"
+    api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
     engine: Engine | None = None
     concurrency: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY)] = 0
     load_mode: LoadMode | None = None
@@ -242,6 +251,19 @@ class Config(Profiled):
             if service_id in ids[:place]:
                 raise PydanticCustomError(
                     "twice", "'{id}' is used twice", {"id": service_id, "at": at}
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _api_keys(self) -> Self:
+        if self.tls is not None or is_loopback(self.control):
+            return self
+        for place, service in enumerate(self.services):
+            if service.api_key_env is not None:
+                raise PydanticCustomError(
+                    "plaintext",
+                    "the key would travel to control at {control} in plaintext; set `tls`",
+                    {"control": self.control, "at": ("services", place, "api_key_env")},
                 )
         return self
 

@@ -57,6 +57,7 @@ class Service:
     revision: int = 1
     loads_on_request: bool = False  # a model that is not in memory
     direct_requests: bool = False  # to a personal device
+    api_key: str = field(default="", repr=False)  # the server's own; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,11 @@ class Report:
     services: tuple[Watched, ...]
 
 
-def declared(settings: config.Service, service_id: str) -> Watched:
-    """Return the service as it stands before the first look at it."""
+def declared(settings: config.Service, service_id: str, api_key: str = "") -> Watched:
+    """Return the service as it stands before the first look at it.
+
+    api_key: the server's own, where it asks for one.
+    """
     assets = tuple(
         Asset(one.asset_id, one.loaded, one.context_tokens, declared=one) for one in settings.assets
     )
@@ -104,6 +108,7 @@ def declared(settings: config.Service, service_id: str) -> Watched:
             settings.concurrency,
             loads_on_request=settings.load_mode == "on_request",
             direct_requests=settings.state.allow_employee_direct_requests,
+            api_key=api_key,
         ),
         Observation("unhealthy", "not looked at yet", availability=settings.state.told),
     )

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from node import config, observe, state
 from node.engines.detect import Found
@@ -16,7 +17,7 @@ UNSETTLED_SECONDS = 0.5  # while a server loads or is away, people wait for it
 DETECT_SECONDS = 5.0
 PORTS = "ports"  # no service id: those hold a slash
 
-Look = Callable[[str, str | None], Awaitable[Sight]]
+Look = Callable[[str, str | None, str], Awaitable[Sight]]
 Detect = Callable[[Iterable[int]], Awaitable[list[Found]]]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -24,6 +25,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class Watch:
     """The services of this host and what is seen of them.
 
+    keys: what servers ask for, by service, where they do.
     `changed` is set whenever control should hear of it now; whoever tells it clears it.
     """
 
@@ -33,6 +35,7 @@ class Watch:
         look: Look,
         detect: Detect,
         sleep: Sleep = asyncio.sleep,
+        keys: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.changed = asyncio.Event()
         self._host = observe.machine(settings)
@@ -42,7 +45,7 @@ class Watch:
         self._undetected = set(settings.detect_ports)
         self._declared = {settings.full_id(one.service_id): one for one in settings.services}
         self._watched = {
-            service_id: state.declared(one, service_id)
+            service_id: state.declared(one, service_id, keys.get(service_id, ""))
             for service_id, one in self._declared.items()
         }
         self._asset_count = sum(len(one.service.assets) for one in self._watched.values())
@@ -80,8 +83,9 @@ class Watch:
 
     async def _look_once(self, service_id: str) -> None:
         settings = self._declared[service_id]
+        key = self._watched[service_id].service.api_key
         try:
-            sight = await self._look(settings.endpoint, settings.asked_as)
+            sight = await self._look(settings.endpoint, settings.asked_as, key)
         except Exception:  # the one edge: whatever one server provokes, the others stay served
             log.exception("looking at %s broke", service_id)
             sight = Sight("unhealthy", "looking at it broke; see the log of the node")

@@ -86,6 +86,7 @@ def service_message(watched: Watched) -> pb.Service:
         observation=observation_message(watched.observation),
         load_mode=pb.LOAD_MODE_ON_REQUEST if service.loads_on_request else pb.LOAD_MODE_NONE,
         direct_requests=service.direct_requests,
+        api_key=service.api_key,
     )
 
 

@@ -27,13 +27,16 @@ class Found:
         return f"{self.sight.engine}-{self.port}"
 
 
-async def look(client: httpx.AsyncClient, url: str, engine: str | None) -> Sight:
-    """Return what the server at `url` shows, asked as `engine`; None finds that out."""
+async def look(client: httpx.AsyncClient, url: str, engine: str | None, key: str = "") -> Sight:
+    """Return what the server at `url` shows, asked as `engine`; None finds that out.
+
+    key: the server's own, where it asks for one.
+    """
     if engine == llamacpp.ENGINE:
-        return await llamacpp.look(client, url)
-    sight = await openai.look(client, url)
+        return await llamacpp.look(client, url, key)
+    sight = await openai.look(client, url, key)
     if engine is None and sight.engine == llamacpp.ENGINE:
-        return await llamacpp.look(client, url)
+        return await llamacpp.look(client, url, key)
     return sight
 
 

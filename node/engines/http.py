@@ -26,15 +26,18 @@ def new_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, follow_redirects=False)
 
 
-async def get(client: httpx.AsyncClient, url: str) -> Reply:
-    """Return the answer to `GET url`.
+async def get(client: httpx.AsyncClient, url: str, key: str = "") -> Reply:
+    """Return the answer to `GET url`. key: the server's own, where it asks for one.
 
     Raises:
         NoAnswer: refused, too slow, too large or not HTTP.
     """
     try:
         # httpx bounds each read; a server that drips bytes needs a bound over all of them.
-        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url) as response:
+        async with (
+            asyncio.timeout(ANSWER_SECONDS),
+            client.stream("GET", url, headers=_presenting(key)) as response,
+        ):
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
@@ -47,3 +50,16 @@ async def get(client: httpx.AsyncClient, url: str) -> Reply:
         raise NoAnswer(f"sends no full answer within {ANSWER_SECONDS:.0f} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(f"does not speak HTTP: {type(error).__name__}") from error
+
+
+def refusal(status: int, key: str) -> str:
+    """Return in a few words what `status` means where a list of models was asked for."""
+    if status in (401, 403):
+        if key:
+            return f"refuses its API key ({status}); see api_key_env in the settings of its node"
+        return f"asks for an API key ({status}); name it in api_key_env in the settings of its node"
+    return f"answers {status} at /v1/models"
+
+
+def _presenting(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -9,32 +9,37 @@ from dataclasses import replace
 
 import httpx
 
-from node.engines.http import NoAnswer, Reply, get
+from node.engines.http import NoAnswer, Reply, get, refusal
 from node.engines.openai import is_loading, models
 from node.engines.sight import Model, Sight, count, document, field, slots
 
 ENGINE = "llamacpp"
 
 
-async def look(client: httpx.AsyncClient, url: str) -> Sight:
-    """Return what the server at `url` shows; never raises for what the server does."""
+async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
+    """Return what the server at `url` shows; never raises for what the server does.
+
+    key: the server's own, where it asks for one.
+    """
     try:
-        health = await get(client, f"{url}/health")
+        health = await get(client, f"{url}/health", key)
         if health.status == 503 and is_loading(health.body):
             return Sight("loading", "loading its model", ENGINE)
         if health.status != 200:
             return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
-        listed = await get(client, f"{url}/v1/models")
-        props = document((await get(client, f"{url}/props")).body)
+        listed = await get(client, f"{url}/v1/models", key)
+        if listed.status != 200:
+            return Sight("unhealthy", refusal(listed.status, key), ENGINE)
+        props = document((await get(client, f"{url}/props", key)).body)
         asleep = field(props, "is_sleeping") is True
         # A router answers for one model at a time, and a sleeping model is left alone.
         alone = field(props, "role") != "router" and not asleep
-        metrics = await get(client, f"{url}/metrics") if alone else Reply(404, b"")
+        metrics = await get(client, f"{url}/metrics", key) if alone else Reply(404, b"")
     except NoAnswer as error:
         return Sight("unhealthy", str(error))
-    found = models(listed.body) if listed.status == 200 else None
+    found = models(listed.body)
     if found is None:
-        return Sight("unhealthy", f"answers {listed.status} and no list at /v1/models", ENGINE)
+        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
     numbers = gauges(metrics.body) if metrics.status == 200 else {}
     return Sight(
         health="healthy",

@@ -7,7 +7,7 @@ everything on `GET /unload`).
 
 import httpx
 
-from node.engines.http import NoAnswer, get
+from node.engines.http import NoAnswer, get, refusal
 from node.engines.sight import MAX_MODELS, Model, Sight, count, document, field, name
 
 # Servers that list what they could load, not what they hold; asked for it, they load it.
@@ -20,13 +20,14 @@ LLAMACPP_OWNER = "llamacpp"
 WORD_PIECE = 3
 
 
-async def look(client: httpx.AsyncClient, url: str) -> Sight:
+async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     """Return what the server at `url` shows; never raises for what the server does.
 
+    key: the server's own, where it asks for one.
     `engine` of the answer is `llamacpp` when the server says so.
     """
     try:
-        reply = await get(client, f"{url}/v1/models")
+        reply = await get(client, f"{url}/v1/models", key)
     except NoAnswer as error:
         return Sight("unhealthy", str(error))
     if reply.status == 404:
@@ -35,7 +36,7 @@ async def look(client: httpx.AsyncClient, url: str) -> Sight:
     if reply.status == 503 and is_loading(reply.body):
         return Sight("loading", "loading its model", "llamacpp")
     if reply.status != 200:
-        return Sight("unhealthy", f"answers {reply.status} at /v1/models")
+        return Sight("unhealthy", refusal(reply.status, key))
     listed = models(reply.body)
     if listed is None:
         return Sight("unhealthy", "answers something else than a list of models at /v1/models")

@@ -234,3 +234,27 @@ def test_a_prompt_of_a_role_alone_is_unknown_here(tmp_path):
     _, warnings = settings.read(written(tmp_path, text), Config)
 
     assert "unknown key services[0].assets[0].request_policy.user_template" in warnings[0]
+
+
+REMOTE_WITH_KEY = "control: 10.0.0.5:8801\n" + service_with("api_key_env: K")
+
+
+def test_the_key_of_a_server_does_not_travel_in_plaintext(tmp_path):
+    with pytest.raises(SettingsError) as raised:
+        settings.read(written(tmp_path, REMOTE_WITH_KEY), Config)
+    [problem] = raised.value.problems
+    assert "node.yaml:2: services[0].api_key_env: " in problem
+    assert "10.0.0.5:8801 in plaintext; set `tls`" in problem
+
+    settings.read(written(tmp_path, REMOTE_WITH_KEY + "\ntls: {}"), Config)
+    settings.read(written(tmp_path, service_with("api_key_env: K")), Config)
+
+
+@pytest.mark.parametrize("value", ["sk-canary", "canary key", "''", "canary=1", "5canary"])
+def test_a_key_in_the_place_of_its_variable_is_not_shown(tmp_path, value):
+    with pytest.raises(SettingsError) as raised:
+        settings.read(written(tmp_path, service_with(f"api_key_env: {value}")), Config)
+
+    [problem] = raised.value.problems
+    assert "services[0].api_key_env: write the name of a variable" in problem
+    assert "canary" not in problem

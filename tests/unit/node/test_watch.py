@@ -16,7 +16,7 @@ DOWN = Sight("unhealthy", "cannot be reached")
 class Machine:
     """Servers by URL, and a clock that a test moves."""
 
-    def __init__(self, servers, ports=()):
+    def __init__(self, servers, ports=(), keys=None):
         self.servers = servers
         self.found = []
         self.sleeping = []  # (seconds, the future that ends the sleep)
@@ -29,9 +29,11 @@ class Machine:
                 "detect_ports": list(ports),
             }
         )
-        self.watch = Watch(settings, self.look, self.detect, self.sleep)
+        self.presented = {}  # the key of the last look, by URL
+        self.watch = Watch(settings, self.look, self.detect, self.sleep, keys or {})
 
-    async def look(self, url, engine):
+    async def look(self, url, engine, key):
+        self.presented[url] = key
         sight = self.servers[url]
         if isinstance(sight, Exception):
             raise sight
@@ -182,6 +184,18 @@ async def test_a_host_offers_no_more_than_control_takes_and_says_so_once(running
     await machine.tick()
     offered = [len(one.service.assets) for one in machine.watch.report().services]
     assert offered == [0] + [2_000] * 5
+
+
+@pytest.mark.anyio
+async def test_each_server_is_looked_at_with_its_own_key(running):
+    machine = Machine({"http://a": UP, "http://b": UP}, keys={"h/a": "canary"})
+    await running(machine)
+    await machine.tick()
+
+    assert machine.presented == {"http://a": "canary", "http://b": ""}
+    keyed, open_to_all = machine.watch.report().services
+    assert (keyed.service.api_key, open_to_all.service.api_key) == ("canary", "")
+    assert "canary" not in repr(machine.watch.report())
 
 
 @pytest.mark.anyio

@@ -55,6 +55,13 @@ def test_service_carries_definition_and_observation():
     assert message.observation.health == pb.HEALTH_HEALTHY
 
 
+def test_the_key_of_a_server_is_told_to_control_and_to_nobody_else():
+    keyed = declared(config.Service(service_id="x", endpoint="http://a"), "h/x", "canary")
+
+    assert wire.service_message(keyed).api_key == "canary"
+    assert "canary" not in repr(keyed)
+
+
 def test_a_model_that_embeds_does_so_whatever_the_kind_of_its_service():
     assets = (Asset("minilm", True, 0, embeds=True), Asset("smol", True, 0))
     service = Service("h/x", "http://a:1", "chat", "llamacpp", assets)

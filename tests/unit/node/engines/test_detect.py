@@ -43,3 +43,20 @@ async def test_a_server_is_asked_as_declared(engine):
 
     assert sight.health == "healthy"
     assert sight.models[0].asset_id == "m"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("port", [1, 2])
+async def test_a_server_that_asks_for_a_key_is_asked_with_it_once_it_is_known(port):
+    presented = set()
+
+    def with_key(request):
+        presented.add(request.headers.get("authorization"))
+        return answer(request) if "authorization" in request.headers else httpx.Response(401)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(with_key)) as client:
+        sights = [await look(client, f"http://a:{port}", None, key) for key in ("", "k")]
+
+    assert [one.health for one in sights] == ["unhealthy", "healthy"]
+    assert sights[0].detail.startswith("asks for an API key (401); name it in api_key_env")
+    assert presented == {None, "Bearer k"}

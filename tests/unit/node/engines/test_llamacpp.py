@@ -28,6 +28,7 @@ class Server:
 
     def __init__(self, **answers):
         self.asked = []
+        self.presented = set()
         self.answers = {
             "/health": (200, {"status": "ok"}),
             "/v1/models": (200, MODELS),
@@ -37,13 +38,14 @@ class Server:
 
     def __call__(self, request):
         self.asked.append(request.url.path)
+        self.presented.add(request.headers.get("authorization"))
         status, content = self.answers[request.url.path]
         text = content if isinstance(content, str) else json.dumps(content)
         return httpx.Response(status, text=text)
 
-    async def look(self):
+    async def look(self, key=""):
         async with httpx.AsyncClient(transport=httpx.MockTransport(self)) as client:
-            return await look(client, "http://a:1")
+            return await look(client, "http://a:1", key)
 
 
 @pytest.mark.anyio
@@ -54,6 +56,26 @@ async def test_everything_it_tells_is_seen():
     assert sight.models == (Model("smol", True, 2048),)
     assert (sight.in_flight, sight.queue_depth, sight.tokens_per_second) == (2, 3, 41.5)
     assert sight.loads_on_request is False
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("key", "presented"), [("", {None}), ("k", {"Bearer k"})])
+async def test_its_key_is_presented_with_every_question(key, presented):
+    server = Server()
+    await server.look(key)
+
+    assert server.asked == ["/health", "/v1/models", "/props", "/metrics"]
+    assert server.presented == presented
+
+
+@pytest.mark.anyio
+async def test_a_server_that_refuses_its_key_is_not_asked_further_and_its_detail_shows_none():
+    server = Server(v1__models=(401, {"error": "Invalid API Key: canary"}))
+    sight = await server.look("canary")
+
+    assert (sight.health, server.asked) == ("unhealthy", ["/health", "/v1/models"])
+    assert sight.detail.startswith("refuses its API key (401)")
+    assert "canary" not in repr(sight)
 
 
 @pytest.mark.anyio
@@ -127,7 +149,8 @@ async def test_context_of_the_server_stands_in_for_that_of_the_model():
     ("answers", "detail"),
     [
         ({"health": (500, "")}, "500 at /health"),
-        ({"v1__models": (401, {})}, "401 and no list"),
+        ({"v1__models": (401, {})}, "asks for an API key (401)"),
+        ({"v1__models": (500, {})}, "500 at /v1/models"),
         ({"v1__models": (200, "what")}, "200 and no list"),
     ],
 )
