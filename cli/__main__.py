@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli import inventory_commands
 from cli.access import STATE, Access, reaches_control
 from cli.output import (
     BAD,
@@ -107,6 +108,10 @@ def status(output: Output, access: Access, check: bool, watched: bool) -> None:
     screens.show(found, output)
     if check and not status.healthy(found):
         sys.exit(BAD)
+
+
+for _command in inventory_commands.COMMANDS:
+    cli.add_command(_command)
 
 
 @examples("geniehive route explain mentor", 'geniehive route match "summarise a report"')

@@ -1,10 +1,11 @@
 """Reads the cluster from control: a blocking client, since a command does one thing at a time."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 from geniehive.v1 import discovery_service_pb2 as pb
@@ -25,6 +26,7 @@ from control.api.tls import channel_credentials
 
 DEFAULT_CONTROL = "127.0.0.1:8801"
 PAGE_SIZE = 1_000
+MAX_PAGES = 1_000  # whatever control says
 TLS_SECONDS = 1.0  # to find out why control does not answer
 
 START = "run there: geniehive up; another one: --control HOST:PORT"
@@ -136,30 +138,30 @@ def read(channel: grpc.Channel, timeout: float, metadata: auth.Metadata = ()) ->
     """
     stub = pb_grpc.DiscoveryServiceStub(channel)
     health = stub.GetClusterHealth(pb.GetClusterHealthRequest(), timeout=timeout, metadata=metadata)
-    hosts: list[inventory.Host] = []
-    token = ""
-    while True:
-        page = stub.ListHosts(
-            pb.ListHostsRequest(page_size=PAGE_SIZE, page_token=token),
-            timeout=timeout,
-            metadata=metadata,
-        )
-        hosts += page.hosts
-        token = page.next_page_token
-        if not token:
-            break
-    services: list[pb.ServiceStatus] = []
-    while True:
-        more = stub.ListServices(
-            pb.ListServicesRequest(page_size=PAGE_SIZE, page_token=token),
-            timeout=timeout,
-            metadata=metadata,
-        )
-        services += more.services
-        token = more.next_page_token
-        if not token:
-            break
+    hosts = paged(stub.ListHosts, pb.ListHostsRequest(), "hosts", timeout, metadata)
+    services = paged(stub.ListServices, pb.ListServicesRequest(), "services", timeout, metadata)
     return Cluster(health, tuple(hosts), tuple(services))
+
+
+def paged(
+    method: Callable[..., Any], request: Any, field: str, timeout: float, metadata: auth.Metadata
+) -> list[Any]:
+    """Return what is in the `field` of all pages of a list.
+
+    method, request: of a list; the page is set here. timeout: seconds, of each page.
+
+    Raises:
+        grpc.RpcError: control did not answer, or refused.
+    """
+    found: list[Any] = []
+    request.page_size = PAGE_SIZE
+    for _ in range(MAX_PAGES):
+        page = method(request, timeout=timeout, metadata=metadata)
+        found += getattr(page, field)
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            break
+    return found
 
 
 def remove_host(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import shutil
 import signal
 import sys
 import termios
@@ -86,7 +87,7 @@ class Terminal:
 
     def draw(self, text: str, footer: str) -> None:
         """Show `text`, and `footer` below it, instead of what is there."""
-        size = os.get_terminal_size(sys.stdout.fileno())
+        size = shutil.get_terminal_size()
         self._write(frame(text, footer, size.columns, size.lines))
 
     def wake(self) -> None:

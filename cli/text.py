@@ -18,3 +18,10 @@ def gigabytes(size: float) -> str:
 def plural(number: int, noun: str) -> str:
     """Return `1 model`, `2 models`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes: `420 ms`, `1.8 s`, `4m`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1_000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else age(seconds)

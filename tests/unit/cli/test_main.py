@@ -33,8 +33,12 @@ def test_help_opens_with_examples_and_lists_every_command():
         "bench",
         "control",
         "gateway",
+        "hosts",
+        "models",
         "node",
+        "roles",
         "route",
+        "services",
         "status",
         "up",
     ]

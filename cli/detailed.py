@@ -1,0 +1,216 @@
+"""One host, service, role or model, with all that control knows of it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import roles_pb2
+
+from cli import condition, listed
+from cli.models import Model
+from cli.output import clean
+from cli.table import Row, table
+from cli.text import age, duration, gigabytes, plural
+from control.api.cluster_documents import HEALTHS, LOAD_MODES
+from control.api.message_values import moment, seconds
+from control.api.route_documents import OPERATIONS, STRATEGIES, url
+
+Pairs = Iterator[tuple[str, str]]
+
+ASSETS = ("ASSET", "OPERATION", "LOADED", "CONTEXT", "FAMILY", "ROLES")
+SERVING = ("SERVICE", "LOADED", "CONTEXT", "BUSY", "WAIT", "LATENCY")
+
+
+def host(found: pb.GetHostInventoryResponse, now: datetime, width: int | None) -> str:
+    """Return a host and its services. now: aware; width: of a terminal, in cells."""
+    one = found.host
+    parts = [f"{clean(one.host_id)}: {condition.host_state(one, now)}", *fields(_host(one, now))]
+    owners = {one.host_id: one}
+    parts.append(listed.services(found.services, owners, now, width, color=False))
+    return "\n".join(parts)
+
+
+def _host(one: inventory.Host, now: datetime) -> Pairs:
+    if one.display_name != one.host_id:
+        yield "name", one.display_name
+    yield "address", one.address
+    yield "heard", f"{age(condition.silence(one, now))} ago"
+    yield "machine", ", ".join(_machine(one))
+    yield "trust tier", one.trust_tier
+    yield "device class", one.device_class
+    yield "lent for", ", ".join(one.workload_classes)
+    yield "families", ", ".join(one.allowed_model_families)
+    yield "labels", _pairs(one.labels)
+    yield "abilities", _pairs({name: "yes" if has else "no" for name, has in _sorted(one)})
+    yield "node key", one.node_key_id
+
+
+def _sorted(one: inventory.Host) -> list[tuple[str, bool]]:
+    return sorted(one.capabilities.items())
+
+
+def _machine(one: inventory.Host) -> Iterator[str]:
+    if one.resources.cpu_threads:
+        yield plural(one.resources.cpu_threads, "core")
+    if one.resources.memory_bytes:
+        yield gigabytes(one.resources.memory_bytes)
+    yield f"{condition.free_memory(one)} free"
+
+
+def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: int | None) -> str:
+    """Return a service and its assets. owner: its host."""
+    rank = condition.severity(one, owner)
+    head = f"{one.service.service_id}: {condition.state(one, owner, now)}"
+    parts = [clean(head), *fields(_service(one, rank, now))]
+    roles: dict[str, list[str]] = {}
+    for served in one.roles:
+        roles.setdefault(served.asset_id, []).append(served.role_id)
+    rows = [
+        Row(
+            (place,),
+            [
+                asset.asset_id,
+                _operations(asset),
+                "yes" if asset.loaded else "no",
+                str(asset.context_tokens or "?"),
+                asset.family or "-",
+                ", ".join(roles.get(asset.asset_id, ())) or "-",
+            ],
+        )
+        for place, asset in enumerate(one.service.assets)
+    ]
+    parts.append(table(ASSETS, rows, numbers={"CONTEXT"}, width=width) if rows else "no models yet")
+    return "\n".join(parts)
+
+
+def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
+    found = one.service
+    yield "endpoint", url(found.endpoint)
+    yield "engine", found.engine
+    yield "own key", "set" if found.has_api_key else ""
+    yield "loads models", LOAD_MODES.get(found.load_mode, "none").replace("_", " ")
+    busy, waiting = condition.load(one, rank)
+    yield "requests", f"{busy} served, {waiting} waiting"
+    yield "health", _health(one, now)
+    speed = (
+        [f"{listed.latency(one.latency_p50)} to an answer"] if one.HasField("latency_p50") else []
+    )
+    if one.HasField("tokens_per_second"):
+        speed.append(f"{one.tokens_per_second:.0f} tokens/s")
+    yield "speed", ", ".join(speed)
+    yield "measured", _measured(one.measured) if one.HasField("measured") else ""
+
+
+def _health(one: pb.ServiceStatus, now: datetime) -> str:
+    node = HEALTHS.get(one.service.observation.health, "unknown")
+    if not one.HasField("probe"):
+        return f"{node}, by its node"
+    probed = HEALTHS.get(one.probe.health, "unknown")
+    at = moment(one.probe, "probe_time")
+    ago = "" if at is None else f" {age(now.timestamp() - at)} ago"
+    detail = f" ({one.probe.detail})" if one.probe.detail else ""
+    return f"{node}, by its node; {probed}, by probes{ago}{detail}"
+
+
+def _measured(told: pb.Measured) -> str:
+    failed = sum(told.error_counts.values())
+    words = [plural(told.request_count, "request")]
+    if failed:
+        worst = max(sorted(told.error_counts), key=lambda code: told.error_counts[code])
+        words.append(f"{failed} failed (most: {worst})")
+    if (first := seconds(told, "first_byte_p50")) is not None:
+        words.append(f"first byte after {duration(first)}")
+    return ", ".join(words) + ", since yesterday"
+
+
+def role(one: pb.RoleStatus) -> str:
+    """Return a role and who serves it."""
+    target = f"{one.service_id} {one.asset_id}" if one.service_id else listed.NOBODY
+    operation = OPERATIONS.get(one.role.operation, "?")
+    parts = [clean(f"{one.role.role_id} ({operation}) -> {target}"), *fields(_role(one))]
+    parts.append(f"why: geniehive route explain {clean(one.role.role_id)}")
+    return "\n".join(parts)
+
+
+def _role(one: pb.RoleStatus) -> Pairs:
+    found, policy = one.role, one.role.routing_policy
+    if found.display_name != found.role_id:
+        yield "name", found.display_name
+    yield "description", found.description
+    yield "modality", found.modality
+    count = plural(one.candidate_count, "service")
+    yield "could serve", f"{count}, {one.loaded_candidate_count} with the model in memory"
+    if one.HasField("best_latency_p50"):
+        yield "best", f"{listed.latency(one.best_latency_p50)} to an answer"
+    yield "strategy", STRATEGIES.get(one.strategy, "")
+    yield "fallbacks", ", ".join(one.fallback_roles)
+    yield from _policy(policy)
+    request = one.effective_request_policy
+    yield "prompt", request.system_prompt
+    yield "template", request.user_template
+    yield "sets", request.body_overrides
+    yield "fills in", request.body_defaults
+
+
+def _policy(policy: roles_pb2.RoutingPolicy) -> Pairs:
+    yield "families", ", ".join(policy.preferred_families)
+    yield "labels", ", ".join(policy.preferred_labels)
+    yield "context", f"{policy.min_context} tokens or more" if policy.min_context else ""
+    yield "in memory", "required" if policy.require_loaded else ""
+    yield "devices", "employees' too" if policy.allow_employee_devices else ""
+    yield "providers", "allowed" if policy.allow_providers else ""
+    for what in ("trust_tiers", "device_classes", "workload_classes"):
+        for rule in ("allowed", "denied"):
+            yield f"{rule} {what.replace('_', ' ')}", ", ".join(getattr(policy, f"{rule}_{what}"))
+    guardrail = policy.guardrail_profile
+    yield "guardrail", "" if guardrail == "none" else guardrail
+    yield "benchmarks", ", ".join(policy.agentic_benchmark_workloads)
+
+
+def model(one: Model, services: Sequence[pb.ServiceStatus], width: int | None) -> str:
+    """Return a name that can be asked for, and the services that serve it."""
+    head = f"{one.name} ({one.kind}, {', '.join(one.operations)})"
+    by_id = {status.service.service_id: status for status in services}
+    rows = []
+    for place, service_id in enumerate(one.services):
+        status = by_id[service_id]
+        asset = _asset_of(one, status)
+        rank = condition.UP
+        cells = [
+            service_id,
+            "yes" if asset.loaded else "no",
+            str(asset.context_tokens or "?"),
+            *condition.load(status, rank),
+            listed.latency(status.latency_p50 if status.HasField("latency_p50") else None),
+        ]
+        rows.append(Row((place,), cells))
+    shown = table(SERVING, rows, numbers=listed.NUMBERS, width=width) if rows else listed.NOBODY
+    why = f"why: geniehive route explain {one.name}"
+    return "\n".join([clean(head), shown, clean(why)])
+
+
+def _asset_of(one: Model, status: pb.ServiceStatus) -> inventory.Asset:
+    """Return the asset of a service that serves a name."""
+    if one.kind == "role":
+        served = [found.asset_id for found in status.roles if found.role_id == one.name]
+        wanted = served[0] if served else ""
+    else:
+        wanted = one.name.removeprefix("asset/")
+    found = [asset for asset in status.service.assets if asset.asset_id == wanted]
+    return found[0] if found else inventory.Asset()
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each name and value that says something, values below each other."""
+    told = [(name, clean(value)) for name, value in pairs if value]
+    wide = max((len(name) for name, _ in told), default=0)
+    return [f"  {name:<{wide}}  {value}" for name, value in told]
+
+
+def _operations(asset: inventory.Asset) -> str:
+    return ",".join(OPERATIONS.get(one, "?") for one in asset.operations)
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
