@@ -113,11 +113,20 @@ def load(path: Path, model: type[T], *, strict: bool = True) -> tuple[T, list[st
     Raises:
         SettingsError: the file is missing, not YAML, or holds unusable values.
     """
+    document, lines = read_document(path)
+    return validate(document, lines, model, name=str(path), strict=strict)
+
+
+def read_document(path: Path) -> tuple[Any, dict[Path_, int]]:
+    """Return what a file says, None when it is empty, and the line of each key by its path.
+
+    Raises:
+        SettingsError: the file is missing, or not YAML.
+    """
     try:
-        document, lines = parse(read_bytes(path, MAX_FILE_BYTES))
+        return parse(read_bytes(path, MAX_FILE_BYTES))
     except DocumentError as error:
         raise SettingsError([said(error, path)]) from error
-    return validate(document, lines, model, name=str(path), strict=strict)
 
 
 def read_bytes(path: Path, most: int) -> bytes:
