@@ -17,8 +17,10 @@ from control.api.errors import (
     NotFound,
     NotReady,
 )
-from gateway import cluster, errors, keys
+from gateway import benchmarks, cluster, errors, keys, views
+from gateway.control_calls import ControlCalls
 from gateway.gateway import Gateway
+from gateway.known import Knowledge
 from gateway.models import Models
 from gateway.models import model as described
 from gateway.paths import INFERENCE
@@ -26,7 +28,7 @@ from gateway.routes import Operation, shown
 from gateway.steps import paced
 
 
-def build(gateway: Gateway, control: cluster.Control) -> FastAPI:
+def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
     """Return the app behind the door of `gateway`; `control` answers what it cannot."""
     app = FastAPI(
         title="GenieHive",
@@ -40,6 +42,7 @@ def build(gateway: Gateway, control: cluster.Control) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _as_answer)
     app.add_exception_handler(Exception, _as_answer)
 
+    knowledge = Knowledge(control)
     listing = Models(gateway.routes)
 
     def principal(request: Request) -> str:
@@ -83,7 +86,12 @@ def build(gateway: Gateway, control: cluster.Control) -> FastAPI:
         kind = "service" if model_id in routes.upstreams else "asset"
         return described(model_id, routes.services(model_id), kind)
 
-    app.include_router(cluster.router(control), dependencies=[Depends(principal)])
+    for router in (
+        cluster.router(control),
+        views.router(control, knowledge),
+        benchmarks.router(control),
+    ):
+        app.include_router(router, dependencies=[Depends(principal)])
     app.add_middleware(_Named, gateway=gateway)
     for path, operation in INFERENCE.items():
         app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
@@ -96,6 +104,12 @@ SERVED = [
     "GET /v1/models/{id}",
     "GET /v1/cluster/routes/resolve",
     "POST /v1/cluster/routes/match",
+    "GET /v1/cluster/hosts",
+    "GET /v1/cluster/services",
+    "GET /v1/cluster/roles",
+    "GET /v1/cluster/benchmarks",
+    "POST /v1/cluster/benchmarks",
+    "GET /v1/cluster/health",
     "GET /health",
 ]
 

@@ -1,36 +1,26 @@
 """Questions about routes, as clients ask them over HTTP; control answers."""
 
-import re
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
-from starlette.requests import ClientDisconnect
 
 from control.api import route_documents as documents
-from control.api.errors import (
-    BadRequest,
-    BodyTooLarge,
-    InvalidBody,
-    InvalidValue,
-    NoHealthyRoute,
-)
+from control.api.errors import NoHealthyRoute
+from gateway import bodies
+from gateway.control_calls import ControlCalls
+from gateway.listing import MAX_LIMIT, as_list, json
 from gateway.request_head import check_content
 from gateway.routes import shown
 from gateway.steps import Steps, paced
+from gateway.views import MAX_NAME, Kind
 
 MAX_BODY = 1 << 20  # bytes
 MAX_TEXTS = 100
-MAX_LIMIT = 1_000  # what control takes
-MAX_NAME = 200
 
-M = TypeVar("M")
-
-Kind = Literal["chat", "embeddings", "transcription"]
 Texts = Annotated[list[str], msgspec.Meta(max_length=MAX_TEXTS)]
 
 
@@ -48,18 +38,9 @@ class MatchRequest(msgspec.Struct):
 
 
 _match_request = msgspec.json.Decoder(MatchRequest).decode
-_encode = msgspec.json.Encoder().encode
 
 
-class Control(Protocol):
-    """What control can be asked."""
-
-    async def resolve(self, request: pb.ResolveRouteRequest) -> pb.ResolveRouteResponse: ...
-
-    async def match(self, request: pb.MatchRoutesRequest) -> pb.MatchRoutesResponse: ...
-
-
-def router(control: Control) -> APIRouter:
+def router(control: ControlCalls) -> APIRouter:
     """Return the paths under `/v1/cluster`."""
     paths = APIRouter(prefix="/v1/cluster")
 
@@ -83,13 +64,13 @@ def router(control: Control) -> APIRouter:
         content: dict[str, Any] = {"status": "ok", "resolution": resolution(answer)}
         if explain:
             content["explanation"] = await paced(explanation(answer))
-        return _json(content)
+        return json(content)
 
     @paths.post("/routes/match", openapi_extra=_MATCH_BODY, responses=_RESPONSES)
     async def match(request: Request) -> Response:
         """Rank roles and services for a task, best first."""
         check_content(dict(request.headers.raw))
-        asked = read_match(await _body(request))
+        asked = read_match(await bodies.read(request, MAX_BODY))
         answer = await control.match(
             pb.MatchRoutesRequest(
                 task=asked.task or "",
@@ -103,7 +84,7 @@ def router(control: Control) -> APIRouter:
             )
         )
         found = await paced(matches(answer, asked.kind, asked.modality))
-        return _json({"status": "ok", **found})
+        return json({"status": "ok", **found})
 
     return paths
 
@@ -127,8 +108,8 @@ def resolution(answer: pb.ResolveRouteResponse) -> dict[str, Any]:
 def explanation(answer: pb.ResolveRouteResponse) -> Steps[documents.Document]:
     """Return why a request goes there, with what is said of each service as JSON already."""
     found = documents.outline(answer)
-    found["candidates"] = yield from _listed(documents.candidate, answer.candidates)
-    found["explanations"] = yield from _listed(documents.explained, answer.explanations)
+    found["candidates"] = yield from as_list(documents.candidate, answer.candidates)
+    found["explanations"] = yield from as_list(documents.explained, answer.explanations)
     return found
 
 
@@ -137,19 +118,8 @@ def matches(
 ) -> Steps[documents.Document]:
     """Return what fits, each as JSON already. kind, modality: as they were asked for."""
     found = documents.question(answer, kind, modality)
-    found["candidates"] = yield from _listed(documents.match, answer.candidates)
+    found["candidates"] = yield from as_list(documents.match, answer.candidates)
     return found
-
-
-def _listed(
-    described: Callable[[M], documents.Document], messages: Iterable[M]
-) -> Steps[msgspec.Raw]:
-    """Return a list as JSON, made one by one: for 10,000 services that takes half a second."""
-    items = []
-    for one in messages:
-        items.append(_encode(described(one)))
-        yield
-    return msgspec.Raw(b"[%b]" % b",".join(items))
 
 
 def _service(answer: pb.ResolveRouteResponse) -> dict[str, Any] | None:
@@ -174,48 +144,9 @@ def _operation(kind: Kind | None) -> inventory.Operation | None:
     return documents.OPERATION_VALUES[kind] if kind else None
 
 
-async def _body(request: Request) -> bytes:
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MAX_BODY:
-                raise BodyTooLarge(f"the body is larger than {MAX_BODY:,} bytes")
-    except ClientDisconnect as error:
-        raise InvalidBody("the body did not come whole") from error  # nobody reads it
-    return bytes(content)
-
-
 def read_match(raw: bytes) -> MatchRequest:
-    """Return what a body asks for.
-
-    Raises:
-        InvalidBody: it is not one JSON object in UTF-8.
-        InvalidValue: a value is of the wrong type, or out of its range.
-    """
-    try:
-        raw.decode()  # what the decoder skips, it does not look at
-        return _match_request(raw)
-    except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from error
-    except RecursionError as error:
-        raise InvalidBody("the body is not valid JSON: nested too deep") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidBody("the body is not valid JSON in UTF-8") from error
-
-
-def _refusal(message: str) -> BadRequest:
-    what, _, where = message.partition(" - at ")
-    field = re.match(r"`\$\.(\w+)", where)
-    if field is None:
-        return InvalidBody("the body is not a JSON object")
-    name = field[1]
-    known = f"; there are {', '.join(get_args(Kind))}" if name == "kind" else ""
-    return InvalidValue(f"{name!r}: {what[:1].lower()}{what[1:]}{known}", param=name)
-
-
-def _json(content: dict[str, Any]) -> Response:
-    return Response(_encode(content), media_type="application/json")
+    """Return what a body asks for. Raises as `bodies.decoded`."""
+    return bodies.decoded(_match_request, raw, known={"kind": ", ".join(get_args(Kind))})
 
 
 _SCHEMA = msgspec.json.schema(MatchRequest)["$defs"]["MatchRequest"]

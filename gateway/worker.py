@@ -26,7 +26,6 @@ from control.api.tls import channel_credentials
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.cells import Cells
-from gateway.cluster import Control
 from gateway.config import Config
 from gateway.control_calls import ControlCalls
 from gateway.control_link import ControlLink
@@ -35,6 +34,9 @@ from gateway.gateway import Gateway
 from gateway.listening import BACKLOG, address_of
 from gateway.memory import Memory
 from gateway.place import READY, UP, Place, place_in
+from gateway.scrape import Scrape
+from gateway.scrape import router as scraped
+from gateway.slots import Slots
 
 log = logging.getLogger("gateway")
 
@@ -142,9 +144,13 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def http_config(gateway: Gateway, settings: Config, control: Control) -> uvicorn.Config:
+def http_config(
+    gateway: Gateway, settings: Config, control: ControlCalls, scrape: Scrape | None = None
+) -> uvicorn.Config:
     """Return how uvicorn serves clients of `gateway`, behind the door that `settings` name."""
-    app: Any = build(gateway, control)
+    built = build(gateway, control)
+    built.include_router(scraped(gateway, scrape or Scrape(gateway)))
+    app: Any = built
     protocol: Any = partial(Door, gateway)
     if settings.door == "asgi":
         app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
@@ -173,19 +179,22 @@ async def serve(
     *,
     insecure: bool,
     cells: Cells | None,
+    slots: Slots | None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain.
 
-    insecure: to anybody, if there are no keys. cells: shared with other workers.
+    insecure: to anybody, if there are no keys. cells, slots: shared with other workers.
     """
     gateway = Gateway(settings, insecure=insecure, cells=cells)
     async with aio_channel(settings.control, credentials) as channel:
-        http = http_config(gateway, settings, ControlCalls(channel, key))
+        scrape = Scrape(gateway, slots, lambda: len(server.server_state.connections))
+        http = http_config(gateway, settings, ControlCalls(channel, key), scrape)
         server = Server(http, gateway, listeners, begin, stopping)
         link = ControlLink(gateway, channel, gateway_id, key)
         background = [
             asyncio.create_task(link.run()),
             asyncio.create_task(gateway.keep_sweeping()),
+            asyncio.create_task(scrape.run()),
             asyncio.create_task(
                 Memory(gateway, settings.state_folder, key, settings.control).run()
             ),
@@ -268,6 +277,7 @@ def run(
     *,
     insecure: bool,
     cells: Cells | None = None,
+    slots: Slots | None = None,
 ) -> None:
     """Serve until a signal; exit with 2 when the settings name what cannot be used."""
     tls = settings.tls
@@ -299,6 +309,7 @@ def run(
                 stopping,
                 insecure=insecure,
                 cells=cells,
+                slots=slots,
             )
         )
 
@@ -315,6 +326,7 @@ def main() -> None:
         partial(accept_as_told, place, shared=settings.reuse_port),
         insecure=place.insecure,
         cells=Cells(place.cells, place.workers, place.number),
+        slots=Slots(place.slots, place.workers, place.number),
     )
 
 

@@ -252,15 +252,22 @@ def routing_policy(message: roles.Role) -> Document:
 def benchmark(message: benchmarks.BenchmarkSample) -> Document:
     """Return what one benchmark run found, and how much it counts."""
     return {
+        **told_benchmark(message),
+        "asset_digest": message.asset_digest or None,
+        "service_known": message.service_known,
+        "weight": message.weight,
+    }
+
+
+def told_benchmark(message: benchmarks.BenchmarkSample) -> Document:
+    """Return what one benchmark run found, as it was told."""
+    return {
         "benchmark_id": message.benchmark_id,
         "service_id": message.service_id,
         "asset_id": message.asset_id or None,
         "workload": message.workload,
         "observed_at": moment(message, "observed_time"),
         "results": plain(message.results),
-        "asset_digest": message.asset_digest or None,
-        "service_known": message.service_known,
-        "weight": message.weight,
     }
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from control.api.errors import InvalidBody, InvalidValue
 from control.api.route_documents import OPERATION_VALUES
-from gateway.cluster import Kind, MatchRequest, read_match
+from gateway.cluster import MatchRequest, read_match
+from gateway.views import Kind
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=5),

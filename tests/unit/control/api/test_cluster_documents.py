@@ -53,19 +53,6 @@ def read(document):
         (documents.health_sample(pb.HealthSample()), SAMPLE),
         (documents.host_inventory(pb.GetHostInventoryResponse()), f"{HOST} services"),
     ],
-    ids=[
-        "host",
-        "service",
-        "runtime",
-        "state",
-        "observed",
-        "role",
-        "routing",
-        "benchmark",
-        "health",
-        "sample",
-        "inventory",
-    ],
 )
 def test_no_field_is_missing_when_nothing_is_known(document, fields):
     assert set(fields.split()) <= set(read(document))
