@@ -73,7 +73,8 @@ def kinds(
         if not lent(traits, asset):
             continue
         kind = _kind(traits, asset, words)
-        key = (asset.loaded, _reach(asset, words.contexts), kind.families, kind.labels)
+        runs = traits.findings.get(asset.asset_id)
+        key = (asset.loaded, _reach(asset, words.contexts), kind.families, kind.labels, runs)
         for operation in asset.operations:
             of_operation = found.setdefault(operation, {})
             held = of_operation.get(key)

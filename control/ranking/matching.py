@@ -1,13 +1,12 @@
 """Which roles and services fit a task best: a look at what is known, which changes nothing."""
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from control.inventory import Asset, Availability, Operation
 from control.ranking import reasons
-from control.ranking.benchmarks import Evidence, Finding, Query, Sample, findings, query
+from control.ranking.benchmarks import Evidence, Query, query
 from control.ranking.overlap import Words, recall, words
 from control.ranking.presets import Scoring
 from control.ranking.roles import ANYBODY, Role
@@ -104,32 +103,25 @@ def match(
     roles: Iterable[tuple[Role, Serving | None]],
     services: Iterable[tuple[Operation, Serving]],
     scoring: Scoring,
-    samples: Sequence[Sample] = (),
-    now: float = 0.0,
 ) -> list[Match]:
     """Return the best matches for `task`, at most `task.limit`.
 
     roles: with who would serve each now; one that nobody serves is judged by its words.
-    services: those that can be asked by their own names. now: of the clock that tells the
-    age of `samples`.
+    services: those that can be asked by their own names.
     """
-    matcher = _Matcher(task, scoring, samples, now)
+    matcher = _Matcher(task, scoring)
     best = heapq.nsmallest(task.limit, matcher.fits(roles, services), key=lambda fit: fit.order)
     return [matcher.match(fit) for fit in best]
 
 
 class _Matcher:
-    """A task with what it wants of texts and samples, read once for all candidates."""
+    """A task with what it wants of texts and runs, read once for all candidates."""
 
-    def __init__(self, task: Task, scoring: Scoring, samples: Sequence[Sample], now: float) -> None:
+    def __init__(self, task: Task, scoring: Scoring) -> None:
         self._task = task
         self._scoring = scoring
-        self._now = now
         self._words = self._words_of(*task.texts)
         self._query: Query = query(task.texts, task.workloads, scoring)
-        self._samples: dict[str, list[Sample]] = defaultdict(list)
-        for sample in samples:
-            self._samples[sample.service_id].append(sample)
 
     def fits(
         self,
@@ -172,15 +164,13 @@ class _Matcher:
         asked = self._asked(_role_texts(role), serving)
         marks = Marks(asked.text or 0.0)
         if serving is not None:
-            found = self._findings(serving)
-            marks = role_marks(role, serving.subject, serving.asset, self._scoring, found, asked)
+            marks = role_marks(role, serving.subject, serving.asset, self._scoring, asked)
         score = weigh(self._scoring.role, marks).total
         return _Fit(role.role_id, role, role.operation, serving, asked, marks, score)
 
     def _service(self, operation: Operation, serving: Serving) -> _Fit:
         asked = self._asked(_service_texts(serving.subject, operation), serving)
-        found = self._findings(serving)
-        marks = direct_marks(serving.subject, serving.asset, self._scoring, found, asked)
+        marks = direct_marks(serving.subject, serving.asset, self._scoring, asked)
         score = weigh(self._scoring.service, marks).total
         return _Fit(
             serving.subject.service.service_id, None, operation, serving, asked, marks, score
@@ -192,11 +182,6 @@ class _Matcher:
 
     def _words_of(self, *texts: str) -> Words:
         return words(*texts, ascii_only=self._scoring.ascii_words)
-
-    def _findings(self, serving: Serving) -> tuple[Finding, ...]:
-        service_id = serving.subject.service.service_id
-        samples = self._samples.get(service_id, ())
-        return findings(samples, service_id, serving.asset, self._scoring, self._now)
 
 
 def _role_texts(role: Role) -> Iterator[str]:

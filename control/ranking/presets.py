@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from enum import StrEnum
 from math import inf, nextafter
 
 
@@ -51,6 +52,13 @@ class Runtime:
     busy: float  # subtracted while its owner uses it
 
 
+class Runs(StrEnum):
+    """Which of several runs of a workload count: the newest, or all, and the best decides."""
+
+    NEWEST = "newest"
+    BEST = "best"
+
+
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """What benchmark samples are worth: overlap x how well they fit + quality x how good they are.
@@ -68,6 +76,7 @@ class Benchmark:
     full_speed: float  # tokens per second, from which throughput is worth 1
     first_token: Bands  # by milliseconds
     half_life: float  # seconds after which a sample counts half; inf: samples do not age
+    runs: Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ SEED = Scoring(
         full_speed=40.0,
         first_token=_FIRST_TOKEN,
         half_life=30 * 86_400.0,
+        runs=Runs.NEWEST,
     ),
 )
 
@@ -129,6 +139,7 @@ LEGACY = Scoring(
         full_speed=40.0,
         first_token=_FIRST_TOKEN,
         half_life=inf,
+        runs=Runs.BEST,
     ),
     ascii_words=True,
 )

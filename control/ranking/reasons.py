@@ -8,7 +8,7 @@ from control.ranking.presets import Runtime, Weights
 from control.ranking.roles import RoutingPolicy
 from control.ranking.scoring import Marks, known
 from control.ranking.subject import Signals
-from control.ranking.terms import duration
+from control.ranking.terms import age, duration
 
 GOOD_QUALITY = 0.6
 
@@ -24,9 +24,12 @@ def of_marks(weights: Weights, marks: Marks, routing: RoutingPolicy) -> Iterator
     evidence = marks.evidence
     if evidence.count:
         how = "did well in" if evidence.quality >= GOOD_QUALITY else "was measured by"
+        told = f"quality {evidence.quality:.2f}"
+        if evidence.age is not None:
+            told += f", {age(evidence.age)} ago"
         yield (
             weights.benchmark * evidence.value,
-            f"{how} workloads that fit {evidence.overlap:.0%} (quality {evidence.quality:.2f})",
+            f"{how} workloads that fit {evidence.overlap:.0%} ({told})",
         )
 
 

@@ -14,7 +14,6 @@ from control.ranking.benchmarks import (
     ANYTHING,
     NO_EVIDENCE,
     Evidence,
-    Finding,
     Query,
     evidence,
     workload_query,
@@ -85,31 +84,18 @@ def queue_steps(scoring: Scoring, weight: float) -> Queue:
     return tuple((depth, round(weight * cost, 4)) for depth, cost in scoring.runtime.queue)
 
 
-def role_score(
-    role: Role,
-    subject: Subject,
-    asset: Asset,
-    scoring: Scoring,
-    findings: Sequence[Finding] = (),
-) -> Score:
+def role_score(role: Role, subject: Subject, asset: Asset, scoring: Scoring) -> Score:
     """Return the static score of an asset of a service for a role."""
-    return weigh(scoring.role, role_marks(role, subject, asset, scoring, findings))
+    return weigh(scoring.role, role_marks(role, subject, asset, scoring))
 
 
-def direct_score(
-    subject: Subject, asset: Asset, scoring: Scoring, findings: Sequence[Finding] = ()
-) -> Score:
+def direct_score(subject: Subject, asset: Asset, scoring: Scoring) -> Score:
     """Return the static score of an asset of a service that is asked for by its own name."""
-    return weigh(scoring.service, direct_marks(subject, asset, scoring, findings))
+    return weigh(scoring.service, direct_marks(subject, asset, scoring))
 
 
 def role_marks(
-    role: Role,
-    subject: Subject,
-    asset: Asset,
-    scoring: Scoring,
-    findings: Sequence[Finding] = (),
-    asked: Asked = STATIC,
+    role: Role, subject: Subject, asset: Asset, scoring: Scoring, asked: Asked = STATIC
 ) -> Marks:
     """Return what the score of an asset of a service for a role is made of.
 
@@ -117,11 +103,11 @@ def role_marks(
     """
     routing = role.routing
     found = NO_EVIDENCE
-    if findings:
+    if subject.findings:
         query = asked.query or workload_query(
             routing.agentic_benchmark_workloads, scoring.ascii_words
         )
-        found = evidence(findings, query, scoring.benchmark)
+        found = evidence(subject.of(asset), query, scoring.benchmark, subject.now)
     return Marks(
         asked.text or 0.0,
         runtime(subject.signals, asset.loaded, asked.queue, scoring),
@@ -131,17 +117,12 @@ def role_marks(
     )
 
 
-def direct_marks(
-    subject: Subject,
-    asset: Asset,
-    scoring: Scoring,
-    findings: Sequence[Finding] = (),
-    asked: Asked = STATIC,
-) -> Marks:
+def direct_marks(subject: Subject, asset: Asset, scoring: Scoring, asked: Asked = STATIC) -> Marks:
     """Return what the score of an asset of a service is made of that is asked for by name."""
     found = NO_EVIDENCE
-    if findings:
-        found = evidence(findings, asked.query or ANYTHING, scoring.benchmark)
+    if subject.findings:
+        query = asked.query or ANYTHING
+        found = evidence(subject.of(asset), query, scoring.benchmark, subject.now)
     value = runtime(subject.signals, asset.loaded, asked.queue, scoring)
     return Marks(asked.text or 0.0, value, found)
 

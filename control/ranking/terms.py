@@ -1,14 +1,15 @@
 """A score taken apart, for people: what each part counts, and what it was given for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control.inventory import Asset, Availability
-from control.ranking.benchmarks import Evidence, Finding
+from control.ranking.benchmarks import Evidence
 from control.ranking.presets import Scoring, Weights
 from control.ranking.roles import ANYBODY, Role, RoutingPolicy
 from control.ranking.scoring import STATIC, Asked, Marks, direct_marks, known, role_marks
 from control.ranking.subject import Signals, Subject
+
+AGES = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +23,19 @@ class Term:
 
 
 def role_terms(
-    role: Role,
-    subject: Subject,
-    asset: Asset,
-    scoring: Scoring,
-    findings: Sequence[Finding] = (),
-    asked: Asked = STATIC,
+    role: Role, subject: Subject, asset: Asset, scoring: Scoring, asked: Asked = STATIC
 ) -> tuple[Term, ...]:
     """Return the parts of the score of an asset of a service for a role."""
-    marks = role_marks(role, subject, asset, scoring, findings, asked)
+    marks = role_marks(role, subject, asset, scoring, asked)
     seen = how_it_runs(subject.signals, asset.loaded, asked.queue)
     return terms(scoring.role, marks, asked, seen, role.routing)
 
 
 def direct_terms(
-    subject: Subject,
-    asset: Asset,
-    scoring: Scoring,
-    findings: Sequence[Finding] = (),
-    asked: Asked = STATIC,
+    subject: Subject, asset: Asset, scoring: Scoring, asked: Asked = STATIC
 ) -> tuple[Term, ...]:
     """Return the parts of the score of an asset of a service that is asked for by name."""
-    marks = direct_marks(subject, asset, scoring, findings, asked)
+    marks = direct_marks(subject, asset, scoring, asked)
     seen = how_it_runs(subject.signals, asset.loaded, asked.queue)
     return terms(scoring.service, marks, asked, seen, ANYBODY)
 
@@ -86,17 +78,31 @@ def how_it_runs(signals: Signals, loaded: bool, queue: int) -> str:
 
 
 def how_it_did(evidence: Evidence) -> str:
-    """Return what samples say in words, e.g. `2 samples, fit 0.50, quality 0.86`."""
-    if not evidence.count:
-        return "no samples"
-    samples = "1 sample" if evidence.count == 1 else f"{evidence.count} samples"
-    return f"{samples}, fit {evidence.overlap:.2f}, quality {evidence.quality:.2f}"
+    """Return what runs of benchmarks say in words.
+
+    E.g. `2 runs, fit 0.50, quality 0.86, 3d old; 1 of other weights`.
+    """
+    words = "no runs"
+    if evidence.count:
+        runs = "1 run" if evidence.count == 1 else f"{evidence.count} runs"
+        words = f"{runs}, fit {evidence.overlap:.2f}, quality {evidence.quality:.2f}"
+    if evidence.age is not None:
+        words += f", {age(evidence.age)} old"
+    return f"{words}; {evidence.replaced} of other weights" if evidence.replaced else words
 
 
 def duration(seconds: float) -> str:
     """Return a time to wait as short as people read it, e.g. `900ms` or `1.8s`."""
     # Above it, milliseconds would be rounded to `1000ms`.
     return f"{seconds * 1_000:.0f}ms" if seconds < 0.9995 else f"{seconds:.1f}s"
+
+
+def age(seconds: float) -> str:
+    """Return a time that is over in its largest unit, e.g. `3d`, `5h`, `40m` or `7s`."""
+    for unit, name in AGES:
+        if seconds >= unit:
+            return f"{seconds / unit:.0f}{name}"
+    return f"{seconds:.0f}s"
 
 
 def _family(marks: Marks, routing: RoutingPolicy) -> str:

@@ -1,8 +1,10 @@
 """What roles look at in a service and its host: read once, compared with all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from control.inventory import Host, Service
+from control.ranking.benchmarks import Findings
 from control.ranking.preferences import guardrails, host_labels
 from control.ranking.subject import Subject
 
@@ -12,7 +14,7 @@ class Traits:
     """What a service and its host are; words are in lower case, and empty when unknown.
 
     lent_families: those that the owner lets others use, empty for all. guardrails: the
-    profiles that it keeps.
+    profiles that it keeps. findings: of its assets, as `Subject` has them.
     """
 
     service: Service
@@ -23,6 +25,7 @@ class Traits:
     lent_families: tuple[str, ...]
     labels: frozenset[str]
     guardrails: frozenset[str]
+    findings: Mapping[str, Findings]
 
 
 def traits(subject: Subject) -> Traits:
@@ -37,6 +40,7 @@ def traits(subject: Subject) -> Traits:
         lent_families=tuple(family.lower() for family in host.allowed_model_families if family),
         labels=host_labels(host),
         guardrails=guardrails(service),
+        findings=subject.findings,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from control.api.settings import Section
 from control.ranking import presets
-from control.ranking.presets import PRESETS, Bands, below
+from control.ranking.presets import PRESETS, Bands, Runs, below
 
 SUM_TOLERANCE = 1e-9
 MAX_BANDS = 20
@@ -142,6 +142,7 @@ class Benchmark(Section):
     first_token_ms: Times | None = None
     slower: Share | None = None
     half_life_s: float | None = Field(default=None, ge=60, le=315_360_000)
+    runs: Runs | None = None
 
 
 class Scoring(Section):
@@ -198,6 +199,7 @@ class Scoring(Section):
             speed_alone=preset.speed_alone if mine.speed_alone is None else mine.speed_alone,
             first_token=_times(mine.first_token_ms, mine.slower, preset.first_token),
             half_life=preset.half_life if mine.half_life_s is None else mine.half_life_s,
+            runs=mine.runs or preset.runs,
         )
 
 

@@ -35,6 +35,7 @@ def _parts(scoring: Scoring) -> Iterator[tuple[str, str]]:
     yield "full speed", f"{benchmark.full_speed:g} tokens a second"
     half_life = benchmark.half_life
     yield "a sample counts half", "never" if half_life == inf else f"after {half_life / 86_400:g} d"
+    yield "of several samples of a workload", f"the {benchmark.runs} counts"
 
 
 def _weights(weights: Weights) -> str:

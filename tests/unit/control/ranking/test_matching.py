@@ -11,13 +11,14 @@ from control.ranking.presets import LEGACY, PRESETS, SEED
 from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.subject import Signals, Subject
 from tests.unit.control.builders import asset, host, service
-from tests.unit.control.ranking.test_benchmarks import sample
+from tests.unit.control.ranking.trials import run, tried
 
 CHAT, EMBEDDINGS = Operation.CHAT, Operation.EMBEDDINGS
-QWEN = asset("qwen", loaded=True)
+QWEN = asset("qwen", loaded=True, digest="d1")
 SUBJECT = Subject(host("h1"), service("h1/chat", QWEN), Signals(0.9, 40))
 SERVING = Serving(SUBJECT, QWEN, waiting=1)
-SAMPLES = [sample(service_id="h1/chat")]
+TRIED = Serving(tried(SUBJECT, run()), QWEN, waiting=1)
+TRIED_BY_LEGACY = Serving(tried(SUBJECT, run(), scoring=LEGACY), QWEN, waiting=1)
 SHORT = Task(("short reasoning",), ("chat.short_reasoning",))
 
 
@@ -39,9 +40,8 @@ def scores(matches):
 def test_legacy_scores_are_what_they_were():
     """One service with a sample; a role that fits it, and one that does not."""
     thinker = preferring("Qwen", role_id="thinker", description="reasoning")
-    matches = match(
-        SHORT, [(thinker, SERVING), (role(), SERVING)], [(CHAT, SERVING)], LEGACY, SAMPLES
-    )
+    serving = TRIED_BY_LEGACY
+    matches = match(SHORT, [(thinker, serving), (role(), serving)], [(CHAT, serving)], LEGACY)
 
     assert scores(matches) == {"h1/chat": 0.6964, "thinker": 0.6838, "plain": 0.4388}
 
@@ -57,7 +57,7 @@ def test_legacy_scores_without_benchmarks_are_what_they_were():
 
 def test_seed_scores():
     thinker = preferring("Qwen", role_id="thinker", description="reasoning")
-    found = match(SHORT, [(thinker, SERVING)], [(CHAT, SERVING)], SEED, SAMPLES)
+    found = match(SHORT, [(thinker, TRIED)], [(CHAT, TRIED)], SEED)
 
     # Runtime: 0.35 + 0.20 + 0.20, and one that waits costs nothing: 0.75.
     # Quality: 0.65 x 0.9 + 0.35 x (30/40 + 0.8) / 2 = 0.85625; benchmark: 0.45 + 0.55 of it.
@@ -82,9 +82,8 @@ def test_signals_tell_what_is_known():
     guarded = role(
         routing=RoutingPolicy(preferred_families=("qwen",), guardrail_profile="native_light")
     )
-    of_service, of_role = match(
-        SHORT, [(guarded, SERVING)], [(CHAT, SERVING)], SEED, [*SAMPLES, sample("poems")]
-    )
+    serving = Serving(tried(SUBJECT, run(), run("poems"), run(digest="d0"), now=60.0), QWEN, 1)
+    of_service, of_role = match(SHORT, [(guarded, serving)], [(CHAT, serving)], SEED)
     signals = of_role.signals
 
     assert (signals.preferred_family, signals.guardrail_profile) == (True, True)
@@ -93,6 +92,7 @@ def test_signals_tell_what_is_known():
     assert signals.availability is Availability.AVAILABLE
     assert (signals.evidence.count, signals.evidence.overlap) == (1, 1)
     assert signals.evidence.quality == pytest.approx(0.85625)
+    assert (signals.evidence.age, signals.evidence.replaced) == (60.0, 1)
     assert of_service.signals.preferred_family is of_service.signals.guardrail_profile is None
 
 
@@ -104,12 +104,12 @@ def test_what_cannot_have_been_measured_is_no_signal():
 
 
 def test_reasons_stand_in_the_order_of_their_weight():
-    busy = replace(SUBJECT, signals=Signals(0.9, 40, Availability.BUSY))
+    busy = replace(TRIED.subject, signals=Signals(0.9, 40, Availability.BUSY), now=7_200.0)
     fits = preferring("Qwen", description="reasoning")
-    (found,) = match(SHORT, [(fits, Serving(busy, QWEN, waiting=2))], [], SEED, SAMPLES)
+    (found,) = match(SHORT, [(fits, Serving(busy, QWEN, waiting=2))], [], SEED)
 
     assert found.reasons == (
-        "did well in workloads that fit 100% (quality 0.86)",  # 0.25 x 0.92
+        "did well in workloads that fit 100% (quality 0.86, 2h ago)",  # 0.25 x 0.92
         "has 50% of the task's words",  # 0.30 x 0.50, as much as the next
         "is served by a preferred family: Qwen",  # 0.15
         "its model is in memory",  # 0.30 x 0.35
@@ -121,10 +121,10 @@ def test_reasons_stand_in_the_order_of_their_weight():
 
 
 def test_a_poor_sample_is_a_reason_without_praise():
-    poor = sample(service_id="h1/chat", results={"pass_rate": 0.1})
-    (found,) = match(SHORT, [], [(CHAT, SERVING)], SEED, [poor])
+    poor = Serving(tried(SUBJECT, run(results={"pass_rate": 0.1})), QWEN)
+    (found,) = match(SHORT, [], [(CHAT, poor)], SEED)
 
-    assert "was measured by workloads that fit 100% (quality 0.24)" in found.reasons
+    assert "was measured by workloads that fit 100% (quality 0.24, 0s ago)" in found.reasons
 
 
 def test_the_words_of_a_role_are_its_names_prompt_and_policy():
@@ -213,7 +213,7 @@ def test_single_values_come_first_and_blanks_are_dropped():
 
 def test_without_a_task_what_runs_well_comes_first():
     cold = Serving(Subject(host("h1"), service("h1/cold")), asset())
-    found = match(Task(), [], [(CHAT, cold), (CHAT, SERVING)], SEED, SAMPLES)
+    found = match(Task(), [], [(CHAT, cold), (CHAT, TRIED)], SEED)
 
     assert list(scores(found)) == ["h1/chat", "h1/cold"]
     assert found[0].terms[0].detail == "no task"
@@ -248,18 +248,18 @@ def test_matches_do_not_depend_on_the_order_of_anything(roles, services, texts, 
         for name, signal, loaded in {one[0]: one for one in services}.values()
     ]
     offered = [
-        (role(name, text), SERVING if served else None)
+        (role(name, text), TRIED if served else None)
         for name, text, served in {one[0]: one for one in roles}.values()
     ]
     task = Task(listed("", texts), limit=limit)
-    found = match(task, offered, serving, scoring, SAMPLES)
+    found = match(task, offered, serving, scoring)
     shuffle = random.Random(n).shuffle
     shuffle(offered)
     shuffle(serving)
     shuffle(texts)
     task = replace(task, texts=listed("", texts))
 
-    assert match(task, offered, serving, scoring, SAMPLES) == found
+    assert match(task, offered, serving, scoring) == found
     assert len(found) == min(limit, len(offered) + len(serving))
     assert all(0 <= one.score <= 1 for one in found)
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from control.api.strategies import live_score
 from control.inventory import Availability, Operation
-from control.ranking.benchmarks import findings
 from control.ranking.presets import LEGACY, PRESETS, SEED, Bands, Weights, below
 from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.scoring import (
@@ -22,7 +21,7 @@ from control.ranking.scoring import (
 )
 from control.ranking.subject import Signals, Subject
 from tests.unit.control.builders import asset, host, service
-from tests.unit.control.ranking.test_benchmarks import sample
+from tests.unit.control.ranking.trials import run, tried
 
 BUSY = Availability.BUSY
 QWEN = asset("org/qwen3-8b", loaded=True)
@@ -113,17 +112,17 @@ def test_a_service_scores_runtime():
 
 
 def test_samples_are_asked_for_the_workloads_of_the_role():
-    found = findings([sample(service_id="h1/s")], "h1/s", QWEN, LEGACY, 0.0)
+    subject = tried(SUBJECT, run(), scoring=LEGACY)
     named = role(agentic_benchmark_workloads=("chat.short_reasoning",))
 
     # 0.25 x 0.85 + 0.25 x (0.55 x 1 + 0.45 x 0.85625)
-    assert role_score(named, SUBJECT, QWEN, LEGACY, found).total == 0.4463
+    assert role_score(named, subject, QWEN, LEGACY).total == 0.4463
     # 0.25 x 0.85 + 0.25 x (0.45 x 0.85625): it is known to be good, at nothing special
-    assert role_score(role(), SUBJECT, QWEN, LEGACY, found).total == 0.3088
+    assert role_score(role(), subject, QWEN, LEGACY).total == 0.3088
     other = role(agentic_benchmark_workloads=("agentic.tools",))
-    assert role_score(other, SUBJECT, QWEN, LEGACY, found).total == 0.2125
+    assert role_score(other, subject, QWEN, LEGACY).total == 0.2125
     # 0.45 x 0.85 + 0.35 x (0.45 x 0.85625)
-    assert direct_score(SUBJECT, QWEN, LEGACY, found).total == 0.5174
+    assert direct_score(subject, QWEN, LEGACY).total == 0.5174
 
 
 def test_all_there_is_makes_1():

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from control.api.document import parse
 from control.api.settings import SettingsError, validate
 from control.config import Config
-from control.ranking.presets import LEGACY, SEED, Bands, Weights, below
+from control.ranking.presets import LEGACY, SEED, Bands, Runs, Weights, below
 from control.ranking.scoring import Marks, runtime, weigh
 from control.ranking.subject import Signals
 from control.rules.scoring_config import Scoring
@@ -77,6 +77,7 @@ benchmark:
   first_token_ms: [{up_to: 50, value: 0.9}]
   slower: 0
   half_life_s: 86400
+  runs: newest
 ascii_words: false
 """)
 
@@ -89,7 +90,8 @@ ascii_words: false
     assert (benchmark.correctness, benchmark.speed, benchmark.prior) == (0.5, 0.5, 0.4)
     assert (benchmark.speed_alone, benchmark.full_speed) == (False, 100)
     assert benchmark.first_token == Bands((50,), (0.9, 0))
-    assert (benchmark.half_life, made.ascii_words) == (86_400, False)
+    assert (benchmark.half_life, benchmark.runs) == (86_400, Runs.NEWEST)
+    assert not made.ascii_words
 
 
 def test_what_is_beyond_the_last_band_can_be_set_alone():
@@ -147,6 +149,7 @@ def test_what_is_beyond_the_last_band_can_be_set_alone():
         ("runtime: {queue: [{at_least: 0, value: 0.2}]}", "queue[0].at_least: input should be"),
         ("runtime: {queue: [{at_least: 2.5, value: 0.2}]}", "queue[0].at_least: input should be"),
         ("benchmark: {full_speed: 0}", "benchmark.full_speed: input should be greater than 0"),
+        ("benchmark: {runs: mean}", "benchmark.runs: input should be 'newest' or 'best'"),
         ("benchmark: {half_life_s: 1}", "benchmark.half_life_s: input should be greater than"),
         ("benchmark: {speed_alone: 7}", "benchmark.speed_alone: input should be a valid boolean"),
         (
