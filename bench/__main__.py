@@ -1,4 +1,4 @@
-"""The `geniehive bench` commands: what to measure speed with, and the comparison itself."""
+"""The `geniehive bench` commands: how models do, and how fast gateways and control are."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bench.runs.commands import COMMANDS
 from cli.output import BAD, UNREACHABLE, USAGE, Failure, Output, examples, shared
 
 if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
@@ -21,17 +22,28 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 CHAT_PATH = "/v1/chat/completions"
 
 
-@examples("geniehive bench load http://127.0.0.1:8800 --model NAME", "geniehive bench compare")
+@examples(
+    "geniehive bench run chat.concise_support --target mentor",
+    "geniehive bench peers --quick   gateways side by side",
+)
 @click.group(context_settings=HELP)
-def bench() -> None:
-    """Measure the speed of gateways and of control. Linux only."""
+@click.pass_context
+def bench(context: click.Context) -> None:
+    """Measure how models answer, and how fast gateways and control are (Linux only)."""
+    if context.invoked_subcommand in {one.name for one in COMMANDS}:
+        return
     if sys.platform != "linux":
-        raise Failure("bench needs Linux: it lives on epoll and /proc", USAGE, "not_linux")
+        what = f"bench {context.invoked_subcommand}"
+        raise Failure(f"{what} needs Linux: it lives on epoll and /proc", USAGE, "not_linux")
     import resource
 
     # A connection is a file, and 1,024 files are what many systems allow before being asked.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+for _command in COMMANDS:
+    bench.add_command(_command)
 
 
 @examples("geniehive bench upstream --port 9000", "geniehive bench upstream --gap-ms 20")
@@ -136,7 +148,7 @@ def load(
         sys.exit(BAD)
 
 
-@examples("geniehive bench compare --quick", "geniehive bench compare --only nginx --rounds 3")
+@examples("geniehive bench peers --quick", "geniehive bench peers --only nginx --rounds 3")
 @bench.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Of the targets; may be repeated.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
@@ -158,7 +170,7 @@ def load(
 )
 @click.option("--publish", is_flag=True, help="Write docs/performance.* too.")
 @shared
-def compare(
+def peers(
     output: Output,
     only: tuple[str, ...],
     rounds: int,
@@ -196,7 +208,7 @@ def compare(
     if publish:
         pages.publish(results)
     if output.as_json:
-        output.document("bench_compare", results.document())
+        output.document("bench_peers", results.document())
     else:
         output.answer(tables.render(results))
 

@@ -4,9 +4,12 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
-def percentile(ordered: Sequence[int], share: float) -> int | None:
+def percentile(ordered: Sequence[Number], share: float) -> Number | None:
     """Return the smallest value that at least `share` (0 to 1) of all values do not exceed.
 
     ordered: ascending. None when there are none. Never a value between two measured ones.

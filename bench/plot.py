@@ -6,14 +6,13 @@ logarithmic: the slowest costs a thousand times what the fastest does.
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from collections.abc import Sequence
 
 from bench.cases import JSON_1, JSON_64
 from bench.figures import Spread, spread
 from bench.outcome import CURVE
 from bench.results import Results
+from bench.svg import FAINT, GRID, INK, decades, line, short, text
 from bench.targets import DIRECT, LITELLM, NGINX, OURS, PLAIN, SGLANG, VLLM
 
 WIDTH = 960
@@ -24,7 +23,6 @@ GAP = 50
 TOP = 56
 CURVES = 300  # height of the lower panel
 
-INK, FAINT, GRID = "#24292f", "#57606a", "#d8dee4"
 # Readable beside each other also for those who see few colours.
 COLORS = {
     DIRECT: "#8c959f",
@@ -37,35 +35,6 @@ COLORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A logarithmic axis: values from `low` to `high` on pixels from `start` to `end`."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        """Return the pixel of a value; what lies outside stands at the edge."""
-        inside = min(max(value, self.low), self.high)
-        share = math.log(inside / self.low) / math.log(self.high / self.low)
-        return self.start + share * (self.end - self.start)
-
-    def ticks(self) -> list[float]:
-        """Return the powers of ten on it."""
-        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-        return [10.0**power for power in range(first, last + 1)]
-
-
-def decades(values: Iterable[float], start: float, end: float) -> Axis:
-    """Return an axis of whole powers of ten that holds `values`."""
-    found = list(values) or [1.0]
-    low = 10.0 ** math.floor(math.log10(min(found)))
-    high = 10.0 ** math.ceil(math.log10(max(found)))
-    return Axis(low, max(high, low * 10), start, end)
-
-
 def draw(results: Results) -> str:
     """Return the picture."""
     cost = _spreads(results, "cpu_per_request")
@@ -75,7 +44,7 @@ def draw(results: Results) -> str:
     left, right = LEFT, LEFT + PANEL + GAP
     parts = [
         *(
-            _text(LEFT - 12, _row(number) + 4, name, anchor="end", bold=name == OURS)
+            text(LEFT - 12, _row(number) + 4, name, anchor="end", bold=name == OURS)
             for number, name in enumerate(names)
         ),
         *_dots("CPU µs/request", cost, names, (left, left + PANEL), base),
@@ -119,17 +88,15 @@ def _dots(
     start, end = span
     # Room for the figure beside the last dot.
     axis = decades((v for one in values.values() for v in (one.low, one.high)), start, end - 50)
-    parts = [_text(start, TOP - 22, f"{title}, {JSON_64.connections} connections", bold=True)]
+    parts = [text(start, TOP - 22, f"{title}, {JSON_64.connections} connections", bold=True)]
     for tick in axis.ticks():
-        parts.append(_line(axis.at(tick), TOP, axis.at(tick), base, GRID))
-        parts.append(_text(axis.at(tick), base + 16, _round(tick), anchor="middle", color=FAINT))
+        parts.append(line(axis.at(tick), TOP, axis.at(tick), base, GRID))
+        parts.append(text(axis.at(tick), base + 16, short(tick), anchor="middle", color=FAINT))
     for number, name in enumerate(names):
         one, y, color = values[name], _row(number), COLORS[name]
-        parts.append(_line(axis.at(one.low), y, axis.at(one.high), y, color, width=3))
+        parts.append(line(axis.at(one.low), y, axis.at(one.high), y, color, width=3))
         parts.append(f'<circle cx="{axis.at(one.median):.1f}" cy="{y:.1f}" r="5" fill="{color}"/>')
-        label = _text(
-            axis.at(one.high) + 10, y + 4, _round(one.median), bold=name == OURS, halo=True
-        )
+        label = text(axis.at(one.high) + 10, y + 4, short(one.median), bold=name == OURS, halo=True)
         parts.append(label)
     return parts
 
@@ -147,18 +114,16 @@ def _curves(results: Results, top: float) -> list[str]:
     def across(share: float) -> float:
         return start + (end - start) * math.log10(1 / (1 - share)) / nines
 
-    parts = [_text(start, top - 10, f"Latency in µs, {JSON_1.title}", bold=True)]
+    parts = [text(start, top - 10, f"Latency in µs, {JSON_1.title}", bold=True)]
     for tick in axis.ticks():
-        parts.append(_line(start, axis.at(tick), end, axis.at(tick), GRID))
-        label = _text(start - 12, axis.at(tick) + 4, _round(tick), anchor="end", color=FAINT)
+        parts.append(line(start, axis.at(tick), end, axis.at(tick), GRID))
+        label = text(start - 12, axis.at(tick) + 4, short(tick), anchor="end", color=FAINT)
         parts.append(label)
     for share in (0.5, 0.9, 0.99, 0.999):
-        parts.append(_line(across(share), top + 12, across(share), bottom, GRID))
-        label = _text(
-            across(share), bottom + 18, f"{share * 100:g} %", anchor="middle", color=FAINT
-        )
+        parts.append(line(across(share), top + 12, across(share), bottom, GRID))
+        label = text(across(share), bottom + 18, f"{share * 100:g} %", anchor="middle", color=FAINT)
         parts.append(label)
-    parts.append(_text(start, bottom + 36, "of the requests are answered within", color=FAINT))
+    parts.append(text(start, bottom + 36, "of the requests are answered within", color=FAINT))
     for name, curve in found.items():
         points = " ".join(
             f"{across(share):.1f},{axis.at(value):.1f}"
@@ -171,7 +136,7 @@ def _curves(results: Results, top: float) -> list[str]:
         )
     ends = {name: axis.at(curve[-1]) for name, curve in found.items()}
     for name, y in _apart(ends, 15).items():
-        parts.append(_text(end + 10, y + 4, name, color=COLORS[name], bold=name == OURS))
+        parts.append(text(end + 10, y + 4, name, color=COLORS[name], bold=name == OURS))
     return parts
 
 
@@ -189,33 +154,3 @@ def _apart(wanted: dict[str, float], room: float) -> dict[str, float]:
         last = max(y, last + room)
         placed[name] = last
     return placed
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1) -> str:
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-        f'stroke="{color}" stroke-width="{width}"/>'
-    )
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    anchor: str = "start",
-    color: str = INK,
-    bold: bool = False,
-    halo: bool = False,
-) -> str:
-    """Return text. halo: readable on top of lines."""
-    weight = ' font-weight="600"' if bold else ""
-    around = ' paint-order="stroke" stroke="#ffffff" stroke-width="4"' if halo else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}"{weight}{around}>'
-        f"{escape(text)}</text>"
-    )
-
-
-def _round(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import page, plot, results, tables
+from bench import page, plot, results, svg, tables
 from bench.targets import DIRECT, NGINX, OURS
 from cli.output import Failure
 from tests.unit.bench import made
@@ -63,7 +63,7 @@ def test_the_picture_shows_every_target():
     ("value", "pixel"), [(1.0, 0.0), (10.0, 50.0), (100.0, 100.0), (0.1, 0.0), (1e9, 100.0)]
 )
 def test_an_axis_gives_every_decade_the_same_room(value, pixel):
-    axis = plot.decades([2.0, 70.0], 0.0, 100.0)
+    axis = svg.decades([2.0, 70.0], 0.0, 100.0)
 
     assert axis.at(value) == pytest.approx(pixel)
     assert axis.ticks() == [1.0, 10.0, 100.0]

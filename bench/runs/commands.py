@@ -1,0 +1,421 @@
+"""The `geniehive bench` commands about models: run, ingest, list, compare."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.access import Access, reaches_control
+from cli.output import (
+    BAD,
+    INTERRUPTED,
+    NOT_ALLOWED,
+    UNKNOWN,
+    UNREACHABLE,
+    USAGE,
+    Failure,
+    Output,
+    clean,
+    examples,
+    shared,
+)
+
+if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
+    from bench.runs.record import Record
+    from bench.runs.report import Document
+    from bench.runs.runner import Plan, Progress
+    from bench.runs.workload import Workload
+
+DEFAULT_GATEWAY = "http://127.0.0.1:8800"
+ALL = "all"
+REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
+# Words of the gateway that end a run in which nobody answered, as exit codes.
+REFUSALS = {
+    "unreachable": UNREACHABLE,
+    "connection_lost": UNREACHABLE,
+    "invalid_api_key": NOT_ALLOWED,
+    "operation_not_allowed": NOT_ALLOWED,
+    "model_not_found": UNKNOWN,
+    "operation_mismatch": USAGE,
+}
+
+
+@examples(
+    "geniehive bench run chat.concise_support --target mentor",
+    "geniehive bench run --all   every service once, with all that fits it",
+)
+@click.command()
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@click.option("--target", metavar="NAME", help="A role, a model or a service.")
+@click.option("--all", "everybody", is_flag=True, help="Every service, by its own name.")
+@click.option(
+    "--gateway",
+    metavar="URL",
+    envvar="GENIEHIVE_GATEWAY",
+    show_envvar=True,
+    help="Where to ask; default: the geniehive up of the state folder.",
+)
+@click.option("--concurrency", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--repeats", type=click.IntRange(1, 10_000), default=3, show_default=True)
+@click.option(
+    "--warmup", type=click.IntRange(0, 100), default=1, help="Requests that do not count."
+)
+@click.option(
+    "--deadline", type=click.FloatRange(0.1, 3_600), default=120.0, help="Seconds a request."
+)
+@click.option("--service-id", default="", help="Who answers, where no header tells it.")
+@click.option("-o", "--output", "path", type=click.Path(path_type=Path), help="The report.")
+@click.option("--html", type=click.Path(path_type=Path), help="A page with pictures, too.")
+@click.option(
+    "--ingest/--no-ingest",
+    default=None,
+    help="Hand the results to control. [default: if it can be reached]",
+)
+@reaches_control
+@shared
+def run(
+    output: Output,
+    workloads: Sequence[str],
+    target: str | None,
+    everybody: bool,
+    gateway: str | None,
+    concurrency: int,
+    repeats: int,
+    warmup: int,
+    deadline: float,
+    service_id: str,
+    path: Path | None,
+    html: Path | None,
+    ingest: bool | None,
+    access: Access,
+) -> None:
+    """Ask a model the cases of WORKLOADs, and take down how right and how fast it answers.
+
+    A WORKLOAD is one of ours by its name or a YAML file. What a role or model was asked counts
+    for the service that answered. The key of a client is read from GENIEHIVE_API_KEY.
+    """
+    import asyncio
+
+    from bench.runs import report as reports
+    from bench.runs import session, shown
+    from bench.runs.runner import Plan
+
+    if everybody == (target is not None):
+        raise click.UsageError("either --target NAME or --all is needed")
+    if not everybody and not workloads:
+        raise click.UsageError(f"a workload is needed: {', '.join(_own())}, or a YAML file")
+    chosen = _workloads(workloads or _own())
+    key = _key()
+    url = _gateway(gateway, access)
+    skipped: dict[str, str] = {}
+    plan = Plan(target or ALL, chosen, concurrency, repeats, warmup, deadline, service_id)
+    plans = [plan]
+    if everybody:
+        plans, skipped = _everybody(plan, output, access)
+        output.say(clean_lines(shown.skipped(skipped)) or "every service is asked")
+
+    began = time.time()
+    done = asyncio.run(session.measure(url, key, plans, output))
+    records = [record for one in done for record in one.records]
+    stopped = _stopped(plans, done)
+    if not any(record.answered for record in records) and session.INTERRUPTED not in stopped:
+        raise _nobody(records, stopped, url, plan.target)
+    report = reports.document(
+        reports.Run(
+            target=plan.target,
+            workloads=[one.workload for one in chosen],
+            observed_at=round(began, 3),
+            concurrency=concurrency,
+            repeats=repeats,
+            size=sum(one.size for one in plans),
+            stopped=stopped,
+        ),
+        records,
+        skipped,
+    )
+    written = path or Path(time.strftime("bench-%m%d-%H%M%S.json", time.localtime(began)))
+    _write(report, written, html)
+    last = [shown.summary(records, stopped), f"report {written}"]
+    complete = bool(report["complete"])
+    try:
+        last.append(_ingested(report, written, output, access, ingest, complete=complete))
+    finally:
+        if output.as_json:
+            output.document("bench_report", {**report, "path": str(written)})
+        elif output.quiet:
+            output.answer(str(written))
+        else:
+            output.answer(clean_lines(shown.results(report)))
+    output.say(clean(" | ".join(last)))
+    if report["unattributed"] and not service_id:
+        output.say(
+            f"{report['unattributed']} requests told no service and count for none; "
+            "an engine that is asked directly: --service-id NAME"
+        )
+    if not complete:
+        sys.exit(INTERRUPTED if session.INTERRUPTED in stopped else BAD)
+
+
+@examples("geniehive bench ingest bench-0502.json", "geniehive bench ingest reports/*.json --json")
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=REPORT)
+@reaches_control
+@shared
+def ingest(output: Output, files: Sequence[Path], access: Access) -> None:
+    """Hand the samples of reports to control; the same report again changes nothing."""
+    from bench.runs import kept, shown
+    from bench.runs import report as reports
+    from cli import cluster
+    from control.api.settings import SettingsError
+
+    try:
+        read = [(path, kept.samples(reports.read(path), str(path))) for path in files]
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "report") from error
+    results = []
+    with cluster.connected(access) as channel:
+        for path, samples in read:
+            done = kept.ingest(channel, samples, output.timeout, cluster.operator())
+            results.append((path, done))
+            if not output.as_json and not output.quiet:
+                output.answer(f"{path}: {done.created} new, {done.replaced} known before")
+            if done.unknown:
+                output.say(clean(f"note: {shown.unknown_services(done.unknown)}"))
+    if output.as_json:
+        output.document(
+            "bench_ingest",
+            {
+                "files": [
+                    {
+                        "file": str(path),
+                        "created_count": done.created,
+                        "replaced_count": done.replaced,
+                        "benchmark_ids": list(done.ids),
+                        "unknown_service_ids": list(done.unknown),
+                    }
+                    for path, done in results
+                ]
+            },
+        )
+    elif output.quiet:
+        for _, done in results:
+            for one in done.ids:
+                output.answer(clean(one))
+
+
+@examples("geniehive bench list", "geniehive bench list --service tower/ollama --limit 20")
+@click.command("list")
+@click.option("--service", "service_id", default="", help="Only of this service.")
+@click.option("--workload", default="", help="Only of this workload.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@reaches_control
+@shared
+def list_(output: Output, service_id: str, workload: str, limit: int, access: Access) -> None:
+    """Show the results that control keeps, the newest first, and how much each counts now."""
+    from datetime import UTC, datetime
+
+    from bench.runs import kept, shown
+    from cli import cluster
+    from control.api import cluster_documents
+
+    with cluster.connected(access) as channel:
+        found = kept.read(
+            channel,
+            limit,
+            output.timeout,
+            cluster.operator(),
+            service_id=service_id,
+            workload=workload,
+        )
+    if output.as_json:
+        samples = [cluster_documents.benchmark(one) for one in found]
+        output.document("bench_list", {"samples": samples})
+    elif output.quiet:
+        for one in found:
+            output.answer(clean(one.benchmark_id))
+    else:
+        output.answer(shown.kept(found, datetime.now(UTC)) if found else "no results are kept")
+
+
+@examples("geniehive bench compare old.json new.json --fail-on-worse")
+@click.command()
+@click.argument("old", type=REPORT)
+@click.argument("new", type=REPORT)
+@click.option("--fail-on-worse", is_flag=True, help="Exit with 1 when anything got worse.")
+@shared
+def compare(output: Output, old: Path, new: Path, fail_on_worse: bool) -> None:
+    """Tell what changed between two reports, and whether it is more than noise."""
+    from bench.runs import comparison, shown
+    from bench.runs import report as reports
+    from control.api.settings import SettingsError
+
+    try:
+        before, after = reports.read(old), reports.read(new)
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "report") from error
+    try:
+        changes = comparison.compare(before, after)
+        odd = comparison.only_in_one(before, after)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = "requests or samples are not as bench run writes them"
+        raise Failure(f"{old}, {new}: {why}", USAGE, "report") from error
+    if not changes:
+        fix = "compare runs of the same workload"
+        raise Failure("the two reports have no case in common", USAGE, "report", fix=fix)
+    if odd:
+        output.say(clean(f"only in one of them, left out: {', '.join(odd)}"))
+    worse = [one.figure for one in changes if one.verdict == "worse"]
+    if output.as_json:
+        content = {"changes": [one.document() for one in changes], "left_out": odd, "worse": worse}
+        output.document("bench_comparison", content)
+    elif output.quiet:
+        for one in worse:
+            output.answer(one)
+    else:
+        output.answer(shown.comparison(changes))
+    if worse and fail_on_worse:
+        sys.exit(BAD)
+
+
+def clean_lines(text: str) -> str:
+    """Return `text` without what a terminal would obey, its lines kept."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def _own() -> list[str]:
+    from bench.runs import workload
+
+    return workload.own()
+
+
+def _workloads(names: Sequence[str]) -> "list[Workload]":
+    from bench.runs import workload
+    from control.api.settings import SettingsError
+
+    try:
+        return [workload.load(name) for name in dict.fromkeys(names)]
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "workload") from error
+
+
+def _key() -> str | None:
+    from control.api import auth
+    from control.api.settings import SettingsError
+
+    try:
+        return auth.key_from("GENIEHIVE_API_KEY")
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "invalid_key") from error
+
+
+def _gateway(given: str | None, access: Access) -> str:
+    """Return the URL of the gateway: as given, as a running `up` notes it, else the default."""
+    from urllib.parse import urlsplit
+
+    from cli import running
+
+    if given is None:
+        found = running.read(access.state)
+        return (found.gateway if found else "") or DEFAULT_GATEWAY
+    try:
+        parts = urlsplit(given)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Failure(f"--gateway {given!r} is not http://HOST:PORT", USAGE, "gateway")
+    return given.rstrip("/").removesuffix("/v1")
+
+
+def _everybody(plan: "Plan", output: Output, access: Access) -> "tuple[list[Plan], dict[str, str]]":
+    """Return a plan for each service that may be asked, and why others are left out."""
+    from bench.runs.everybody import everybody
+    from cli import cluster
+
+    with cluster.connected(access) as channel:
+        found = everybody(channel, plan.workloads, output.timeout, cluster.operator())
+    if not found.asked:
+        why = "; ".join(f"{name}: {reason}" for name, reason in found.skipped.items())
+        raise Failure("no service can be asked", BAD, "no_service", why=why)
+    plans = [replace(plan, target=name, workloads=fit) for name, fit in found.asked.items()]
+    return plans, found.skipped
+
+
+def _stopped(plans: "Sequence[Plan]", done: "Sequence[Progress]") -> str:
+    reasons = [
+        one.stopped if len(plans) == 1 else f"{plan.target}: {one.stopped}"
+        for plan, one in zip(plans, done, strict=False)
+        if one.stopped
+    ]
+    return "; ".join(reasons)
+
+
+def _nobody(records: "Sequence[Record]", stopped: str, url: str, target: str) -> Failure:
+    """Return the failure of a run without an answer; its code tells why, as far as we know."""
+    word = records[-1].failure if records else "unreachable"
+    code = REFUSALS.get(word, BAD)
+    if code == UNREACHABLE:
+        fix = "run there: geniehive up; another one: --gateway URL"
+        return Failure(f"gateway {url} does not answer", code, word, why=stopped, fix=fix)
+    fixes = {
+        NOT_ALLOWED: "set GENIEHIVE_API_KEY to a key of a client",
+        UNKNOWN: "geniehive status --verbose",
+    }
+    message = f"nobody answered for {target!r}: {word}"
+    return Failure(message, code, word, why=stopped, fix=fixes.get(code, ""))
+
+
+def _write(report: "Document", path: Path, html: Path | None) -> None:
+    from bench.runs import page
+    from bench.runs import report as reports
+
+    try:
+        reports.write(path, report)
+        if html is not None:
+            html.write_text(page.page(report), encoding="utf-8")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise Failure(f"{error.filename}: {why}", USAGE, "output") from error
+
+
+def _ingested(
+    report: "Document",
+    path: Path,
+    output: Output,
+    access: Access,
+    wanted: bool | None,
+    *,
+    complete: bool,
+) -> str:
+    """Hand a report to control; return what became of that.
+
+    wanted: None: if it can be reached. A partial run is handed over when that is wanted.
+
+    Raises:
+        Failure: it is wanted, and control does not take it.
+    """
+    from bench.runs import kept
+    from cli import cluster
+
+    later = f"geniehive bench ingest {path}"
+    if wanted is False or (wanted is None and not complete):
+        return f"not ingested: {later}"
+    if not report["samples"]:
+        return "nothing to ingest"
+    try:
+        with cluster.connected(access) as channel:
+            samples = kept.samples(report, str(path))
+            kept.ingest(channel, samples, output.timeout, cluster.operator())
+    except Failure as failure:
+        if wanted:
+            raise
+        return f"not ingested ({failure}): {later}"
+    names = sorted({sample.service_id for sample in samples})
+    return f"ingested, re-scored: {', '.join(names)}"
+
+
+COMMANDS = (run, ingest, list_, compare)

@@ -1,0 +1,189 @@
+"""Two runs side by side: what changed, and whether that is more than noise.
+
+Intervals are bootstrapped: the requests of each run are drawn anew, with replacement, again
+and again, and the middle 95 % of the changes seen are the interval. Chance is seeded, so
+that the same two files always say the same.
+"""
+
+import random
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from bench.runs.report import Document
+
+SEED = 5
+DRAWS = 1_000
+WORK = 4_000_000  # values drawn for one figure, at most: a second or two
+FEWEST = 5  # requests of a run: fewer tell nothing of noise
+
+Verdict = Literal["better", "worse", "within noise", "too few to tell", "no single times"]
+Statistic = Callable[[Sequence[float]], float]
+Groups = Mapping[tuple[str, str], Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is compared. field: of a request. sample: the result of a sample that is like it."""
+
+    title: str
+    field: str
+    sample: str
+    lower_is_better: bool
+
+
+FIGURES = (
+    Figure("TTFT p50", "ttft_ms", "ttft_ms", True),
+    Figure("between p50", "inter_token_ms", "inter_token_ms", True),
+    Figure("latency p50", "latency_ms", "p50_latency_ms", True),
+    Figure("tokens/s", "tokens_per_sec", "tokens_per_sec", False),
+)
+PASSED = Figure("passed", "passed", "pass_rate", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure, before and after. Changes are shares of the old one: -0.2 is a fifth less.
+
+    For `passed`, figures are rates and changes their difference. old_count, new_count: requests.
+    """
+
+    figure: str
+    old: float
+    new: float
+    change: float | None
+    low: float | None
+    high: float | None
+    verdict: Verdict
+    old_count: int
+    new_count: int
+
+    def document(self) -> dict[str, object]:
+        """Return it for programs."""
+        return asdict(self)
+
+
+def compare(old: Document, new: Document) -> list[Change]:
+    """Return what changed between two reports, over the cases that both have."""
+    if not (isinstance(old.get("requests"), list) and isinstance(new.get("requests"), list)):
+        return _of_samples(old, new)
+    changes = []
+    for figure in (*FIGURES, PASSED):
+        before, after = _values(old, figure), _values(new, figure)
+        common = before.keys() & after.keys()
+        if common:
+            changes.append(
+                _change(
+                    figure,
+                    {case: before[case] for case in sorted(common)},
+                    {case: after[case] for case in sorted(common)},
+                )
+            )
+    return changes
+
+
+def only_in_one(old: Document, new: Document) -> list[str]:
+    """Return the cases that one report alone has: they are not compared."""
+    cases = [
+        {f"{one['workload']}/{one['case']}" for one in report.get("requests") or ()}
+        for report in (old, new)
+    ]
+    return sorted(cases[0] ^ cases[1])
+
+
+def _values(report: Document, figure: Figure) -> dict[tuple[str, str], list[float]]:
+    found: dict[tuple[str, str], list[float]] = {}
+    for one in report["requests"]:
+        value = one.get(figure.field)
+        # How long a failure took is no figure of the target; that it failed is one.
+        if value is not None and (figure is PASSED or not one.get("failure")):
+            found.setdefault((one["workload"], one["case"]), []).append(float(value))
+    return found
+
+
+def _change(figure: Figure, before: Groups, after: Groups) -> Change:
+    statistic: Statistic = statistics.fmean if figure is PASSED else statistics.median
+    old, new = _all(before), _all(after)
+    was, now = statistic(old), statistic(new)
+    change = _difference(figure, was, now)
+    if min(len(old), len(new)) < FEWEST or change is None:
+        return _told(figure, was, now, change, None, "too few to tell", len(old), len(new))
+    low, high = _interval(figure, statistic, before, after)
+    verdict: Verdict = "within noise"
+    if low > 0 or high < 0:
+        verdict = "better" if (high < 0) == figure.lower_is_better else "worse"
+    return _told(figure, was, now, change, (low, high), verdict, len(old), len(new))
+
+
+def _told(
+    figure: Figure,
+    was: float,
+    now: float,
+    change: float | None,
+    interval: tuple[float, float] | None,
+    verdict: Verdict,
+    old_count: int,
+    new_count: int,
+) -> Change:
+    low, high = interval or (None, None)
+    return Change(figure.title, was, now, change, low, high, verdict, old_count, new_count)
+
+
+def _difference(figure: Figure, was: float, now: float) -> float | None:
+    if figure is PASSED:
+        return now - was
+    return now / was - 1 if was > 0 else None
+
+
+def _interval(
+    figure: Figure, statistic: Statistic, before: Groups, after: Groups
+) -> tuple[float, float]:
+    chance = random.Random(SEED)
+    most = max(sum(map(len, before.values())), sum(map(len, after.values())))
+    draws = max(100, min(DRAWS, WORK // (2 * most)))
+    seen = []
+    for _ in range(draws):
+        was, now = statistic(_drawn(chance, before)), statistic(_drawn(chance, after))
+        if (change := _difference(figure, was, now)) is not None:
+            seen.append(change)
+    seen.sort()
+    cut = int(0.025 * len(seen))
+    return seen[cut], seen[-1 - cut]
+
+
+def _drawn(chance: random.Random, groups: Groups) -> list[float]:
+    """Return as many values as there are, drawn with replacement.
+
+    Case by case, since cases differ more than requests do; all from one pot where a case has
+    too few to stand for itself.
+    """
+    if min(map(len, groups.values())) < FEWEST:
+        pot = _all(groups)
+        return chance.choices(pot, k=len(pot))
+    return [value for group in groups.values() for value in chance.choices(group, k=len(group))]
+
+
+def _all(groups: Groups) -> list[float]:
+    return [value for group in groups.values() for value in group]
+
+
+def _of_samples(old: Document, new: Document) -> list[Change]:
+    """Return changes of reports without single times: figures alone, and no word on noise."""
+    changes = []
+    for figure in (*FIGURES, PASSED):
+        before, after = (_medians(report["samples"], figure.sample) for report in (old, new))
+        if before is not None and after is not None:
+            change = _difference(figure, before, after)
+            changes.append(_told(figure, before, after, change, None, "no single times", 0, 0))
+    return changes
+
+
+def _medians(samples: Iterable[object], name: str) -> float | None:
+    results = [one["results"] for one in samples if isinstance(one, dict) and "results" in one]
+    found = [
+        float(value)
+        for one in results
+        if isinstance(value := one.get(name), (int, float)) and not isinstance(value, bool)
+    ]
+    return statistics.median(found) if found else None

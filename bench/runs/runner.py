@@ -1,0 +1,133 @@
+"""Runs workloads against a target, so many requests at a time, until it is done or dead."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from bench.runs.asking import UNREACHABLE, Question, ask
+from bench.runs.record import Record
+from bench.runs.workload import Workload
+
+# So many failures in a row, and a target counts as dead; more where more are under way.
+FAILURES_IN_A_ROW = 5
+FAILURES_AT_THE_END = 3
+# What no other request would be spared.
+FINAL = {
+    UNREACHABLE,
+    *("invalid_api_key", "operation_not_allowed", "model_not_found", "operation_mismatch"),
+}
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. deadline: seconds a request. warmups: requests before those that count."""
+
+    target: str
+    workloads: Sequence[Workload]
+    concurrency: int = 1
+    repeats: int = 1
+    warmups: int = 1
+    deadline: float = 120.0
+    service_id: str = ""
+
+    def questions(self) -> Iterator[Question]:
+        """Yield all requests, every case of a workload before any of them comes again."""
+        for workload in self.workloads:
+            for repeat in range(self.repeats):
+                for case in workload.cases:
+                    yield Question(self.target, workload, case, repeat)
+
+    @property
+    def size(self) -> int:
+        """How many requests count."""
+        return self.repeats * sum(len(workload.cases) for workload in self.workloads)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is. stopped: why it ended early; empty when it did not."""
+
+    size: int
+    records: list[Record] = field(default_factory=list)
+    stopped: str = ""
+    failing: int = 0  # requests that failed since the last answer
+
+    def take(self, record: Record) -> None:
+        """Note what a request came to."""
+        self.records.append(record)
+        self.failing = self.failing + 1 if record.failure else 0
+
+
+Tell = Callable[[Progress], None]
+
+
+def client(gateway: str, key: str | None, concurrency: int) -> httpx.AsyncClient:
+    """Open a client of the gateway at a URL."""
+    headers = {"accept-encoding": "identity", "user-agent": "geniehive-bench"}
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    return httpx.AsyncClient(
+        base_url=gateway,
+        headers=headers,
+        # The deadline is that of the whole request; a proxy is meant for the internet.
+        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+        trust_env=False,
+    )
+
+
+async def run(
+    opened: httpx.AsyncClient, plan: Plan, progress: Progress, stop: asyncio.Event, tell: Tell
+) -> None:
+    """Run a plan; `progress` has all that was found, also when `stop` is set half-way."""
+    running = asyncio.create_task(_run(opened, plan, progress, tell))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            progress.stopped = "interrupted"
+    finally:
+        running.cancel()
+        stopping.cancel()
+        ended = await asyncio.gather(running, stopping, return_exceptions=True)
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+
+
+async def _run(opened: httpx.AsyncClient, plan: Plan, progress: Progress, tell: Tell) -> None:
+    for workload in plan.workloads:
+        for number in range(plan.warmups):
+            case = workload.cases[number % len(workload.cases)]
+            question = Question(plan.target, workload, case, 0)
+            record = await ask(opened, question, plan.deadline, plan.service_id)
+            if record.failure in FINAL:
+                progress.take(record)
+                progress.stopped = f"the first request failed ({record.failure})"
+                return
+    questions = plan.questions()
+    limit = max(FAILURES_IN_A_ROW, 2 * plan.concurrency)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(plan.concurrency, plan.size)):
+            group.create_task(_work(opened, plan, questions, progress, limit, tell))
+    enough = limit if len(progress.records) < plan.size else FAILURES_AT_THE_END
+    if progress.failing >= enough:
+        last = progress.records[-1].failure
+        progress.stopped = f"the last {progress.failing} requests failed ({last})"
+
+
+async def _work(
+    opened: httpx.AsyncClient,
+    plan: Plan,
+    questions: Iterable[Question],
+    progress: Progress,
+    limit: int,
+    tell: Tell,
+) -> None:
+    for question in questions:
+        if progress.failing >= limit:
+            return
+        progress.take(await ask(opened, question, plan.deadline, plan.service_id))
+        tell(progress)

@@ -1,0 +1,80 @@
+"""A session at a terminal: runs of one target after another, a bar, and Ctrl-C."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from bench.runs import shown
+from bench.runs.runner import Plan, Progress, Tell, client, run
+from cli.output import Output, clean, columns, interactive
+
+REDRAWN_SECONDS = 0.1
+INTERRUPTED = "interrupted"
+
+
+async def measure(
+    gateway: str, key: str | None, plans: Sequence[Plan], output: Output
+) -> list[Progress]:
+    """Run plans one after another, until they are done or somebody presses Ctrl-C.
+
+    One target that is dead does not keep the others from being asked.
+    """
+    done: list[Progress] = []
+    stop = asyncio.Event()
+    with _stopping(stop):
+        for plan in plans:
+            progress = Progress(plan.size)
+            done.append(progress)
+            async with client(gateway, key, plan.concurrency) as opened:
+                with _bar(output, plan.target if len(plans) > 1 else "") as tell:
+                    await run(opened, plan, progress, stop, tell)
+            if stop.is_set():
+                break
+    return done
+
+
+@contextlib.contextmanager
+def _stopping(stop: asyncio.Event) -> Iterator[None]:
+    """Let the first Ctrl-C end the run in order; another one ends the command."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        stop.set()
+
+    with contextlib.suppress(NotImplementedError):  # there are no handlers on Windows
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _bar(output: Output, target: str) -> Iterator[Tell]:
+    """Yield what draws a line of progress over itself, on terminals only."""
+    if output.quiet or output.as_json or not interactive(sys.stderr):
+        yield lambda _: None
+        return
+    began, drawn = time.monotonic(), 0.0
+    prefix = f"{clean(target)}  " if target else ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal drawn
+        now = time.monotonic()
+        if now - drawn >= REDRAWN_SECONDS or len(progress.records) == progress.size:
+            drawn = now
+            said = prefix + clean(shown.progress(progress, now - began))
+            width = (columns(sys.stderr) or 80) - 1
+            sys.stderr.write(f"\r{said[:width]:<{width}}")
+            sys.stderr.flush()
+
+    try:
+        yield tell
+    finally:
+        if drawn:
+            sys.stderr.write("\n")
