@@ -47,7 +47,7 @@ def _name(kind: str) -> Callable[[Any], Any]:
 @reaches_control
 @shared
 def hosts(output: Output, name: str | None, state: str | None, access: Access) -> None:
-    """List the hosts, or show one: what it has, how busy it is, what it serves."""
+    """List the hosts, or show one with what it serves."""
     from cli import listing
 
     listing.hosts(output, access, name, state)
@@ -71,7 +71,7 @@ def services(
     routable: bool | None,
     access: Access,
 ) -> None:
-    """List the model servers, or show one: its models, how busy and how well it is."""
+    """List the model servers, or show one with its models."""
     from cli import listing
 
     listing.services(output, access, name, host_id, operation, routable)
@@ -84,7 +84,7 @@ def services(
 @reaches_control
 @shared
 def roles(output: Output, name: str | None, operation: str | None, access: Access) -> None:
-    """List the roles, or show one: what it is for, and who serves it now."""
+    """List the roles, or show one and who serves it now."""
     from cli import listing
 
     listing.roles(output, access, name, operation)
@@ -97,7 +97,7 @@ def roles(output: Output, name: str | None, operation: str | None, access: Acces
 @reaches_control
 @shared
 def models(output: Output, name: str | None, operation: str | None, access: Access) -> None:
-    """List the names that clients can ask for, roles and models, or show who serves one."""
+    """List what clients can ask for, or show who serves it."""
     from cli import listing
 
     listing.serving(output, access, name, operation)
