@@ -1,5 +1,3 @@
-import base64
-
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
@@ -7,6 +5,10 @@ from geniehive.v1 import routing_service_pb2
 
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, NotFound
+from control.inventory import Operation, RequestPolicy
+from control.ranking.offering import Rules
+from control.ranking.roles import Role, RoutingPolicy
+from control.rules.reloading import Status
 from tests.unit.control.builders import host as stored_host
 from tests.unit.control.builders import service as stored_service
 from tests.unit.control.requests import registration, service
@@ -82,22 +84,53 @@ async def test_services_are_listed_of_all_hosts_or_of_one(control):
     assert [one.service.service_id for one in of_one.services] == ["h001/a", "h001/b"]
 
 
-@pytest.mark.parametrize(
-    "token", ["x", "öö", "!!!!", "=", base64.b64encode(b"other:h1").decode(), "/w=="]
-)
-async def test_a_token_that_is_not_ours_is_invalid(control, token):
-    for call, request in [
-        (control.discovery.ListHosts, pb.ListHostsRequest(page_token=token)),
-        (control.discovery.ListServices, pb.ListServicesRequest(page_token=token)),
-    ]:
-        with pytest.raises(InvalidValue, match="page_token"), control_errors():
-            await call(request)
+LISTS = {
+    "ListHosts": pb.ListHostsRequest,
+    "ListServices": pb.ListServicesRequest,
+    "ListRoles": pb.ListRolesRequest,
+}
 
 
+@pytest.mark.parametrize("method", LISTS)
+async def test_a_token_that_is_not_ours_is_invalid(control, method):
+    with pytest.raises(InvalidValue, match="page_token is not one of ours"), control_errors():
+        await getattr(control.discovery, method)(LISTS[method](page_token="x"))
+
+
+@pytest.mark.parametrize("method", LISTS)
 @pytest.mark.parametrize("size", [-1, 1_001])
-async def test_an_odd_page_size_is_invalid(control, size):
+async def test_an_odd_page_size_is_invalid(control, method, size):
     with pytest.raises(InvalidValue, match="page_size"), control_errors():
-        await control.discovery.ListHosts(pb.ListHostsRequest(page_size=size))
+        await getattr(control.discovery, method)(LISTS[method](page_size=size))
+
+
+@pytest.mark.parametrize("method", LISTS)
+async def test_an_operation_or_a_state_of_tomorrow_is_invalid(control, method):
+    field = "state" if method == "ListHosts" else "operation"
+    with pytest.raises(InvalidValue, match=f"{field} 99 is not one of ours"), control_errors():
+        await getattr(control.discovery, method)(LISTS[method](**{field: 99}))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.ListServicesRequest(),
+        pb.ListServicesRequest(host_id="h002"),
+        pb.ListServicesRequest(host_id="h001", operation=inventory.OPERATION_CHAT),
+        pb.ListServicesRequest(host_id="h001", routable=False),
+        pb.ListHostsRequest(),
+        pb.ListRolesRequest(),
+    ],
+    ids=str,
+)
+async def test_a_token_of_another_question_is_invalid_and_said_to_be(control, request_):
+    await fill(control, 3)
+    mine = pb.ListServicesRequest(host_id="h001", page_size=1)
+    request_.page_token = (await control.discovery.ListServices(mine)).next_page_token
+    method = type(request_).__name__.removesuffix("Request")
+
+    with pytest.raises(InvalidValue, match="of other filters"), control_errors():
+        await getattr(control.discovery, method)(request_)
 
 
 async def test_a_host_tells_its_life(control):
@@ -124,6 +157,8 @@ async def test_a_service_tells_whether_it_is_routed_to_and_how_busy_it_is(contro
 async def test_what_is_not_registered_is_not_found(control):
     with pytest.raises(NotFound, match="'h1'"), control_errors():
         await control.discovery.GetHost(pb.GetHostRequest(host_id="h1"))
+    with pytest.raises(NotFound, match="'h1'"), control_errors():
+        await control.discovery.GetHostInventory(pb.GetHostInventoryRequest(host_id="h1"))
     for service_id in ("", "h1", "h1/s", "x" * 10_000):
         with pytest.raises(NotFound), control_errors():
             await control.discovery.GetService(pb.GetServiceRequest(service_id=service_id))
@@ -203,3 +238,218 @@ async def test_hosts_that_are_spared_are_counted(control):
     health = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
 
     assert (health.online_host_count, health.spared_host_count) == (5, 5)
+
+
+def rule(control, *roles):
+    control.publisher.rule(Rules({role.role_id: role for role in roles}))
+    control.publisher.publish()
+
+
+def seen(**fields):
+    latency = fields.pop("latency_ms", None)
+    message = inventory.ServiceObservation(health=inventory.HEALTH_HEALTHY, **fields)
+    if latency is not None:
+        message.latency_p50.FromMilliseconds(latency)
+    return message
+
+
+async def listed(control, **filters):
+    found = await control.discovery.ListServices(pb.ListServicesRequest(**filters))
+    return [one.service.service_id for one in found.services]
+
+
+async def test_hosts_are_listed_by_their_state(control):
+    control.membership.restore(stored_host("late"), 1, [], heard=0.0)
+    await fill(control, 2)
+
+    for state, expected in [
+        (inventory.HOST_STATE_ONLINE, ["h000", "h001"]),
+        (inventory.HOST_STATE_RETURNING, ["late"]),
+        (inventory.HOST_STATE_LOST, []),
+    ]:
+        found = await control.discovery.ListHosts(pb.ListHostsRequest(state=state))
+        assert [one.host_id for one in found.hosts] == expected
+
+
+async def test_services_are_listed_by_what_they_do_and_whether_they_are_routed_to(control):
+    down = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY)
+    embed = service("h1/embed")
+    embed.assets[0].operations[:] = [inventory.OPERATION_EMBEDDINGS]
+    await control.registry.RegisterHost(
+        registration("h1", service("h1/a"), embed, service("h1/down", observation=down))
+    )
+
+    assert await listed(control) == ["h1/a", "h1/down", "h1/embed"]
+    assert await listed(control, operation=inventory.OPERATION_CHAT) == ["h1/a", "h1/down"]
+    assert await listed(control, operation=inventory.OPERATION_EMBEDDINGS) == ["h1/embed"]
+    assert await listed(control, routable=True) == ["h1/a", "h1/embed"]
+    assert await listed(control, routable=False) == ["h1/down"]
+    assert await listed(control, routable=False, operation=inventory.OPERATION_EMBEDDINGS) == []
+    assert await listed(control, host_id="nobody") == []
+
+
+async def test_the_last_page_is_known_by_what_belongs_to_the_list(control):
+    """Others that come after it need no further page."""
+    down = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY)
+    await control.registry.RegisterHost(
+        registration("h1", service("h1/a"), service("h1/z", observation=down))
+    )
+    page = await control.discovery.ListServices(pb.ListServicesRequest(page_size=1, routable=True))
+
+    assert ([one.service.service_id for one in page.services], page.next_page_token) == (
+        ["h1/a"],
+        "",
+    )
+
+
+async def test_a_page_that_has_grown_large_has_fewer_entries_and_a_successor(control):
+    everything = []
+    for host_id in ("h1", "h2", "h3"):
+        large = [service(f"{host_id}/{number}") for number in range(10)]
+        for one in large:
+            one.assets[0].request_policy.system_prompt = "x" * 60_000
+        everything += [one.service_id for one in large]
+        await control.registry.RegisterHost(registration(host_id, *large))
+    found = await pages(control.discovery.ListServices, pb.ListServicesRequest(), "services")
+
+    assert [one.service.service_id for page in found for one in page] == everything
+    assert [len(page) for page in found] == [18, 12]
+
+
+async def test_a_service_tells_its_roles_and_how_it_does(control):
+    rule(
+        control,
+        Role("b", Operation.CHAT),
+        Role("a", Operation.CHAT),
+        Role("loaded", Operation.CHAT, routing=RoutingPolicy(require_loaded=True)),
+        Role("embed", Operation.EMBEDDINGS),
+    )
+    told = seen(latency_ms=250, tokens_per_second=30.0)
+    await control.registry.RegisterHost(registration("h1", service("h1/s", observation=told)))
+    control.publisher.publish()
+    control.clock.now += 2.0
+    found = (await control.discovery.GetService(pb.GetServiceRequest(service_id="h1/s"))).service
+
+    assert [(one.role_id, one.asset_id) for one in found.roles] == [("a", "m"), ("b", "m")]
+    assert found.health == inventory.HEALTH_HEALTHY
+    assert found.latency_p50.ToMilliseconds() == 250
+    assert found.tokens_per_second == 30.0
+    assert found.update_time.ToSeconds() == 1_700_001_000
+    assert not found.HasField("held_back")
+
+
+async def test_what_is_not_known_of_a_service_is_absent(control):
+    await control.registry.RegisterHost(registration("h1"))
+    found = (await control.discovery.GetService(pb.GetServiceRequest(service_id="h1/s"))).service
+
+    for field in ("latency_p50", "tokens_per_second", "held_back", "measured", "probe"):
+        assert not found.HasField(field)
+
+
+async def test_a_service_that_is_down_serves_no_role(control):
+    rule(control, Role("chat", Operation.CHAT))
+    down = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY)
+    await control.registry.RegisterHost(registration("h1", service("h1/s", observation=down)))
+    control.publisher.publish()
+    found = (await control.discovery.GetService(pb.GetServiceRequest(service_id="h1/s"))).service
+
+    assert (list(found.roles), found.health) == ([], inventory.HEALTH_UNHEALTHY)
+
+
+async def test_a_service_that_is_held_back_tells_for_how_long(control):
+    await fill(control, 1)
+    for _ in range(3):
+        control.membership.flaps.fell("h000/a", control.clock.now)
+    control.clock.now += 0.5
+    found = (await control.discovery.GetService(pb.GetServiceRequest(service_id="h000/a"))).service
+
+    assert found.held_back.ToMilliseconds() == 19_500
+
+
+async def test_the_inventory_of_a_host_is_all_that_its_node_said_and_when(control):
+    await fill(control, 2)
+    control.clock.now += 1.5
+    request = pb.GetHostInventoryRequest(host_id="h001")
+    found = await control.discovery.GetHostInventory(request)
+
+    assert found.host.host_id == "h001"
+    assert [one.service.service_id for one in found.services] == ["h001/a", "h001/b"]
+    assert found.report_time.ToSeconds() == 1_700_001_000
+    assert found.report_age.ToMilliseconds() == 1_500
+
+
+async def test_roles_are_listed_in_pages_in_order_and_by_what_they_are_for(control):
+    names = ["b", "c", "a"]
+    rule(control, *(Role(n, Operation.CHAT) for n in names), Role("e", Operation.EMBEDDINGS))
+    of_chat = pb.ListRolesRequest(page_size=2, operation=inventory.OPERATION_CHAT)
+    everything = await pages(control.discovery.ListRoles, pb.ListRolesRequest(), "roles")
+
+    assert [one.role.role_id for (*page,) in everything for one in page] == ["a", "b", "c", "e"]
+    assert [
+        [one.role.role_id for one in page]
+        for page in await pages(control.discovery.ListRoles, of_chat, "roles")
+    ] == [["a", "b"], ["c"]]
+
+
+async def test_a_role_tells_who_serves_it_as_gateways_are_told(control):
+    shaped = RequestPolicy(system_prompt="be brief")
+    rule(
+        control,
+        Role("chat", Operation.CHAT, request_policy=shaped, stand_ins=("other",)),
+        Role("other", Operation.CHAT, routing=RoutingPolicy(strategy="scored")),
+    )
+    control.status = Status(loaded_at=1_700_000_000.0)
+    await control.registry.RegisterHost(
+        registration(
+            "h1",
+            service("h1/cold", observation=seen(latency_ms=100)),
+            service("h1/slow", loaded=True, observation=seen(latency_ms=2_000)),
+            service("h1/unknown", loaded=True),
+        )
+    )
+    control.publisher.publish()
+    found = (await control.discovery.GetRole(pb.GetRoleRequest(role_id="chat"))).role
+    first, *_ = control.compiler.targets[Operation.CHAT]["chat"]
+
+    assert (found.role.role_id, found.role.operation) == ("chat", inventory.OPERATION_CHAT)
+    assert found.strategy == routing_service_pb2.STRATEGY_LEAST_LOADED
+    assert list(found.fallback_roles) == ["other"]
+    assert (found.candidate_count, found.loaded_candidate_count) == (3, 2)
+    assert found.best_latency_p50.ToMilliseconds() == 100
+    assert (found.service_id, found.asset_id) == (first.service_id, "m")
+    assert found.effective_request_policy.system_prompt == "be brief"
+    assert found.update_time.ToSeconds() == 1_700_000_000
+    other = (await control.discovery.GetRole(pb.GetRoleRequest(role_id="other"))).role
+    assert other.strategy == routing_service_pb2.STRATEGY_SCORED
+    assert not other.HasField("effective_request_policy")
+
+
+async def test_a_role_that_nobody_serves_says_so(control):
+    rule(control, Role("chat", Operation.CHAT))
+    found = (await control.discovery.GetRole(pb.GetRoleRequest(role_id="chat"))).role
+
+    assert (found.candidate_count, found.service_id, found.asset_id) == (0, "", "")
+    assert not found.HasField("best_latency_p50")
+
+
+async def test_a_role_that_was_removed_is_gone(control):
+    rule(control, Role("chat", Operation.CHAT))
+    rule(control)
+
+    assert not (await control.discovery.ListRoles(pb.ListRolesRequest())).roles
+    for role_id in ("chat", "", "x" * 10_000):
+        with pytest.raises(NotFound, match="is not in the catalog"), control_errors():
+            await control.discovery.GetRole(pb.GetRoleRequest(role_id=role_id))
+
+
+async def test_the_cluster_says_what_is_wrong_with_what_is_written_about_routing(control):
+    control.status = Status(roles=3, problem="roles.yaml:1: no")
+    lost = inventory.ServiceObservation(health=inventory.HEALTH_UNHEALTHY)
+    control.membership.restore(stored_host("gone"), 1, [stored_service("gone/s")], heard=0.0)
+    await control.registry.RegisterHost(
+        registration("h1", service("h1/a"), service("h1/b", observation=lost))
+    )
+    health = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+
+    assert (health.role_count, health.catalog_problem) == (3, "roles.yaml:1: no")
+    assert (health.service_count, health.healthy_service_count) == (3, 1)

@@ -45,6 +45,10 @@ def test_after_any_changes_it_is_what_sorting_all_of_it_would_be(steps):
     assert len(offered) == len(held)
     assert offered.undecided == any(p is Presence.UNDECIDED for _, p, _ in held.values())
     assert offered.meant.candidates == meant
+    assert offered.meant.loaded == sum(one.loaded for one in meant)
+    by_service = {one.service_id: one for one in meant}
+    assert {name: offered.serving(name) for name in "abcd" if offered.serving(name)} == by_service
+    assert offered.first_serving("dcba") == max(by_service, default=None)
     assert offered.meant.contents.hash == contents.hash
     assert offered.meant.contents.size == contents.size
     if (patch := offered.patch()) is not None:
