@@ -10,14 +10,14 @@ import hashlib
 import logging
 import mmap
 import os
-import sys
-import tempfile
 import time
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 from weakref import WeakValueDictionary
+
+from gateway.slots import anonymous_file
 
 log = logging.getLogger(__name__)
 
@@ -77,14 +77,8 @@ class Cells:
     @classmethod
     def create(cls, workers: int) -> Self:
         """Return a table of zeros, which ends with its last user."""
-        if sys.platform == "linux":
-            # No file of a disk: when that is full, the first write into a page ends the writer.
-            fd = os.memfd_create("geniehive")
-        else:
-            fd, path = tempfile.mkstemp(prefix="geniehive-")
-            os.unlink(path)
-        os.truncate(fd, ROWS * (NAME_BYTES + 2 * workers * _WORD))
-        return cls(fd, workers)
+        size = ROWS * (NAME_BYTES + 2 * workers * _WORD)
+        return cls(anonymous_file("geniehive-cells", size), workers)
 
     def close(self) -> None:
         """Let no more workers inherit the table. It stays in use where it is."""

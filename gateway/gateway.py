@@ -23,6 +23,7 @@ from gateway.routes import Routes
 from gateway.shared import SharedUpstream
 from gateway.steps import finished
 from gateway.table import Replica
+from gateway.totals import Totals
 from gateway.upstream import Origin, Upstream
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Gateway:
         self._true_at: float | None = None
         self.active: set[Exchange] = set()
         self.incoming: set[Incoming] = set()
-        self.meter = Meter()
+        self.totals = Totals()
+        self.meter = Meter(lambda taken: self.totals.count(taken, wall_time()))
         self.refused: Counter[str] = Counter()  # requests that ended with an error, by its code
         self.route_table: Replica[Resource] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
@@ -124,9 +126,13 @@ class Gateway:
         for exchange in list(self.active):
             exchange.refuse(NotReady("the gateway is stopping"))
 
+    def in_flight(self) -> dict[str, int]:
+        """Return the requests in flight of each service that has some."""
+        return {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
+
     def loads(self) -> dict[str, int]:
-        """Return the requests in flight of each service that has some, to tell control."""
-        loads = {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
+        """Return the same, to tell control."""
+        loads = self.in_flight()
         if self._cells is not None:
             self._cells.tell(loads)
         return loads

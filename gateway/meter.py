@@ -5,7 +5,7 @@ what came together since the last time.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -73,7 +73,12 @@ class Tally:
 
     def take(self) -> Increment:
         """Return what was counted, and count from nothing again."""
-        found, self._counts = self._counts or _Counts(), None
+        increment, self._counts = self.counted(), None
+        return increment
+
+    def counted(self) -> Increment:
+        """Return what was counted since it was last taken, and go on."""
+        found = self._counts or _Counts()
         return Increment(
             *self._key,
             found.answered,
@@ -124,10 +129,11 @@ class Meter:
     """The tallies of one gateway process.
 
     A tally that nobody holds and that has nothing to tell is gone, so services that
-    come and go leave nothing behind.
+    come and go leave nothing behind. taken: called with each increment that is handed out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Callable[[Increment], None] = lambda increment: None) -> None:
+        self._taken = taken
         self._tallies: WeakValueDictionary[tuple[str, str], Tally] = WeakValueDictionary()
         self._waiting: list[Tally] = []
 
@@ -148,4 +154,11 @@ class Meter:
         """Return what at most so many tallies counted, oldest first; they begin anew."""
         taken = self._waiting[:most]
         del self._waiting[:most]
-        return [tally.take() for tally in taken]
+        increments = [tally.take() for tally in taken]
+        for increment in increments:
+            self._taken(increment)
+        return increments
+
+    def waits(self) -> list[Increment]:
+        """Return what `take` would, of all tallies; they go on counting."""
+        return [tally.counted() for tally in self._waiting]

@@ -23,6 +23,7 @@ class Place(msgspec.Struct, frozen=True):
     # File descriptors that it inherits.
     tether: int
     cells: int
+    slots: int
     listeners: list[int]
 
     @property

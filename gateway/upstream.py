@@ -196,6 +196,11 @@ class Upstream:
         while self._idle and self._idle[0].idle_since < now - IDLE_SECONDS:
             self._idle.popleft().close()
 
+    @property
+    def idle(self) -> int:
+        """How many connections are kept."""
+        return len(self._idle)
+
     def kept(self, now: float) -> Connection | None:
         """Return the kept connection that idled least, or None."""
         oldest_good = now - IDLE_SECONDS

@@ -16,6 +16,7 @@ from gateway.cells import Cells
 from gateway.config import Config
 from gateway.listening import address_of
 from gateway.place import READY, UP, Place
+from gateway.slots import Slots
 
 log = logging.getLogger("gateway")
 
@@ -50,6 +51,7 @@ class Workers:
         listeners: Sequence[socket.socket],
         gateway_id: str,
         cells: Cells,
+        slots: Slots,
         *,
         insecure: bool,
     ) -> None:
@@ -57,6 +59,7 @@ class Workers:
         self._listeners = listeners
         self._gateway_id = gateway_id
         self._cells = cells
+        self._slots = slots
         self._insecure = insecure
         self._alive: dict[int, Worker] = {}
         self._serving: dict[int, Worker] = {}
@@ -180,6 +183,7 @@ class Workers:
             settings=self._settings.model_dump_json(),
             tether=theirs.fileno(),
             cells=self._cells.fd,
+            slots=self._slots.fd,
             listeners=listeners,
         )
         with theirs:
@@ -191,7 +195,7 @@ class Workers:
                     "gateway.worker",
                     stdin=asyncio.subprocess.DEVNULL,
                     env={**os.environ, **place.environment()},
-                    pass_fds=[theirs.fileno(), self._cells.fd, *listeners],
+                    pass_fds=[theirs.fileno(), self._cells.fd, self._slots.fd, *listeners],
                     # Ctrl-C of the terminal is for us; we stop the workers in order.
                     start_new_session=True,
                 )
@@ -206,8 +210,11 @@ async def supervise(
     settings: Config, listeners: Sequence[socket.socket], gateway_id: str, *, insecure: bool
 ) -> int:
     """Run the workers until SIGINT or SIGTERM; return the exit code."""
-    with contextlib.closing(Cells.create(settings.workers)) as cells:
-        workers = Workers(settings, listeners, gateway_id, cells, insecure=insecure)
+    with (
+        contextlib.closing(Cells.create(settings.workers)) as cells,
+        contextlib.closing(Slots.create(settings.workers)) as slots,
+    ):
+        workers = Workers(settings, listeners, gateway_id, cells, slots, insecure=insecure)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, workers.stop)
         code = await workers.run()

@@ -26,11 +26,11 @@ def quantile(counts: Mapping[int, float], share: float) -> float | None:
     for place in sorted(counts):
         seen += counts[place]
         if seen and seen >= share * total:
-            return _middle(place)
+            return middle(place)
     return None
 
 
-def _middle(place: int) -> float:
-    """Return what stands for all of a bucket: its middle, as ratios go."""
+def middle(place: int) -> float:
+    """Return the seconds that stand for all of a bucket: its middle, as ratios go."""
     upper = 0.001 * 2 ** (min(place, BUCKETS - 2) / 4)
     return upper if place in (0, BUCKETS - 1) else upper * 2**-0.125

@@ -19,6 +19,7 @@ import pytest
 from gateway.cells import Cells
 from gateway.config import Config
 from gateway.place import Place
+from gateway.slots import Slots
 from tests.integration.gateway.test_process import NOWHERE, start
 from tests.processes import STOP_SECONDS, Service, Spawn, stop_all, wait_until
 
@@ -147,7 +148,11 @@ def test_workers_leave_with_their_parent(spawn: Spawn):
 def test_a_worker_whose_parent_died_while_it_started_ends_in_order(tmp_path):
     ours, theirs = socket.socketpair()
     ours.close()
-    with contextlib.closing(Cells.create(1)) as cells, theirs:
+    with (
+        contextlib.closing(Cells.create(1)) as cells,
+        contextlib.closing(Slots.create(1)) as slots,
+        theirs,
+    ):
         place = Place(
             number=0,
             workers=1,
@@ -157,12 +162,13 @@ def test_a_worker_whose_parent_died_while_it_started_ends_in_order(tmp_path):
             settings=Config(control=NOWHERE, state_dir=tmp_path).model_dump_json(),
             tether=theirs.fileno(),
             cells=cells.fd,
+            slots=slots.fd,
             listeners=[],
         )
         ended = subprocess.run(
             [sys.executable, "-P", "-m", "gateway.worker"],
             env={**os.environ, **place.environment()},
-            pass_fds=[place.tether, place.cells],
+            pass_fds=[place.tether, place.cells, place.slots],
             capture_output=True,
             text=True,
             timeout=60,

@@ -14,6 +14,7 @@ from gateway.cells import Cells
 from gateway.config import Config
 from gateway.listening import SPREADS, address_of, listen, listen_together
 from gateway.place import READY, UP, VARIABLE, Place, place_in
+from gateway.slots import Slots
 from gateway.workers import MAX_RESTART_SECONDS, STEADY_SECONDS, end_of, pause_after, shared_out
 
 
@@ -60,7 +61,8 @@ def test_a_place_survives_the_environment():
         settings="{}",
         tether=3,
         cells=4,
-        listeners=[5, 6],
+        slots=5,
+        listeners=[6, 7],
     )
 
     assert list(place.environment()) == [VARIABLE]
@@ -132,9 +134,12 @@ async def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch,
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
     monkeypatch.setattr(workers, "RESTART_SECONDS", 0.001)
     config = Config(listen="127.0.0.1:0", workers=2)
-    with contextlib.closing(Cells.create(2)) as cells:
+    with (
+        contextlib.closing(Cells.create(2)) as cells,
+        contextlib.closing(Slots.create(2)) as slots,
+    ):
         listeners = listen_together(config.listen, 2)
-        both = workers.Workers(config, listeners, "g", cells, insecure=False)
+        both = workers.Workers(config, listeners, "g", cells, slots, insecure=False)
         running = asyncio.create_task(both.run())
         await both_started.wait()
         started[0].send_signal(signal.SIGKILL)

@@ -1,0 +1,121 @@
+"""The metrics of a gateway: what each is called and means, and what it is now."""
+
+from collections import Counter as Counts
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import Metric
+
+from control.api.families import Counter, Gauge, Histogram, Labels
+from gateway.snapshot import Now, Snapshot
+from gateway.totals import MAX_SERVICES, OTHER, Totals
+
+_SERVICE = ("service",)
+
+REQUESTS = Counter(
+    "geniehive_gateway_upstream_requests",
+    "Requests to a service by how they ended: answered, client_left or the code of an error;"
+    " one that fails over is one for each service that was asked.",
+    ("service", "outcome"),
+)
+REFUSED = Counter(
+    "geniehive_gateway_refused_requests",
+    "Requests that ended with an error for the client, by its code.",
+    ("code",),
+)
+DURATION = Histogram(
+    "geniehive_gateway_request_duration_seconds",
+    "How long whole answers of a service took.",
+    0.064,
+    524.288,
+    _SERVICE,
+)
+FIRST_BYTE = Histogram(
+    "geniehive_gateway_time_to_first_byte_seconds",
+    "How long streamed answers of a service took to begin.",
+    0.016,
+    65.536,
+    _SERVICE,
+)
+TOKENS = Counter(
+    "geniehive_gateway_tokens",
+    "Tokens as the service counted them, by kind: prompt or completion.",
+    ("service", "kind"),
+)
+DECODED = Counter(
+    "geniehive_gateway_decoded_tokens",
+    "Tokens of streamed answers after the first one; over decode_seconds they are the speed.",
+    _SERVICE,
+)
+DECODING = Counter("geniehive_gateway_decode_seconds", "How long decoded_tokens took.", _SERVICE)
+IN_FLIGHT = Gauge("geniehive_gateway_in_flight_requests", "Requests at a service now.", _SERVICE)
+CONNECTIONS = Gauge("geniehive_gateway_client_connections", "Connections of clients.")
+IDLE = Gauge("geniehive_gateway_idle_connections", "Kept connections to services, not in use.")
+WORKERS = Gauge("geniehive_gateway_workers", "Processes that serve.")
+CONNECTED = Gauge(
+    "geniehive_gateway_control_connected",
+    "1 while control tells where requests go, 0 when a worker does not hear it.",
+)
+AGE = Gauge(
+    "geniehive_gateway_route_age_seconds",
+    "How long ago the routes were last known to be true; those of the worst worker.",
+)
+VERSION = Gauge(
+    "geniehive_gateway_route_version",
+    "Version of the routes in this life of control; those of the worst worker.",
+)
+ROUTED = Gauge("geniehive_gateway_routed_services", "Services that the routes name.")
+LAG = Gauge(
+    "geniehive_gateway_event_loop_lag_seconds",
+    "How late the event loop woke, 99th percentile of a minute; that of the worst worker.",
+)
+
+# In the order in which they are told.
+ALL = (
+    *(REQUESTS, REFUSED, DURATION, FIRST_BYTE, TOKENS, DECODED, DECODING, IN_FLIGHT),
+    *(CONNECTIONS, IDLE, WORKERS, CONNECTED, AGE, VERSION, ROUTED, LAG),
+)
+
+
+def families(told: Iterable[Snapshot], at: float) -> Iterator[Metric]:
+    """Yield all families, of what the workers told. at: now, as in `Now`."""
+    told = list(told)
+    now = [one.now for one in told if one.now.fresh(at)]
+    totals = Totals()
+    totals.add(one.totals for one in told)
+    services = totals.services
+    refused = sum((one.refused for one in told), Counts())
+    outcomes: dict[Labels, float] = {}
+    tokens: dict[Labels, float] = {}
+    for name, sums in services.items():
+        outcomes |= {(name, how): count for how, count in sums.outcomes.items()}
+        tokens[name, "prompt"] = sums.prompt_tokens
+        tokens[name, "completion"] = sums.completion_tokens
+    yield REQUESTS.of(outcomes)
+    yield REFUSED.of({(code,): count for code, count in refused.items()})
+    yield DURATION.of({(name,): sums.durations for name, sums in services.items()})
+    yield FIRST_BYTE.of({(name,): sums.first_bytes for name, sums in services.items()})
+    yield TOKENS.of(tokens)
+    yield DECODED.of({(name,): sums.decoded_tokens for name, sums in services.items()})
+    yield DECODING.of({(name,): sums.decode_s for name, sums in services.items()})
+    yield IN_FLIGHT.of(_in_flight(now, services))
+    yield CONNECTIONS.of({(): sum(one.connections for one in now)})
+    yield IDLE.of({(): sum(one.idle for one in now)})
+    yield WORKERS.of({(): len(now)})
+    yield CONNECTED.of({(): all(one.connected for one in now)})
+    # Without routes neither of the next two is known.
+    ages = [one.age for one in now if one.age is not None]
+    versions = [one.version for one in now if one.version is not None]
+    yield AGE.of({(): max(ages)} if ages else {})
+    yield VERSION.of({(): min(versions)} if versions else {})
+    yield ROUTED.of({(): min((one.routed for one in now), default=0)})
+    yield LAG.of({(): max((one.lag for one in now), default=0.0)})
+
+
+def _in_flight(now: Iterable[Now], services: Iterable[str]) -> dict[Labels, float]:
+    """Return requests in flight by service, of no more than have series of their own."""
+    found: dict[str, float] = dict.fromkeys(services, 0)
+    for one in now:
+        for name, count in one.in_flight.items():
+            label = name if name in found or len(found) < MAX_SERVICES else OTHER
+            found[label] = found.get(label, 0) + count
+    return {(name,): count for name, count in found.items()}

@@ -1,0 +1,102 @@
+"""Answers scrapers: one text for all workers of a gateway, made beside the event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from control.api.families import CONTENT_TYPE, rendered
+from control.api.loop_lag import LoopLag
+from gateway import keys
+from gateway.gateway import Gateway
+from gateway.metrics import families
+from gateway.slots import Slots
+from gateway.snapshot import Now, Snapshot
+
+PUBLISH_SECONDS = 1.0
+
+
+class Scrape:
+    """What `/metrics` tells; with `slots` of what all workers do. connections: of clients."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        slots: Slots | None = None,
+        connections: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._gateway = gateway
+        self._slots = slots
+        self._connections = connections
+        self._lag = LoopLag(time.monotonic)
+        self._rendering: asyncio.Task[bytes] | None = None
+        if slots is not None and (left := slots.read(slots.number)):
+            # The worker whose place we take counted so far, and scrapers have seen it.
+            before = Snapshot.read(left)
+            gateway.totals.add([before.totals])
+            gateway.refused.update(before.refused)
+
+    async def run(self) -> None:
+        """Let siblings know how this worker is, once a second, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lag.run())
+            while True:
+                self._publish()
+                await asyncio.sleep(PUBLISH_SECONDS)
+
+    async def text(self) -> bytes:
+        """Return the metrics for a scraper; who asks while they are made gets the same."""
+        if self._rendering is None:
+            self._rendering = asyncio.create_task(self._text())
+            self._rendering.add_done_callback(self._rendered)
+        return await asyncio.shield(self._rendering)
+
+    def _rendered(self, _: asyncio.Task[bytes]) -> None:
+        self._rendering = None
+
+    async def _text(self) -> bytes:
+        ours = self._publish()
+        # As published, ours too: nobody sees a sum that would die with its worker.
+        told = [ours]
+        if self._slots is not None:
+            told = [Snapshot.read(content) for content in self._slots.read_all() if content]
+        return await asyncio.to_thread(lambda: rendered(families(told, ours.now.at)))
+
+    def _publish(self) -> Snapshot:
+        snapshot = self._snapshot()
+        if self._slots is not None:
+            self._slots.write(snapshot.written())
+        return snapshot
+
+    def _snapshot(self) -> Snapshot:
+        gateway = self._gateway
+        upstreams = gateway.routes.upstreams.values()
+        held, true_at = gateway.route_table.identity, gateway.true_at
+        now = Now(
+            at=time.monotonic(),
+            in_flight=gateway.in_flight(),
+            connections=self._connections(),
+            idle=sum(one.idle for one in upstreams),
+            connected=gateway.control_connected,
+            age=None if true_at is None else max(0.0, time.time() - true_at),
+            version=None if held is None else held.version,
+            routed=len(upstreams),
+            lag=self._lag.quantile(0.99),
+        )
+        totals = gateway.totals.with_(gateway.meter.waits(), time.time())
+        return Snapshot(now, totals, gateway.refused.copy())
+
+
+def router(gateway: Gateway, scrape: Scrape) -> APIRouter:
+    """Return the path `/metrics`, for whoever may ask for models."""
+    paths = APIRouter()
+
+    @paths.get("/metrics", response_class=Response)
+    async def metrics(request: Request) -> Response:
+        """Tell what this gateway did and how it is, all its workers together, for Prometheus."""
+        gateway.keys.principal(keys.presented(request.headers.raw))
+        return Response(await scrape.text(), media_type=CONTENT_TYPE)
+
+    return paths

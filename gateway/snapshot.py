@@ -1,0 +1,50 @@
+"""All that one worker tells its siblings for `/metrics`, and the bytes it is told in."""
+
+from collections import Counter
+from typing import Any, Self
+
+import msgspec
+
+from gateway.totals import Totals
+
+FRESH_SECONDS = 5.0  # what a worker told longer ago is how it was before it died or froze
+
+
+class Now(msgspec.Struct, kw_only=True):
+    """How one worker is; without routes it has no age and no version."""
+
+    at: float  # seconds of the system's monotonic clock
+    in_flight: dict[str, int] = msgspec.field(default_factory=dict)  # by service
+    connections: int = 0  # of clients
+    idle: int = 0  # connections to services
+    connected: bool = False  # to control
+    age: float | None = None  # seconds since its routes were known to be true
+    version: int | None = None  # of the routes
+    routed: int = 0  # services
+    lag: float = 0.0  # seconds that the event loop is late
+
+    def fresh(self, at: float) -> bool:
+        """Return whether it is so still. at: seconds of the same clock."""
+        return self.at > at - FRESH_SECONDS
+
+
+class Snapshot(msgspec.Struct):
+    """What one worker did, and how it is now."""
+
+    now: Now
+    totals: Totals = msgspec.field(default_factory=Totals)
+    refused: Counter[str] = msgspec.field(default_factory=Counter)  # by code
+
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """Return what was told as `content`."""
+        return msgspec.msgpack.decode(content, type=cls, dec_hook=_made)
+
+    def written(self) -> bytes:
+        """Return the bytes to tell."""
+        return msgspec.msgpack.encode(self)
+
+
+def _made(kind: Any, found: Any) -> Any:
+    """Return a counter, which comes as a mapping."""
+    return kind(found)

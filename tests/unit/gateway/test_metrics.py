@@ -1,0 +1,97 @@
+"""What a scraper is told of all workers together."""
+
+from collections import Counter
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from control.api.families import rendered
+from gateway.meter import Increment
+from gateway.metrics import ALL, families
+from gateway.snapshot import Now, Snapshot
+from gateway.totals import MAX_SERVICES, OTHER, Totals
+
+
+def told(at: float = 10.0, services: int = 1, **now) -> Snapshot:
+    totals = Totals()
+    for number in range(services):
+        increment = Increment(
+            f"h/{number}", "m", 2, 1, {"upstream_error": 1}, 10, 20, 19, 0.5, {4: 1}, {8: 2}
+        )
+        totals.count(increment, now=float(number))
+    return Snapshot(Now(at=at, **now), totals, Counter({"rate_limited": 3}))
+
+
+def scraped(*snapshots: Snapshot, at: float = 10.0) -> dict[str, float]:
+    """Return each series with its value, `name,service,outcome`."""
+    found = {}
+    text = rendered(families(snapshots, at)).decode()
+    for family in text_string_to_metric_families(text):
+        for one in family.samples:
+            labels = [value for _, value in sorted(one.labels.items(), reverse=True)]
+            name = one.name.removeprefix("geniehive_gateway_")
+            found[",".join((name, *labels))] = one.value
+    return found
+
+
+def test_counts_of_all_workers_are_added_up():
+    found = scraped(told(), told())
+
+    assert found["upstream_requests_total,h/0,answered"] == 4
+    assert found["upstream_requests_total,h/0,client_left"] == 2
+    assert found["upstream_requests_total,h/0,upstream_error"] == 2
+    assert found["refused_requests_total,rate_limited"] == 6
+    assert found["tokens_total,h/0,completion"] == 40
+    assert found["request_duration_seconds_count,h/0"] == 4
+    assert found["time_to_first_byte_seconds_count,h/0"] == 2
+    assert found["decode_seconds_total,h/0"] == 1.0
+
+
+def test_the_worst_worker_tells_how_routes_are():
+    good = told(connected=True, age=0.0, version=7, routed=3, lag=0.001)
+    bad = told(connected=False, age=4.0, version=5, routed=2, lag=0.2)
+    found = scraped(good, bad)
+
+    assert found["control_connected"] == 0
+    assert found["route_age_seconds"] == 4.0
+    assert found["route_version"] == 5
+    assert found["routed_services"] == 2
+    assert found["event_loop_lag_seconds"] == 0.2
+    assert scraped(good)["control_connected"] == 1
+
+
+def test_without_routes_they_have_no_version_and_no_age():
+    found = scraped(told())
+
+    assert "route_version" not in found
+    assert "route_age_seconds" not in found
+
+
+def test_a_worker_that_died_counts_and_is_not_there():
+    found = scraped(told(at=1.0, connections=5), told(connections=2, in_flight={"h/0": 3}))
+
+    assert found["workers"] == 1
+    assert found["client_connections"] == 2
+    assert found["in_flight_requests,h/0"] == 3
+    assert found["upstream_requests_total,h/0,answered"] == 4
+
+
+def test_series_are_of_a_bounded_number_of_services():
+    busy = {f"g/{number}": 1 for number in range(1_000)}
+    many = told(services=300, in_flight=busy)
+    found = scraped(many, many)
+    names = {key.split(",")[1] for key in found if "," in key and "refused" not in key}
+
+    assert len(names) == MAX_SERVICES + 1
+    assert found[f"upstream_requests_total,{OTHER},answered"] == 400
+    assert found[f"in_flight_requests,{OTHER}"] == 2_000
+
+
+def test_every_family_is_told_once_and_by_conventions():
+    made = list(families([told(age=1.0, version=1)], 10.0))
+
+    assert [one.name for one in made] == [one.name for one in ALL]
+    assert [one.type for one in made] == [one.kind for one in ALL]
+    for one in ALL:
+        assert one.name.startswith("geniehive_gateway_")
+        assert one.help.endswith(".")
+        assert not one.name.endswith(("_total", "_ms", "_count"))

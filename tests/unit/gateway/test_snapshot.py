@@ -1,0 +1,39 @@
+"""What a worker tells its siblings fits, and comes back as it was."""
+
+from collections import Counter
+
+from control.api.errors import BY_CODE
+from control.api.latency import BUCKETS
+from gateway.meter import Increment
+from gateway.slots import HALF
+from gateway.snapshot import FRESH_SECONDS, Now, Snapshot
+from gateway.totals import MAX_SERVICES, Totals
+
+LARGE = 2**53
+
+
+def largest() -> Snapshot:
+    """Return what a worker has to tell at most, with as many connections as it has by default."""
+    totals = Totals()
+    buckets = dict.fromkeys(range(BUCKETS), LARGE)
+    for number in range(MAX_SERVICES + 1):
+        name = f"{'h' * 60}/{number:0120}"
+        errors = dict.fromkeys(BY_CODE, LARGE)
+        totals.count(Increment(name, "m", LARGE, LARGE, errors, LARGE, LARGE, LARGE, 1e9,
+                               buckets, buckets), now=1.5)  # fmt: skip
+    busy = {f"{'h' * 60}/{number:0120}": 1 for number in range(4_096)}
+    return Snapshot(Now(at=1.0, in_flight=busy), totals, Counter(dict.fromkeys(BY_CODE, LARGE)))
+
+
+def test_it_comes_back_as_it_was_and_fits_into_a_slot():
+    snapshot = largest()
+    written = snapshot.written()
+
+    assert Snapshot.read(written) == snapshot
+    assert isinstance(Snapshot.read(written).refused, Counter)
+    assert len(written) < HALF - 8
+
+
+def test_what_was_told_long_ago_is_not_so_any_more():
+    assert Now(at=1.0).fresh(1.0)
+    assert not Now(at=1.0).fresh(1.1 + FRESH_SECONDS)
