@@ -42,6 +42,7 @@ from control.measurements import Measurements
 from control.membership import Membership
 from control.overview import Overview
 from control.principals import Doorkeeper
+from control.probing.prober import Prober
 from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
@@ -116,8 +117,23 @@ async def serve(
     publisher.rule(reloader.rules)
     keeper = Keeper(membership, store.writer, wall_time)
     loads = Loads(now)
+    routing = config.routing
+    prober = Prober(
+        membership,
+        routing.probe_interval_s,
+        routing.probe_timeout_s,
+        in_flight=loads.total,
+        jitter=random.random,
+    )
     cluster = Cluster(
-        membership, keeper, publisher, now, config.registry.grace_s, loads.silence, evidence
+        membership,
+        keeper,
+        publisher,
+        now,
+        config.registry.grace_s,
+        loads.silence,
+        evidence,
+        prober.follow,
     )
     cluster.begin()
     # 4. What callers see of it.
@@ -154,8 +170,15 @@ async def serve(
         lambda: log.info("%s", vitals(cluster, store.writer, routes, reloader.status)),
     )
     async with asyncio.TaskGroup() as group:
-        lives = keeper.run(), cluster.keep_time(), reloader.run(publisher.rule)
-        background = [group.create_task(life) for life in lives]
+        background = [
+            group.create_task(life)
+            for life in (
+                keeper.run(),
+                cluster.keep_time(),
+                reloader.run(publisher.rule),
+                prober.run(cluster),
+            )
+        ]
         await server.start()
         collector.calm()
         host, _ = parse_address(config.listen)

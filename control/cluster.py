@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from control.api.errors import StorageUnavailable
 from control.evidence import Evidence
-from control.inventory import Host
+from control.inventory import Host, Service
 from control.keeper import Keeper
 from control.measured import Counts
 from control.members import Answer, Beat, Lease, Offer
 from control.membership import Membership
 from control.pace import Pace
+from control.probing.samples import HealthSample
 from control.publisher import Publisher
 from control.settling import Settling
 
@@ -28,7 +29,7 @@ class Cluster:
 
     now: the monotonic clock, in seconds. grace: seconds that hosts of control's
     last life have to come back, at least. gateway_silence: seconds since a gateway was
-    heard last. evidence: the publisher asks it, too.
+    heard last. evidence: the publisher asks it, too. follow: told which services changed.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Cluster:
         grace: float,
         gateway_silence: Callable[[], float] = lambda: 0.0,
         evidence: Evidence | None = None,
+        follow: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self.membership = membership
         self.evidence = evidence or Evidence()
@@ -48,6 +50,7 @@ class Cluster:
         self._publisher = publisher
         self._now = now
         self._gateway_silence = gateway_silence
+        self._told = follow
         self._swept: float | None = None  # when leases were last looked at
         self._settling = Settling(
             expected=membership.returning > 0,
@@ -109,6 +112,16 @@ class Cluster:
     def measured(self, service_id: str, counts: Counts) -> None:
         """Take note of what a gateway measured; routes follow with the next sweep."""
         self.evidence.add(service_id, counts, self._now())
+
+    def probed(self, service: Service, sample: HealthSample) -> None:
+        """See `Membership.probed`."""
+        self.membership.probed(service, sample, self._now())
+        self._follow()
+
+    def unprobed(self, service_id: str) -> None:
+        """See `Membership.unprobed`."""
+        self.membership.unprobed(service_id, self._now())
+        self._follow()
 
     def begin(self) -> None:
         """Publish what is known from control's last life; to be called before anybody asks."""
@@ -173,5 +186,6 @@ class Cluster:
         for service_id in changes.services:
             if self.membership.offer(service_id) is None:
                 self.evidence.forget(service_id)
+        self._told(changes.services)
         dirty = changes.services | self.evidence.take_changed()
         self._publisher.note(dirty, settled=self.settled)

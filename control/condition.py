@@ -86,7 +86,7 @@ class Condition:
     def _count(self, message: pb.GetClusterHealthResponse, member: Member, offer: Offer) -> None:
         membership = self._cluster.membership
         message.service_count += 1
-        message.healthy_service_count += offer.observation.health is Health.HEALTHY
+        message.healthy_service_count += membership.health(offer) is Health.HEALTHY
         if not membership.well(member, offer):
             return
         # What is held back still serves what nobody else does.

@@ -17,6 +17,7 @@ from control.members import Member, Offer
 from control.overview import Overview
 from control.pacing import Looks, Rest
 from control.paging import Page, asked
+from control.probe_messages import newest_first
 from control.ranking.roles import Role
 from control.role_messages import role_status_message
 from control.status_messages import status_message
@@ -133,6 +134,24 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         if found is None:
             raise NotFound(f"service {request.service_id[:MAX_NAME]!r} is not registered")
         return pb.GetServiceResponse(service=self._status_message(found))
+
+    async def ListHealthSamples(
+        self,
+        request: pb.ListHealthSamplesRequest,
+        context: grpc.aio.ServicerContext[
+            pb.ListHealthSamplesRequest, pb.ListHealthSamplesResponse
+        ],
+    ) -> pb.ListHealthSamplesResponse:
+        service_id = request.service_id
+        page = asked("health samples", (service_id,), request.page_size, request.page_token)
+        if self._overview.find_service(service_id) is None:
+            raise NotFound(f"service {service_id[:MAX_NAME]!r} is not registered")
+        record = self._overview.probe(service_id)
+        samples = {} if record is None else newest_first(service_id, record)
+        positions, token = page.cut(list(samples))
+        return pb.ListHealthSamplesResponse(
+            samples=[samples[one] for one in positions], next_page_token=token
+        )
 
     # Roles.
 

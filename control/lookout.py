@@ -110,7 +110,8 @@ class Lookout:
         return Seen(
             Subject(member.host, service, self._signals(service.service_id, observation)),
             member.state,
-            observation.health,
+            self._membership.health(offer),
+            self._membership.why_unwell(offer),
             self._membership.held_back(offer),
             Load(
                 self._loads.total(service.service_id),

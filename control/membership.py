@@ -14,10 +14,12 @@ from control import admission, health, observations
 from control.allowance import CALLS_PER_SECOND
 from control.api.errors import HostIdInUse, LeaseLost, NotFound, RateLimited
 from control.flaps import Flaps
-from control.inventory import UNMEASURED, Host, HostState, Observation, Service
+from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
-from control.offers import differs, falls, healthy, taken
+from control.offers import differs, moved, taken
 from control.pace import Pace, Rhythm, pace, return_time
+from control.probing.records import Records
+from control.probing.samples import HealthSample
 
 # When more than this share of at least this many hosts goes silent together,
 # control takes itself for the one that is cut off, and withdraws nothing.
@@ -44,6 +46,7 @@ class Membership:
         self.dropped_values = 0  # observed values that could not be used, so far
         self.beats = 0  # taken, so far
         self.flaps = Flaps()  # of services and hosts, by id
+        self.probes = Records()  # of services, by id
         self._rhythm = rhythm
         self._jitter = jitter
         self._online = 0
@@ -72,8 +75,19 @@ class Membership:
 
     def well(self, member: Member, offer: Offer) -> bool:
         """Return whether requests may go to a service of `member` now."""
-        seen = offer.observation
-        return health.well(member.state, seen.health, seen.availability)
+        return health.well(member.state, self.health(offer), offer.observation.availability)
+
+    def health(self, offer: Offer) -> Health:
+        """Return whether a service is well, by its node and by probes together."""
+        probed = self.probes.health(offer.service.service_id)
+        return health.combined(offer.observation.health, probed)
+
+    def why_unwell(self, offer: Offer) -> str:
+        """Return in words what probes say of a service that they call worse than its node does."""
+        record = self.probes.of(offer.service.service_id)
+        if record is None or self.health(offer) is offer.observation.health:
+            return ""
+        return f"{record.health} by probe: {record.why}".removesuffix(": ")
 
     def held_back(self, offer: Offer) -> bool:
         """Return whether a service, or its host, comes and goes too often to be relied upon."""
@@ -211,6 +225,24 @@ class Membership:
         self._hosts.add(host_id)
         del self.members[host_id]
 
+    # What probes do.
+
+    def probed(self, asked: Service, sample: HealthSample, now: float) -> None:
+        """Take what a probe found of a service, unless it has another server by now."""
+        found = self.offer(asked.service_id)
+        if found is None or moved(asked, found[1].service):
+            return
+        before = self.health(found[1])
+        self.probes.take(asked.service_id, sample)
+        self._note_health(*found, before, now)
+
+    def unprobed(self, service_id: str, now: float) -> None:
+        """Forget what probes found of a service."""
+        if (found := self.offer(service_id)) is not None:
+            before = self.health(found[1])
+            self.probes.forget(service_id)
+            self._note_health(*found, before, now)
+
     # What time does.
 
     def restore(
@@ -289,18 +321,31 @@ class Membership:
         self._services |= gone
         for service_id in gone:
             self.waiting.pop(service_id, None)
-            if online and healthy(before[service_id]):
+            if online and self.health(before[service_id]) is Health.HEALTHY:
                 self.flaps.fell(service_id, now)
+            self.probes.forget(service_id)
         for service_id, offer in offers.items():
             held = before.get(service_id)
-            if differs(held, offer):
+            if held is None or differs(held, offer):
                 self._services.add(service_id)
-                if online and held is not None and falls(held, offer):
-                    self.flaps.fell(service_id, now)
+            if held is not None:
+                was = self.health(held)
+                if moved(held.service, offer.service):
+                    self.probes.forget(service_id)
+                self._note_health(member, offer, was, now)
             if offer.observation.queue_depth:
                 self.waiting[service_id] = offer.observation.queue_depth
             else:
                 self.waiting.pop(service_id, None)
+
+    def _note_health(self, member: Member, offer: Offer, before: Health, now: float) -> None:
+        """Note what it means that a service is not as it was `before`, if it is not."""
+        after = self.health(offer)
+        if (before is Health.HEALTHY) == (after is Health.HEALTHY):
+            return  # no other difference is one to routing
+        self._services.add(offer.service.service_id)
+        if member.state is HostState.ONLINE and health.falls(before, after):
+            self.flaps.fell(offer.service.service_id, now)
 
     def _clean(self, seen: Observation) -> Observation:
         kept, dropped = observations.clean(seen)

@@ -1,10 +1,10 @@
-"""What a beat makes of the services of a host, and whether that is a change or a fall. Pure."""
+"""What a beat makes of the services of a host, and whether that is a change. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from control import admission, observations
-from control.inventory import Health, Observation, Service
+from control.inventory import Observation, Service
 from control.members import Offer
 
 ServiceBeat = tuple[str, Observation, Service | None]
@@ -43,26 +43,22 @@ def taken(host_id: str, held: Mapping[str, Offer], beats: Sequence[ServiceBeat])
     return Taken(offers, tuple(wanted[: admission.MAX_SERVICES]), refused, redefined, dropped)
 
 
-def differs(before: Offer | None, after: Offer) -> bool:
-    """Return whether routing could see a difference; how busy it is goes another way."""
-    if before is None or before.service != after.service:
-        return True
-    if before.observation.availability is not after.observation.availability:
-        return True
-    return healthy(before) != healthy(after)
+def differs(before: Offer, after: Offer) -> bool:
+    """Return whether a service was redefined, or its owner lends it otherwise.
 
-
-def falls(before: Offer, after: Offer) -> bool:
-    """Return whether a service went down.
-
-    One that loads another model works, and did not; nor did one whose owner needs it.
+    How well it is, and how busy, is told apart from that.
     """
-    return healthy(before) and after.observation.health not in (Health.HEALTHY, Health.LOADING)
+    availability = after.observation.availability
+    return before.service != after.service or before.observation.availability is not availability
 
 
-def healthy(offer: Offer) -> bool:
-    """Return whether a service is reported to be well."""
-    return offer.observation.health is Health.HEALTHY
+def moved(before: Service, after: Service) -> bool:
+    """Return whether a service is asked elsewhere or otherwise, so that old probes tell nothing."""
+    return _asked(before) != _asked(after)
+
+
+def _asked(service: Service) -> tuple[object, ...]:
+    return service.endpoint, service.engine, service.api_key
 
 
 def _define(

@@ -11,6 +11,7 @@ from control.measured import Counts
 from control.measurements import Measurements
 from control.members import Member, Offer
 from control.membership import Membership
+from control.probing.records import Record
 from control.ranking.candidates import Candidate
 from control.ranking.offering import Rules
 from control.ranking.roles import Role
@@ -23,12 +24,14 @@ class ServiceView:
     """A service and everything that is known of it.
 
     heard_at: when its node last told of it, on the monotonic clock. roles: those that it
-    would serve now, sorted, each with the asset that it would use.
+    would serve now, sorted, each with the asset that it would use. health: by its node and
+    by probes together. probe: what these found, None when it is not probed.
     """
 
     offer: Offer
     heard_at: float
     health: Health
+    probe: Record | None
     well: bool
     routable: bool
     held_back: float  # seconds, 0.0 when it is not
@@ -117,7 +120,8 @@ class Overview:
         return ServiceView(
             offer,
             member.heard_at,
-            offer.observation.health,
+            membership.health(offer),
+            membership.probes.of(service_id),
             well,
             well and not membership.held_back(offer),
             membership.held_back_for(offer, self._now()),
@@ -126,6 +130,10 @@ class Overview:
             sorted((role, one.asset_id) for role, one in self._compiler.roles(service_id)),
             self._measurements.of(service_id),
         )
+
+    def probe(self, service_id: str) -> Record | None:
+        """Return what probes found of a service; None when it is not probed."""
+        return self._membership.probes.of(service_id)
 
     def routable(self, member: Member, offer: Offer) -> bool:
         """Return whether requests go to a service of `member` now, whoever else there is."""

@@ -8,6 +8,7 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from control import messages
 from control.measured import Counts, measured
 from control.overview import ServiceView
+from control.probe_messages import probe_message
 
 
 def status_message(
@@ -35,6 +36,8 @@ def status_message(
         if view.well:
             detail = f"flapping, held back for {math.ceil(view.held_back)} s"
             message.service.observation.detail = detail
+    if view.probe is not None:
+        message.probe.CopyFrom(probe_message(view.probe))
     if view.counts:
         message.measured.CopyFrom(measured_message(view.counts, measured_since))
     return message

@@ -25,12 +25,14 @@ T = TypeVar("T")
 class Seen:
     """A service, and what is known of it beside what ranking looks at.
 
-    held_back: whether it comes and goes too often to be relied upon.
+    why: in words, why it is not healthy, where its node does not say so. held_back: whether
+    it comes and goes too often to be relied upon.
     """
 
     subject: Subject
     host: HostState = HostState.ONLINE
     health: Health = Health.HEALTHY
+    why: str = ""
     held_back: bool = False
     load: Load = IDLE
 
@@ -44,7 +46,7 @@ class Seen:
         availability = self.subject.signals.availability
         return (
             Gate("host", self.host is HostState.ONLINE, self.host.value),
-            Gate("health", self.health is Health.HEALTHY, self.health.value),
+            Gate("health", self.health is Health.HEALTHY, self.why or self.health.value),
             Gate("availability", availability in USABLE, availability.value),
         )
 

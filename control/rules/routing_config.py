@@ -3,7 +3,7 @@
 import difflib
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from control.api.settings import Section
 from control.api.strategies import Strategy
@@ -19,6 +19,12 @@ def _strategy(value: object) -> object:
     return value
 
 
+def _interval(seconds: float) -> float:
+    if seconds and not 0.5 <= seconds <= 3_600:
+        raise ValueError("must be 0, for never, or 0.5 to 3600 seconds")
+    return seconds
+
+
 StrategyName = Annotated[Strategy, BeforeValidator(_strategy)]
 
 
@@ -28,3 +34,5 @@ class Routing(Section):
     default_strategy: StrategyName = Strategy.LEAST_LOADED
     scoring: Scoring = Scoring()
     evidence_half_life_s: float = Field(default=600.0, ge=10, le=604_800)
+    probe_interval_s: Annotated[float, AfterValidator(_interval)] = 0.0
+    probe_timeout_s: float = Field(default=5.0, ge=0.1, le=60)

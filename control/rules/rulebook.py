@@ -12,6 +12,7 @@ ROLES_VARIABLE = "GENIEHIVE_ROLES_CONFIG"
 
 # What is followed while control runs; anything else needs a restart.
 FOLLOWED = frozenset({"roles_path", "routing"})
+NOT_FOLLOWED = ("evidence_half_life_s", "probe_interval_s", "probe_timeout_s")  # of `routing`
 
 
 def roles_path(config: Config, environment: Mapping[str, str]) -> Path | None:
@@ -59,9 +60,11 @@ def waiting_for_restart(running: Config, written: Config) -> list[str]:
     ]
     if "listen" in keys and _same_but_for_a_free_port(running.listen, written.listen):
         keys.remove("listen")
-    if written.routing.evidence_half_life_s != running.routing.evidence_half_life_s:
-        keys.append("routing.evidence_half_life_s")
-    return keys
+    return keys + [
+        f"routing.{name}"
+        for name in NOT_FOLLOWED
+        if getattr(written.routing, name) != getattr(running.routing, name)
+    ]
 
 
 def _same_but_for_a_free_port(running: str, written: str) -> bool:

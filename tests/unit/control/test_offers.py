@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from control.inventory import Availability, Health, Observation, RequestPolicy
-from control.offers import differs, falls, taken
+from control.inventory import Availability, Endpoint, Health, Observation, RequestPolicy
+from control.offers import differs, moved, taken
 from tests.unit.control.builders import HEALTHY, asset, offer, service
 
 HELD = {"h1/a": offer("h1/a"), "h1/b": offer("h1/b")}
@@ -52,18 +52,32 @@ def test_odd_values_are_counted():
 @pytest.mark.parametrize(
     "availability", [one for one in Availability if one is not Availability.AVAILABLE]
 )
-def test_a_change_of_availability_is_seen_and_is_not_a_fall(availability):
+def test_a_change_of_availability_is_a_difference(availability):
     before = offer("h1/a")
     after = offer("h1/a", seen=replace(HEALTHY, availability=availability))
 
     assert differs(before, after)
     assert differs(after, before)
     assert not differs(after, after)
-    assert not falls(before, after)
 
 
-def test_being_busier_is_no_difference():
-    assert not differs(offer("h1/a"), offer("h1/a", seen=replace(HEALTHY, queue_depth=9)))
+def test_being_busier_or_ill_is_no_difference_of_what_it_is():
+    for seen in (replace(HEALTHY, queue_depth=9), Observation(Health.UNHEALTHY)):
+        assert not differs(offer("h1/a"), offer("h1/a", seen=seen))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"revision": 9, "concurrency": 4}, False),
+        ({"engine": "vllm"}, True),
+        ({"endpoint": Endpoint("http", "127.0.0.1:8081")}, True),
+        ({"endpoint": Endpoint("http", "127.0.0.1:8080", "/v2")}, True),
+        ({"api_key": "sekret"}, True),
+    ],
+)
+def test_what_is_asked_elsewhere_or_otherwise_has_moved(fields, expected):
+    assert moved(service(), service(**fields)) is expected
 
 
 def test_descriptions_that_come_one_by_one_are_bounded_together():

@@ -355,7 +355,7 @@ async def test_what_needs_a_restart_is_told_once_and_without_its_value(files, ca
 
 
 async def test_a_warning_that_stays_is_told_once(files, caplog):
-    files.config.write_text(f"roles_path: {files.catalog}\nrouting: {{probe_interval_s: 0}}\n")
+    files.config.write_text(f"roles_path: {files.catalog}\nrouting: {{probe_pace_s: 0}}\n")
     files.catalog.write_text(
         "roles: [{role_id: a, operation: chat, routing_policy: {fallback_roles: [a]}}]"
     )
@@ -366,4 +366,4 @@ async def test_a_warning_that_stays_is_told_once(files, caplog):
     told = logged(caplog, logging.WARNING)
     assert len(told) == 2
     assert "fallbacks lead back" in told[0]
-    assert "unknown key routing.probe_interval_s" in told[1]
+    assert "unknown key routing.probe_pace_s" in told[1]

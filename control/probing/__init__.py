@@ -1,0 +1,1 @@
+"""Asking services from here whether they are well, beside what their nodes say."""

@@ -1,0 +1,71 @@
+"""What probes found of services: how each stands by them, and the last samples. Pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from control.inventory import Health
+from control.probing.hysteresis import UNPROBED, Standing, after
+from control.probing.samples import HealthSample
+
+KEPT = 10  # samples of a service
+
+
+@dataclass(slots=True)
+class Record:
+    """One service. Others only read it.
+
+    samples: with a number each that no other sample of the service has; the oldest first,
+    never empty once a probe was taken.
+    """
+
+    standing: Standing = UNPROBED
+    samples: deque[tuple[int, HealthSample]] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    @property
+    def health(self) -> Health:
+        """Whether it is well by probes."""
+        return self.standing.health
+
+    @property
+    def last(self) -> HealthSample:
+        """The newest sample."""
+        return self.samples[-1][1]
+
+    @property
+    def why(self) -> str:
+        """In words, why it is not well by probes; empty when it is, or no sample says so."""
+        found = (sample.finding for _, sample in reversed(self.samples))
+        return next((one.detail for one in found if one.health is self.health), "")
+
+
+class Records:
+    """The records of all services that were probed, by id."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+
+    def take(self, service_id: str, sample: HealthSample) -> None:
+        """Take a sample."""
+        record = self._records.setdefault(service_id, Record())
+        record.standing = after(record.standing, sample.finding.health)
+        # Made of the time, so that control's next life does not give it again.
+        number = int(sample.observed_time * 1000)
+        if record.samples:
+            number = max(number, record.samples[-1][0] + 1)
+        record.samples.append((number, sample))
+
+    def of(self, service_id: str) -> Record | None:
+        """Return the record of a service; None when it is not probed."""
+        return self._records.get(service_id)
+
+    def health(self, service_id: str) -> Health:
+        """Return whether a service is well by probes; unknown when it is not probed."""
+        record = self._records.get(service_id)
+        return Health.UNKNOWN if record is None else record.health
+
+    def forget(self, service_id: str) -> None:
+        """Forget a service; harmless when it is not there."""
+        self._records.pop(service_id, None)
+
+    def __len__(self) -> int:
+        return len(self._records)
