@@ -40,11 +40,15 @@ def door(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def start_llamacpp(log: Path, port: int = 0) -> Service:
-    """Start the real engine with the real model; it answers 503 until that is loaded."""
+def start_llamacpp(log: Path, port: int = 0, api_key: str = "") -> Service:
+    """Start the real engine with the real model; it answers 503 until that is loaded.
+
+    api_key: what it asks for; nothing if that is empty.
+    """
     if not DEMO_MODEL.exists():
         missing("the demo model is not there; make test fetches it")
-    arguments = ["cli.demo_engine", str(DEMO_MODEL), str(port), "smollm2-135m"]
+    module = ["tests.integration.keyed_engine", api_key] if api_key else ["cli.demo_engine"]
+    arguments = [*module, str(DEMO_MODEL), str(port), "smollm2-135m"]
     return Service(arguments, log, {"PYTHONPATH": str(DEMO)})
 
 
