@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from control.api.errors import RateLimited
 
-SLICE_S = 0.002  # heartbeats are answered in between
+# A call takes several turns of the loop, each of which may wait for so much.
+SLICE_S = 0.0005
 # Who looks beside so many others would wait too long anyway.
 MAX_LOOKS = 64
 

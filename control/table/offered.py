@@ -64,7 +64,7 @@ class Ranked:
 class Offered:
     """Everything that is offered for a name of one operation, routable or not, once a service."""
 
-    __slots__ = ("_held", "_ranked", "_told", "key", "told_hash")
+    __slots__ = ("_held", "_meant", "_ranked", "_told", "key", "told_hash")
 
     def __init__(self, operation: Operation, name: str) -> None:
         self.key = operation, name
@@ -72,6 +72,7 @@ class Offered:
         # all are of one kind.
         self._ranked: dict[tuple[bool, Presence], Ranked] = {}
         self._held: dict[str, tuple[Candidate, Ranked]] = {}
+        self._meant: Ranked | None = None  # None: to be found out
         self._told: Ranked | None = None
         self.told_hash = 0  # of the resource that was told last
 
@@ -85,11 +86,9 @@ class Offered:
         Those that are held back are meant where there is nobody else: better now and
         then an error than always.
         """
-        named = any(of_kind and one.candidates for (of_kind, _), one in self._ranked.items())
-        for presence in _SERVING:
-            if (ranked := self._of(named, presence)).candidates:
-                return ranked
-        return self._of(named, Presence.ROUTABLE)
+        if self._meant is None:
+            self._meant = self._find_meant()
+        return self._meant
 
     @property
     def undecided(self) -> bool:
@@ -125,6 +124,7 @@ class Offered:
         if self._held.get(candidate.service_id) == held:
             return False
         self.drop(candidate.service_id)
+        self._meant = None
         self._held[candidate.service_id] = held
         held[1].add(candidate)
         return True
@@ -132,6 +132,7 @@ class Offered:
     def drop(self, service_id: str) -> None:
         """Forget what a service offered, if anything."""
         if held := self._held.pop(service_id, None):
+            self._meant = None
             candidate, ranked = held
             ranked.remove(candidate)
 
@@ -156,6 +157,13 @@ class Offered:
             elif was is not None:
                 removed.append(service_id)
         return TargetPatch(self.told_hash, tuple(upserts), tuple(removed))
+
+    def _find_meant(self) -> Ranked:
+        named = any(of_kind and one.candidates for (of_kind, _), one in self._ranked.items())
+        for presence in _SERVING:
+            if (ranked := self._of(named, presence)).candidates:
+                return ranked
+        return self._of(named, Presence.ROUTABLE)
 
     def _of(self, named: bool, presence: Presence) -> Ranked:
         if (ranked := self._ranked.get((named, presence))) is None:
