@@ -41,9 +41,12 @@ class Keyed:
 
     def start_control(self) -> Service:
         """Start control, where it was."""
-        storage = {"sqlite_path": str(self.folder / "geniehive.sqlite3")}
-        listen = f"127.0.0.1:{self.control_port}"
-        control = self._spawn("control", {"listen": listen, "storage": storage})
+        settings = {
+            "listen": f"127.0.0.1:{self.control_port}",
+            "storage": {"sqlite_path": str(self.folder / "geniehive.sqlite3")},
+            "registry": {"heartbeat_interval_s": 0.5, "grace_s": 2},  # so that it returns soon
+        }
+        control = self._spawn("control", settings)
         self.control_port = control.port()
         return control
 
