@@ -20,12 +20,14 @@ from control.api.errors import (
 from gateway import benchmarks, cluster, errors, keys, views
 from gateway.control_calls import ControlCalls
 from gateway.gateway import Gateway
-from gateway.known import Knowledge
+from gateway.known import NOTHING, Knowledge, Known
+from gateway.model_items import RouteType, line, named
 from gateway.models import Models
-from gateway.models import model as described
 from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
-from gateway.steps import paced
+from gateway.views import Kind
+
+DETAILS_SECONDS = 2.0  # that a list of models waits for what control knows
 
 
 def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
@@ -70,21 +72,39 @@ def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
             **gateway.age(),
         }
 
+    async def known() -> Known:
+        """Return what control knows, or nothing: models are listed without it, too."""
+        if not gateway.control_connected:
+            return NOTHING
+        try:
+            return await knowledge.now(DETAILS_SECONDS)
+        except GenieHiveError:
+            return NOTHING
+
     @app.get("/v1/models")
-    async def models(_: Annotated[str, Depends(principal)]) -> Response:
-        """List what can be asked for now."""
+    async def models(
+        _: Annotated[str, Depends(principal)],
+        route_type: RouteType | None = None,
+        operation: Kind | None = None,
+    ) -> Response:
+        """List what can be asked for now: roles, assets and services, by id.
+
+        What control knows of them stands below `geniehive`, and is left out while control
+        is away.
+        """
         if not gateway.routes.ready:
             raise NotReady("the gateway has not received routes from control yet")
-        return Response(await paced(listing.listed()), media_type="application/json")
+        found = await listing.listed(await known(), route_type, operation)
+        return Response(found, media_type="application/json")
 
     @app.get("/v1/models/{model_id:path}")
-    async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> dict[str, Any]:
-        """Tell who serves one model, or what one service is called; ids may hold slashes."""
+    async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> Response:
+        """Tell of one model, as the list does; its id may hold slashes."""
         routes = gateway.routes
-        if routes.is_role(model_id):
-            return described(model_id, routes.serving(model_id), "role")
-        kind = "service" if model_id in routes.upstreams else "asset"
-        return described(model_id, routes.services(model_id), kind)
+        if (item := named(routes, model_id)) is None:
+            routes.services(model_id)  # says why there is none
+            raise NotFound(f"nobody serves {shown(model_id)} any more")
+        return Response(line(item, await known()), media_type="application/json")
 
     for router in (
         cluster.router(control),

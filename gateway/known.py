@@ -154,7 +154,8 @@ def _entries(
         wire = message.SerializeToString(deterministic=True)
         entry = last.get(name := key(message))
         if entry is None or entry.wire != wire:
-            entry = Entry(message, wire)
+            # A copy: what is held of a page would keep all of it in memory.
+            entry = Entry(type(message).FromString(wire), wire)
         found[name] = entry
         yield
     return found

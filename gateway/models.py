@@ -1,45 +1,74 @@
-"""What `GET /v1/models` answers: models as OpenAI shapes them."""
+"""What `GET /v1/models` answers: which names there are is for the routes to say."""
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
+from gateway.known import Entry, Known
+from gateway.model_items import Named, RouteType, line, named, sources
 from gateway.routes import Routes
-from gateway.steps import Steps
+from gateway.steps import Steps, paced
 
-_encode = msgspec.json.Encoder().encode
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An entry of the list, and all that it was made of."""
+
+    named: Named
+    sources: tuple[Entry[Any] | None, ...]
+    json: bytes
 
 
 class Models:
-    """The list of all models, as JSON; made once for each state of the routes."""
+    """The list of all models as JSON. Only entries that may be others are made again."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self._made: tuple[int, bytes] | None = None  # of which state, and what
+        self._made_of: tuple[int, Known] | None = None  # state of the routes, and what was known
+        self._items: Mapping[str, _Item] = {}
+        self._lists: dict[tuple[RouteType | None, str | None], bytes] = {}
+        self._turn = asyncio.Lock()
 
-    def listed(self) -> Steps[bytes]:
-        """Return the list, made in steps where the routes are others than the last time."""
-        state = self._routes.changes
-        if self._made is not None and self._made[0] == state:
-            return self._made[1]
-        found = []
-        for name in self._routes.models():
-            is_role = self._routes.is_role(name)
-            if (services := self._routes.serving(name)) or is_role:
-                found.append(_encode(model(name, services, "role" if is_role else "asset")))
+    async def listed(
+        self, known: Known, kind: RouteType | None = None, operation: str | None = None
+    ) -> bytes:
+        """Return the list, of a kind or for an operation only where it is told."""
+        async with self._turn:
+            return await paced(self.listing(known, kind, operation))
+
+    def listing(
+        self, known: Known, kind: RouteType | None = None, operation: str | None = None
+    ) -> Steps[bytes]:
+        """Return the list in steps; one after the other."""
+        # Routes that change meanwhile have another state, and the next list is made of them.
+        state = self._routes.changes, known
+        if self._made_of is None or self._made_of[0] != state[0] or self._made_of[1] is not known:
+            self._items = yield from self._followed(known)
+            self._lists = {}
+            self._made_of = state
+        asked = kind, operation
+        if asked not in self._lists:
+            found = [
+                one.json
+                for one in self._items.values()
+                if kind in (None, one.named.kind)
+                and (operation is None or operation in one.named.operations)
+            ]
+            self._lists[asked] = b'{"object":"list","data":[%b]}' % b",".join(found)
+        return self._lists[asked]
+
+    def _followed(self, known: Known) -> Steps[dict[str, _Item]]:
+        same_routes = self._made_of is not None and self._made_of[0] == self._routes.changes
+        names = list(self._items) if same_routes else self._routes.names()
+        found: dict[str, _Item] = {}
+        for name in names:
+            last = self._items.get(name)
+            item = last.named if same_routes and last is not None else named(self._routes, name)
+            if item is not None:
+                told = sources(item, known)
+                if last is None or last.named != item or last.sources != told:
+                    last = _Item(item, told, line(item, known))
+                found[name] = last
             yield
-        content = b'{"object":"list","data":[%b]}' % b",".join(found)
-        # Routes that changed meanwhile have another state, and the next list is made of them.
-        self._made = state, content
-        return content
-
-
-def model(name: str, services: list[str], kind: str) -> dict[str, Any]:
-    """Return a model as OpenAI shapes it. services: sorted; those of a role may all be away."""
-    return {
-        "id": name,
-        "object": "model",
-        "created": 0,
-        "owned_by": "geniehive-role" if kind == "role" else services[0].partition("/")[0],
-        "geniehive": {"route_type": kind, "services": services},
-    }
+        return found

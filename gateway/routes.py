@@ -102,9 +102,9 @@ class Routes:
             yield route
             yield from (routes[other] for other in route.stand_ins if other in routes)
 
-    def models(self) -> list[str]:
-        """Return the names of all assets and roles, sorted; not all can be asked for now."""
-        return sorted({*chain(*self._routes.values())} - self.upstreams.keys())
+    def names(self) -> list[str]:
+        """Return all names of roles, assets and services, sorted; some may have nobody now."""
+        return sorted({*chain(*self._routes.values())})
 
     def is_role(self, name: str) -> bool:
         """Return whether `name` is that of a role."""

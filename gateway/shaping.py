@@ -51,7 +51,8 @@ class Shaper:
     """What one request policy does to bodies.
 
     strip: whether hidden reasoning is removed from answers, None for as the gateway is
-    configured. splices: whether nothing of a body changes but the model.
+    configured. told: the policy as it was pushed, to show it. splices: whether nothing of a
+    body changes but the model.
     """
 
     strip: bool | None = None
@@ -60,6 +61,7 @@ class Shaper:
     left_out: tuple[str, ...] = ()
     template: UserTemplate | None = None
     prompt: SystemPrompt | None = None
+    told: pb.RequestPolicy | None = None
     splices: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +101,8 @@ def read(message: pb.RequestPolicy) -> Shaper:
     if message.reasoning not in _STRIPS:
         raise ValueError(f"reasoning {message.reasoning} is not known")
     position = _POSITIONS[message.system_prompt_position]
+    told = pb.RequestPolicy()
+    told.CopyFrom(message)  # or the whole update would stay in memory with it
     return Shaper(
         strip=_STRIPS[message.reasoning],
         defaults=_read_fields("body_defaults", message.body_defaults),
@@ -106,6 +110,7 @@ def read(message: pb.RequestPolicy) -> Shaper:
         left_out=TOOLS if message.without_tools else (),
         template=_read_template(message.user_template),
         prompt=SystemPrompt(message.system_prompt, position) if message.system_prompt else None,
+        told=told,
     )
 
 

@@ -177,12 +177,13 @@ def test_a_service_that_returns_is_as_busy_as_it_was():
     assert not found.busy()
 
 
-def test_models_are_assets_that_can_be_asked_for_now():
+def test_names_are_those_of_services_too_also_where_nobody_serves_them_now():
     found = routes(
         service("h/a"), target("m", ("h/a", 1)), target("h/a", ("h/a", 1)), target("cold")
     )
 
-    assert [name for name in found.models() if found.serving(name)] == ["m"]
+    assert found.names() == ["cold", "h/a", "m"]
+    assert [name for name in found.names() if found.serving(name)] == ["h/a", "m"]
 
 
 def test_a_name_is_shown_harmless():

@@ -189,7 +189,7 @@ class Following(RuleBasedStateMachine):
 
     @invariant()
     def models_can_be_listed(self):
-        self.routes.models()
+        self.routes.names()
 
 
 def found(routes, operation, name):
