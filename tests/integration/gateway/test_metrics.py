@@ -1,0 +1,120 @@
+"""What scrapers see of a gateway, and of all its workers."""
+
+import asyncio
+import os
+import signal
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fakes import answers
+from tests.fakes.engine import Engine
+from tests.integration.gateway.front import Front
+from tests.integration.gateway.test_workers import CHAT, client, engines, hive, pids, settle
+from tests.processes import Service, Spawn, wait_until
+
+BODY = {"model": "small", "messages": []}
+ANSWERED = "geniehive_gateway_upstream_requests_total,{service},answered"
+
+
+def series(text: str) -> dict[str, float]:
+    """Return each series of a scrape with its value, `name,service,outcome`."""
+    return {
+        ",".join((one.name, *(value for _, value in sorted(one.labels.items(), reverse=True)))): (
+            one.value
+        )
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
+
+
+async def scrape(front: Front, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await http.get(f"{front.url}/metrics", headers=headers)
+
+
+@pytest.mark.anyio
+async def test_requests_are_counted_before_and_after_control_is_told(front: Front, engine: Engine):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    engine.script = lambda _: answers.document({"usage": usage})
+    await front.post(BODY)
+    first = await scrape(front)
+    front.gateway.meter.take(10)  # as the link to control does
+    await front.post(BODY)
+    second = series((await scrape(front)).text)
+
+    assert first.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert first.headers["x-request-id"].startswith("req_")
+    assert series(first.text)[ANSWERED.format(service="h/0")] == 1
+    assert second[ANSWERED.format(service="h/0")] == 2
+    assert second["geniehive_gateway_tokens_total,h/0,prompt"] == 24
+    assert second["geniehive_gateway_request_duration_seconds_count,h/0"] == 2
+    assert second["geniehive_gateway_in_flight_requests,h/0"] == 0
+    assert second["geniehive_gateway_routed_services"] == 1
+    assert second["geniehive_gateway_workers"] == 1
+
+
+@pytest.mark.anyio
+async def test_a_refused_request_is_counted_by_its_code_and_by_no_name_of_its_own(front: Front):
+    junk = {"model": 'nobody"\n{}', "messages": []}
+    assert (await front.post(junk)).status_code == 404
+    text = (await scrape(front)).text
+
+    assert series(text)["geniehive_gateway_refused_requests_total,model_not_found"] == 1
+    assert "nobody" not in text
+
+
+@pytest.mark.anyio
+async def test_where_clients_need_a_key_scrapers_do(front: Front):
+    front.allow("k1")
+
+    assert (await scrape(front)).status_code == 401
+    assert (await scrape(front, authorization="Bearer k2")).status_code == 401
+    assert (await scrape(front, authorization="Bearer k1")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_scrapers_that_come_together_all_get_their_text(front: Front):
+    several = [asyncio.ensure_future(scrape(front)) for _ in range(8)]
+    several[0].cancel()
+    found = await asyncio.gather(*several[1:])
+
+    assert all("geniehive_gateway_workers 1.0" in one.text for one in found)
+
+
+def scraped(gateway: Service) -> dict[str, float]:
+    with client(gateway) as http:
+        return series(http.get("/metrics").text)
+
+
+def counted(gateway: Service) -> tuple[float, float]:
+    """Return how many requests were answered and refused, by all workers."""
+    found = scraped(gateway)
+    refused = [name for name in found if name.startswith("geniehive_gateway_refused_requests_")]
+    return found.get(ANSWERED.format(service="h/s0"), 0), sum(found[name] for name in refused)
+
+
+def ask(gateway: Service, **settings: object) -> int:
+    with client(gateway) as http:
+        return http.post(CHAT, json={**BODY, **settings}).status_code
+
+
+def test_counters_of_all_workers_go_on_when_both_were_killed(tmp_path, spawn: Spawn):
+    with engines(tmp_path, 1, pace=0.001) as urls:
+        gateway = hive(spawn, tmp_path, urls)
+        settle(gateway, 1)
+        for _ in range(12):
+            assert (ask(gateway), ask(gateway, api_base="x")) == (200, 400)
+        # Each worker lets the others know within a second.
+        wait_until(lambda: counted(gateway) == (12, 12), 10, "all are counted")
+        assert scraped(gateway)["geniehive_gateway_workers"] == 2
+
+        for number in (1, 2):
+            before = pids(gateway)[number]
+            os.kill(before, signal.SIGKILL)
+            wait_until(lambda: pids(gateway)[number] != before, 60, "a successor")  # noqa: B023
+        settle(gateway, 1)
+        assert counted(gateway) == (12, 12)
+        assert ask(gateway) == 200
+        wait_until(lambda: counted(gateway) == (13, 12), 10, "and so is the next one")
