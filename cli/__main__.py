@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli import inventory_commands
+from cli import completion_command, config_commands, connect_command, inventory_commands
 from cli.access import STATE, Access, reaches_control
 from cli.output import (
     BAD,
@@ -91,7 +91,7 @@ def up(
 @click.option("--check", is_flag=True, help="Exit with 1 when something is not healthy.")
 @shared
 def status(output: Output, access: Access, check: bool, watched: bool) -> None:
-    """Show hosts and services: what is loaded, how busy, what is wrong."""
+    """Show what runs where: what is loaded, how busy, what is wrong."""
     from cli import cluster, screens, status
 
     if watched and check:
@@ -110,7 +110,12 @@ def status(output: Output, access: Access, check: bool, watched: bool) -> None:
         sys.exit(BAD)
 
 
-for _command in inventory_commands.COMMANDS:
+for _command in (
+    *inventory_commands.COMMANDS,
+    connect_command.connect,
+    config_commands.config,
+    completion_command.completion,
+):
     cli.add_command(_command)
 
 

@@ -24,7 +24,10 @@ MAY_IMPORT = {
     "gateway": {"gateway", "control.api"},
     # The command starts the services as processes. It reads their settings, and finds model
     # servers as the node does; it does not reach further into them.
-    "cli": {"cli", "bench", "control.api", "control.config", "node.config", "node.engines"},
+    "cli": {
+        *("cli", "bench", "control.api", "control.config", "control.rules.catalog"),
+        *("gateway.config", "node.config", "node.engines"),
+    },
     # The bench starts services as processes. Its fleet has the nodes' own session and messages,
     # and what gateways hold, it holds as they do.
     "bench": {

@@ -31,6 +31,9 @@ def test_help_opens_with_examples_and_lists_every_command():
     assert [line.split()[0] for line in commands if line] == [
         "admin",
         "bench",
+        "completion",
+        "config",
+        "connect",
         "control",
         "gateway",
         "hosts",

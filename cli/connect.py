@@ -1,0 +1,218 @@
+"""Points a client at a gateway: finds what answers now, and tries it with one real request."""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli import running, snippets
+from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, USAGE, Failure, Output, clean
+from cli.snippets import KEY, Target
+from cli.text import duration
+from control.api.auth import key_from
+from control.api.settings import SettingsError
+
+DEFAULT = "http://127.0.0.1:8800"
+TRY_SECONDS = 60.0  # a model may be loaded first
+MOST_TRIES = 3
+MAX_TOKENS = 8
+KINDS = {"role": 0, "asset": 1}  # by what is tried first
+EXIT_CODES = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: UNKNOWN}
+BUSY = frozenset({429, 502, 503, 504})  # another model may answer all the same
+MAX_SAID = 300  # characters of what a gateway says
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One real request, and what became of it."""
+
+    url: str
+    model: str
+    status: int  # 0: no answer
+    seconds: float
+    said: str = ""  # why it is no good; empty when it is
+
+    def text(self) -> str:
+        """Return the line for people."""
+        outcome = f"{self.status} in {duration(self.seconds)}" if self.status else "no answer"
+        return f"tried: POST {self.url} {self.model}: {outcome}"
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        """The same for programs."""
+        return {
+            "url": self.url,
+            "model": self.model,
+            "ok": not self.said,
+            "status": self.status or None,
+            "latency_ms": round(self.seconds * 1_000, 1),
+            "error": self.said or None,
+        }
+
+
+def connect(output: Output, name: str, gateway: str | None, model: str | None, state: Path) -> None:
+    """Print what points the client `name` at the gateway, and say whether it answers.
+
+    Raises:
+        Failure: no gateway is reached, or nothing answers there.
+    """
+    if name in snippets.LATER:
+        here = ", ".join(snippets.SNIPPETS)
+        raise Failure(
+            f"{name} cannot be connected: {snippets.LATER[name]}",
+            BAD,
+            "not_served",
+            fix=f"geniehive connect NAME, with one of {here}",
+        )
+    url = _address(gateway, state)
+    key = _key()
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    # A proxy in the environment is meant for the internet, not for the cluster.
+    with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+        names = [model] if model else _chat_names(_listed(client, url, output.timeout))
+        tried = _first_that_answers(client, url, names, output.say)
+    text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=key is not None))
+    if output.as_json:
+        content = {"client": name, "base_url": f"{url}/v1", "model": tried.model}
+        output.document("connect", {**content, "snippet": text, "tried": tried.document})
+    else:
+        output.answer(text)
+        if remark := snippets.REMARKS.get(name):
+            output.say(f"note: {remark}")
+        output.say(clean(tried.text()))
+    if tried.said:
+        code = EXIT_CODES.get(tried.status, BAD)
+        if output.as_json:
+            sys.exit(code)  # the document says why
+        message = f"{tried.model} did not answer: {tried.said}"
+        raise Failure(message, code, "no_answer", fix="geniehive status")
+
+
+def _address(given: str | None, state: Path) -> str:
+    """Return where the gateway is: as given, as a running `up` notes it, else the default."""
+    if given is None:
+        found = running.read(state)
+        given = (found.gateway if found else "") or DEFAULT
+    url = given.rstrip("/").removesuffix("/v1").rstrip("/")
+    try:
+        parts = httpx.URL(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.host) and url.isprintable()
+    except httpx.InvalidURL:
+        usable = False
+    if not usable:
+        raise Failure(f"--gateway {given[:100]!r}: write http://HOST:PORT", USAGE, "usage")
+    return url
+
+
+def _key() -> str | None:
+    try:
+        return key_from(KEY)
+    except SettingsError as error:
+        raise Failure(str(error), USAGE, "invalid_key") from error
+
+
+def _listed(client: httpx.Client, url: str, timeout: float) -> Sequence[Mapping[str, Any]]:
+    """Return what `GET /v1/models` lists."""
+    try:
+        answer = client.get("/v1/models", timeout=timeout)
+    except httpx.HTTPError as error:
+        raise Failure(
+            f"gateway {url} does not answer",
+            UNREACHABLE,
+            "gateway_unavailable",
+            why=_why(error),
+            fix="run there: geniehive up; another one: --gateway URL",
+        ) from error
+    if answer.status_code in (401, 403):
+        raise Failure(
+            f"gateway {url} refused: {_said(answer)}",
+            NOT_ALLOWED,
+            "invalid_api_key",
+            fix=f"set {KEY} to a key of auth.client_api_keys of control",
+        )
+    data = _field(_json(answer), "data")
+    if answer.status_code != httpx.codes.OK or not isinstance(data, list):
+        message = f"gateway {url} does not list models: {answer.status_code} {_said(answer)}"
+        raise Failure(message, BAD, "no_models", fix="geniehive status")
+    return [one for one in data if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+def _chat_names(listed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names to try: roles first, then models, what is in memory first.
+
+    Raises:
+        Failure: there is none.
+    """
+    found = []
+    for one in listed:
+        told = one.get("geniehive")
+        about = told if isinstance(told, dict) else {}
+        if about.get("operation", "chat") == "chat" and _serves(about):
+            kind = KINDS.get(str(about.get("route_type")), len(KINDS))
+            found.append((kind, not about.get("loaded_asset_count", 1), one["id"]))
+    if not found:
+        raise Failure("no model answers chats now", BAD, "no_models", fix="geniehive status")
+    return [name for _, _, name in sorted(found)]
+
+
+def _serves(about: Mapping[str, Any]) -> bool:
+    """Return whether somebody serves it, as far as the gateway tells."""
+    return bool(about.get("services", True)) and about.get("healthy_target_count") != 0
+
+
+def _first_that_answers(
+    client: httpx.Client, url: str, names: Sequence[str], say: Callable[[str], None]
+) -> Tried:
+    """Return the first request that was answered, or else the last one."""
+    for name in names[:MOST_TRIES]:
+        say(clean(f"trying {name} at {url} ..."))
+        tried = _try(client, url, name)
+        if not tried.said or not (tried.status in BUSY or "operation" in tried.said):
+            break
+    return tried
+
+
+def _try(client: httpx.Client, url: str, model: str) -> Tried:
+    target = f"{url}/v1/chat/completions"
+    body = {**snippets.hello(model), "max_tokens": MAX_TOKENS}
+    began = time.monotonic()
+    try:
+        answer = client.post("/v1/chat/completions", json=body, timeout=TRY_SECONDS)
+    except httpx.HTTPError as error:
+        return Tried(target, model, 0, time.monotonic() - began, _why(error))
+    took = time.monotonic() - began
+    if answer.status_code != httpx.codes.OK:
+        return Tried(target, model, answer.status_code, took, _said(answer))
+    choices = _field(_json(answer), "choices")
+    said = "" if isinstance(choices, list) and choices else "the answer has no choices"
+    return Tried(target, model, answer.status_code, took, said)
+
+
+def _why(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    said = re.sub(r"\[errno -?\d+\] ", "", str(error).lower())
+    return said[:MAX_SAID] or type(error).__name__
+
+
+def _said(answer: httpx.Response) -> str:
+    """Return the message of an error."""
+    message = _field(_field(_json(answer), "error"), "message")
+    return str(message or answer.reason_phrase or "no reason given")[:MAX_SAID]
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        found: object = answer.json()
+    except ValueError:
+        return None
+    return found
+
+
+def _field(document: object, name: str) -> object:
+    return document.get(name) if isinstance(document, dict) else None
