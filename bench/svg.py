@@ -28,6 +28,11 @@ class Axis:
         first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
         return [10.0**power for power in range(first, last + 1)]
 
+    def finer_ticks(self) -> list[float]:
+        """Return its 1, 2, 5, 10, 20, 50 and so on."""
+        found = [step * tick for tick in self.ticks() for step in (1, 2, 5)]
+        return [tick for tick in found if tick <= self.high]
+
 
 def decades(values: Iterable[float], start: float, end: float) -> Axis:
     """Return an axis of whole powers of ten that holds `values`."""

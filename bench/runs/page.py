@@ -11,7 +11,7 @@ from bench.runs.shown import duration
 from bench.svg import FAINT, GRID, INK, Axis, decades, line, short, text
 
 WIDTH, LEFT, RIGHT = 960, 300, 90
-ROW, TOP = 34, 34
+ROW, TOP = 34, 16
 DOT, MARK = "#0969da", "#d9480f"
 DOTS = 2_000  # of a row, at most: more is a page that no browser likes
 
@@ -73,8 +73,8 @@ def panel(title: str, rows: Sequence[Row]) -> str:
         f'width="{WIDTH}" height="{base + 30}" font-family="system-ui, sans-serif" '
         f'font-size="12" role="img"><title>{escape(title)}</title>'
     ]
-    for tick in axis.ticks():
-        parts.append(line(axis.at(tick), TOP - 10, axis.at(tick), base, GRID))
+    for tick in axis.finer_ticks():
+        parts.append(line(axis.at(tick), TOP, axis.at(tick), base, GRID))
         parts.append(text(axis.at(tick), base + 16, short(tick), anchor="middle", color=FAINT))
     for number, (name, values) in enumerate(rows):
         parts += _dots(name, values, axis, TOP + ROW * (number + 0.5))

@@ -90,8 +90,9 @@ class Case(Asking):
     @model_validator(mode="after")
     def _one_question(self) -> Self:
         if (self.prompt is not None) + bool(self.messages) + bool(self.input) != 1:
+            problem = "exactly one of prompt, messages, input is needed"
             raise PydanticCustomError(
-                "question", "exactly one of prompt, messages, input is needed"
+                "question", "{problem}", {"problem": problem, "at": ("case",)}
             )
         nearest = self.expect.nearest_to_first
         if nearest is not None and nearest >= len(self.input):

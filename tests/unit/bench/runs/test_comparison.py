@@ -1,0 +1,104 @@
+"""A change is one when chance does not explain it."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.runs.comparison import compare, only_in_one
+from tests.unit.bench.runs.made import failed, record, run
+
+
+def drawn(seed, middle, count=40, *, faults=0, cases=("a",)):
+    """A report of a target whose first tokens take about `middle` milliseconds."""
+    chance = Random(seed)
+    records = [
+        record(
+            cases[number % len(cases)],
+            ttft=chance.gauss(middle, middle / 10),
+            gap=chance.gauss(20.0, 1.0),
+            fault="contains_any" if number < faults else "",
+        )
+        for number in range(count)
+    ]
+    return run(records)
+
+
+def verdicts(old, new):
+    return {one.figure: one.verdict for one in compare(old, new)}
+
+
+def test_a_fifth_less_is_better_and_a_fifth_more_is_worse():
+    slow, fast = drawn(1, 520.0), drawn(2, 410.0)
+
+    assert verdicts(slow, fast)["TTFT p50"] == "better"
+    assert verdicts(fast, slow)["TTFT p50"] == "worse"
+    assert verdicts(slow, fast)["tokens/s"] == "within noise"
+
+
+def test_the_interval_is_around_the_change():
+    found = compare(drawn(1, 500.0), drawn(2, 400.0))[0]
+
+    assert found.low < found.change < found.high
+    assert found.change == pytest.approx(-0.2, abs=0.05)
+
+
+def test_more_right_answers_are_better():
+    assert verdicts(drawn(1, 500.0, faults=30), drawn(2, 500.0))["passed"] == "better"
+    assert verdicts(drawn(1, 500.0), drawn(2, 500.0, faults=30))["passed"] == "worse"
+    assert verdicts(drawn(1, 500.0, faults=2), drawn(2, 500.0))["passed"] == "within noise"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_target_twice_is_within_noise(seed):
+    same = verdicts(drawn(seed, 500.0, cases="ab"), drawn(seed + 100, 500.0, cases="ab"))
+    # One in twenty verdicts may be wrong by the meaning of 95 %.
+    assert sum(one != "within noise" for one in same.values()) <= 1
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1_000))
+def test_a_report_is_like_itself(seed):
+    one = drawn(seed, 500.0, count=10)
+    assert set(verdicts(one, one).values()) == {"within noise"}
+
+
+def test_the_same_reports_always_say_the_same():
+    assert compare(drawn(1, 500.0), drawn(2, 450.0)) == compare(drawn(1, 500.0), drawn(2, 450.0))
+
+
+def test_four_requests_tell_nothing_of_noise():
+    assert verdicts(drawn(1, 500.0, count=4), drawn(2, 100.0))["TTFT p50"] == "too few to tell"
+
+
+def test_failures_count_as_not_passed_and_have_no_times():
+    old = run([record() for _ in range(10)])
+    new = run([*(record() for _ in range(5)), *(failed() for _ in range(5))])
+    found = {one.figure: one for one in compare(old, new)}
+
+    assert found["TTFT p50"].new_count == 5
+    assert (found["passed"].new, found["passed"].new_count) == (0.5, 10)
+
+
+def test_only_cases_that_both_have_are_compared():
+    old = drawn(1, 500.0, cases=("a", "b"))
+    new = drawn(2, 500.0, cases=("b", "c"))
+
+    assert only_in_one(old, new) == ["chat.w/a", "chat.w/c"]
+    assert compare(old, new)[0].old_count == 20
+    assert compare(drawn(1, 500.0), drawn(2, 500.0, cases="z")) == []
+
+
+def test_reports_without_single_times_are_compared_by_their_results():
+    old = {"samples": [{"results": {"ttft_ms": 900, "tokens_per_sec": "fast"}}]}
+    (found,) = compare(old, {"samples": [{"results": {"ttft_ms": 450, "tokens_per_sec": 30}}]})
+
+    assert (found.figure, found.change, found.verdict) == ("TTFT p50", -0.5, "no single times")
+
+
+def test_what_was_nothing_has_no_change():
+    old, new = (run([record(ttft=value) for _ in range(9)]) for value in (0.0, 5.0))
+    found = compare(old, new)[0]
+
+    assert (found.change, found.verdict) == (None, "too few to tell")
