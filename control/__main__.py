@@ -53,6 +53,7 @@ from control.store.opening import Store, StoreError, open_store
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
+from control.track_records import TrackRecords
 from control.usage import UsageServicer
 from control.vitals import vitals
 
@@ -112,9 +113,9 @@ async def serve(
     keys = Hub(store.store_id, incarnation, settled=True)
     keys.publish(static_keys(config.auth.client_api_keys, store.key_hash_secret), settled=True)
     # 3. What keeps these in step.
-    evidence = Evidence(config.routing.evidence_half_life_s)
-    publisher = Publisher(membership, compiler, routes, now, evidence.signals)
-    publisher.rule(reloader.rules)
+    records = TrackRecords(time.time, store.runs)
+    evidence = Evidence(config.routing.evidence_half_life_s, records)
+    publisher = Publisher(membership, compiler, routes, now, evidence.subject)
     keeper = Keeper(membership, store.writer, wall_time)
     loads = Loads(now)
     routing = config.routing
@@ -135,10 +136,11 @@ async def serve(
         evidence,
         prober.follow,
     )
+    cluster.rule(reloader.rules)
     cluster.begin()
     # 4. What callers see of it.
     measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
-    lookout = Lookout(membership, compiler, routes, loads, evidence.signals)
+    lookout = Lookout(membership, compiler, routes, loads, evidence.subject)
     overview = Overview(membership, compiler, loads, measurements, evidence.signals, now)
     condition = Condition(
         cluster,
@@ -146,7 +148,7 @@ async def serve(
         routes,
         loads,
         rules=lambda: reloader.status,
-        sample_count=lambda: 0,
+        sample_count=lambda: len(records),
         now=now,
         version=metadata.version("geniehive"),
     )
@@ -175,7 +177,7 @@ async def serve(
             for life in (
                 keeper.run(),
                 cluster.keep_time(),
-                reloader.run(publisher.rule),
+                reloader.run(cluster.rule),
                 prober.run(cluster),
             )
         ]

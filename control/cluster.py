@@ -14,6 +14,7 @@ from control.membership import Membership
 from control.pace import Pace
 from control.probing.samples import HealthSample
 from control.publisher import Publisher
+from control.ranking.offering import Rules
 from control.settling import Settling
 
 SWEEP_S = 0.25
@@ -121,6 +122,12 @@ class Cluster:
     def unprobed(self, service_id: str) -> None:
         """See `Membership.unprobed`."""
         self.membership.unprobed(service_id, self._now())
+        self._follow()
+
+    def rule(self, rules: Rules) -> None:
+        """Follow new rules; what they change is published soon."""
+        self.evidence.rule(rules.scoring)
+        self._publisher.rule(rules)
         self._follow()
 
     def begin(self) -> None:

@@ -1,8 +1,8 @@
-"""How services do, by what nodes see and gateways measured: a state machine without a clock.
+"""How services do, by what nodes see, gateways measured and benchmarks found.
 
 What a node tells of its engine counts. Where it tells nothing, what gateways measured
 does: the median time to the first byte of streamed answers, and the tokens a second of
-one stream, both fading until nothing is known.
+one stream, both fading until nothing is known. What benchmarks found, `track_records` has.
 
 Routes are made of these values, so what changes little changes nothing.
 """
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from control.fading import Fading
-from control.inventory import Observation, Service
+from control.inventory import Host, Observation, Service
 from control.measured import MAX_SHOWN, Counts
 from control.members import Offer
-from control.ranking.subject import Signals
+from control.ranking.presets import Scoring
+from control.ranking.subject import Signals, Subject
+from control.track_records import TrackRecords
 
 HALF_LIFE_S = 600.0
 # A new value counts when it is more than this share away from the one that counts.
@@ -36,17 +38,25 @@ class _Known:
 
 
 class Evidence:
-    """The signals of all services, and which of them changed.
+    """What is seen of all services, and of which of them that changed.
 
-    half_life: seconds in which what was measured loses half of its weight.
+    half_life: seconds in which what was measured loses half of its weight. records: what
+    benchmarks found.
     """
 
-    def __init__(self, half_life: float = HALF_LIFE_S) -> None:
+    def __init__(self, half_life: float = HALF_LIFE_S, records: TrackRecords | None = None) -> None:
+        self.records = TrackRecords() if records is None else records
         self._half_life = half_life
         self._known: dict[str, _Known] = {}
         self._fresh: dict[str, None] = {}  # measured since they were looked at; in order
         self._fading: list[str] = []  # to be looked at, until all were
         self._changed: set[str] = set()
+
+    def subject(self, host: Host, offer: Offer) -> Subject:
+        """Return a service of a host with all that is seen of it now."""
+        service = offer.service
+        signals = self.signals(service.service_id, offer.observation)
+        return Subject(host, service, signals, self.records.of(service), self.records.now)
 
     def signals(self, service_id: str, seen: Observation) -> Signals:
         """Return how a service does. seen: by its node, now."""
@@ -56,9 +66,13 @@ class Evidence:
         return Signals(known.latency, known.speed, seen.availability)
 
     def take_changed(self) -> set[str]:
-        """Return the services whose signals changed since the last call."""
+        """Return the services of which something else is seen since the last call."""
         changed, self._changed = self._changed, set()
-        return changed
+        return changed | self.records.take_changed()
+
+    def rule(self, scoring: Scoring) -> None:
+        """Judge what benchmarks found by `scoring` from now on."""
+        self.records.rule(scoring)
 
     def see(self, offer: Offer, now: float) -> None:
         """Take over what a node tells of a service, when it registers it and with every beat."""
@@ -95,6 +109,7 @@ class Evidence:
 
     def look(self, now: float) -> None:
         """Find out what changed by what was measured, and by time; a bounded part in one go."""
+        self.records.look()
         for service_id in list(islice(self._fresh, SLICE)):
             del self._fresh[service_id]
             self._settle(service_id, self._known[service_id], now)

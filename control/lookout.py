@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from control.api.errors import RateLimited
-from control.inventory import Observation
+from control.inventory import Host
 from control.live import Loads
 from control.members import Member, Offer
 from control.membership import Membership
@@ -14,7 +14,7 @@ from control.ranking.candidates import Candidate
 from control.ranking.offering import Rules
 from control.ranking.picking import Load
 from control.ranking.questions import Seen
-from control.ranking.subject import Signals, Subject
+from control.ranking.subject import Subject
 from control.table.compile import Compiler
 from control.table.watch import Hub, Identity
 
@@ -44,7 +44,7 @@ class View:
 class Lookout:
     """Answers questions beside the event loop, one after the other.
 
-    signals: tells how a service does, by its id and what its node sees of it.
+    subject: tells all that is seen of a service.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Lookout:
         compiler: Compiler,
         routes: Hub,
         loads: Loads,
-        signals: Callable[[str, Observation], Signals],
+        subject: Callable[[Host, Offer], Subject],
     ) -> None:
         self._membership = membership
         self._compiler = compiler
         self._routes = routes
         self._loads = loads
-        self._signals = signals
+        self._subject = subject
         self._asked = 0
         self._turn = asyncio.Lock()
 
@@ -108,7 +108,7 @@ class Lookout:
     def _seen(self, member: Member, offer: Offer) -> Seen:
         service, observation = offer.service, offer.observation
         return Seen(
-            Subject(member.host, service, self._signals(service.service_id, observation)),
+            self._subject(member.host, offer),
             member.state,
             self._membership.health(offer),
             self._membership.why_unwell(offer),

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from control.inventory import HostState, Observation
+from control.inventory import Host, HostState
 from control.members import Member, Offer
 from control.membership import Membership
 from control.ranking.offering import ASSET, Rules
-from control.ranking.subject import UNSEEN, Signals, Subject
+from control.ranking.subject import Subject
 from control.table.compile import Compiler, Entry
 from control.table.diff import Delta
 from control.table.offered import Presence
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Compiles dirty services and publishes what that changes.
 
-    signals: tells how a service does, by its id and what its node sees of it.
+    subject: tells all that is seen of a service.
     """
 
     def __init__(
@@ -37,13 +37,15 @@ class Publisher:
         compiler: Compiler,
         hub: Hub,
         now: Callable[[], float],
-        signals: Callable[[str, Observation], Signals] = lambda *_: UNSEEN,
+        subject: Callable[[Host, Offer], Subject] = lambda host, offer: Subject(
+            host, offer.service
+        ),
     ) -> None:
         self._membership = membership
         self._compiler = compiler
         self._hub = hub
         self._now = now
-        self._signals = signals
+        self._subject = subject
         self._dirty: dict[str, None] = {}  # a set that keeps its order
         self._settled = hub.settled
         self._timer: asyncio.TimerHandle | None = None
@@ -131,8 +133,7 @@ class Publisher:
         if found is None:
             return None
         member, offer = found
-        signals = self._signals(service_id, offer.observation)
-        return Entry(Subject(member.host, offer.service, signals), self._presence(member, offer))
+        return Entry(self._subject(member.host, offer), self._presence(member, offer))
 
     def _presence(self, member: Member, offer: Offer) -> Presence:
         if member.state is HostState.RETURNING:

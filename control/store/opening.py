@@ -11,7 +11,8 @@ from typing import TextIO
 import msgspec
 
 from control.measured import MAX_SHOWN, shown_days
-from control.store import hosts, schema, usage
+from control.samples import KeptRun, kept_run
+from control.store import benchmarks, hosts, schema, usage
 from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost
 from control.store.schema import MetaRow
@@ -29,6 +30,7 @@ class Store:
     key_hash_secret: bytes
     hosts: list[StoredHost]
     usage: usage.Totals  # of the days that are shown
+    runs: list[KeptRun]  # of benchmarks
     writer: Writer
     _lock: TextIO
 
@@ -88,6 +90,7 @@ def _open(path: Path, busy_timeout_ms: int, now: float, lock: TextIO) -> Store:
                 meta = {row.key: row.value for row in MetaRow.select()}
                 stored = hosts.load()
                 totals = usage.totals(shown_days(now), MAX_SHOWN)
+                runs = [kept_run(one) for one in benchmarks.load()]
         finally:
             database.close()
         return Store(
@@ -95,6 +98,7 @@ def _open(path: Path, busy_timeout_ms: int, now: float, lock: TextIO) -> Store:
             key_hash_secret=bytes.fromhex(meta["key_hash_secret"]),
             hosts=stored,
             usage=totals,
+            runs=runs,
             writer=Writer(),
             _lock=lock,
         )

@@ -77,6 +77,26 @@ class ReporterRow(peewee.Model):
         table_name = "reporters"
 
 
+class BenchmarkSampleRow(peewee.Model):
+    """What one run of a benchmark workload found."""
+
+    benchmark_id = peewee.CharField(primary_key=True)
+    service_id = peewee.CharField()  # may be of a service that was never there
+    asset_id = peewee.CharField()
+    workload = peewee.CharField()
+    observed_at = peewee.FloatField()  # seconds since 1970, UTC
+    results = peewee.TextField()  # JSON, by name
+    digest = peewee.CharField()
+
+    class Meta:
+        database = database
+        table_name = "benchmark_samples"
+        indexes = (
+            (("service_id", "asset_id", "workload", "observed_at", "benchmark_id"), False),
+            (("observed_at", "benchmark_id"), False),
+        )
+
+
 class SchemaError(Exception):
     """The file holds something that this GenieHive cannot use."""
 
@@ -128,5 +148,9 @@ def _add_usage() -> None:
     database.create_tables([UsageRow, ReporterRow])
 
 
+def _add_benchmark_samples() -> None:
+    database.create_tables([BenchmarkSampleRow])
+
+
 # The schema version is the number of steps done. Steps are never changed, only added.
-MIGRATIONS: list[Callable[[], None]] = [_create, _add_usage]
+MIGRATIONS: list[Callable[[], None]] = [_create, _add_usage, _add_benchmark_samples]

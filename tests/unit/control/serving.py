@@ -35,6 +35,7 @@ from control.server import build
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
+from control.track_records import TrackRecords
 from control.usage import UsageServicer
 from tests.unit.control.clock import Clock
 
@@ -68,16 +69,17 @@ class Control:
         self.routes = Hub("store", "life", settled=False)
         self.keys = Hub("store", "life", settled=True)
         self.keys.publish(static_keys(client_keys, SECRET), settled=True)
-        evidence = Evidence()
+        self.records = TrackRecords(lambda: self.clock.wall_time(self.clock()))
+        evidence = Evidence(records=self.records)
         publisher = self.publisher = Publisher(
-            self.membership, compiler, self.routes, self.clock, evidence.signals
+            self.membership, compiler, self.routes, self.clock, evidence.subject
         )
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
         self.cluster = Cluster(
             self.membership, keeper, publisher, self.clock, grace=30.0, evidence=evidence
         )
         self.loads = Loads()
-        lookout = Lookout(self.membership, compiler, self.routes, self.loads, evidence.signals)
+        lookout = Lookout(self.membership, compiler, self.routes, self.loads, evidence.subject)
         self.measurements = Measurements(
             writer, lambda: self.clock.wall_time(self.clock()), {}, self.cluster.measured
         )
@@ -96,7 +98,7 @@ class Control:
             self.routes,
             self.loads,
             rules=lambda: self.status,
-            sample_count=lambda: 0,
+            sample_count=lambda: len(self.records),
             now=self.clock,
             version="1.2.3",
         )

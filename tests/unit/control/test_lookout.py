@@ -13,7 +13,7 @@ from control.lookout import Lookout
 from control.members import Offer
 from control.membership import Membership
 from control.pace import Rhythm
-from control.ranking.subject import Signals
+from control.ranking.subject import Signals, Subject
 from control.table.compile import Compiler
 from control.table.watch import Hub
 
@@ -33,7 +33,7 @@ class Scene:
             Compiler(),
             Hub("store", "life", settled=False),
             self.loads,
-            lambda service_id, seen: SIGNALS,
+            lambda host, offer: Subject(host, offer.service, SIGNALS),
         )
         for number in range(hosts):
             self.register(f"h{number}")

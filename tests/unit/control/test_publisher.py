@@ -11,7 +11,7 @@ from control.pace import Rhythm
 from control.publisher import COALESCE_S, Publisher
 from control.ranking.offering import Rules
 from control.ranking.roles import Role, RoutingPolicy
-from control.ranking.subject import UNSEEN, Signals
+from control.ranking.subject import UNSEEN, Signals, Subject
 from control.table.compile import Compiler
 from control.table.watch import Hub
 from tests.unit.control.builders import HEALTHY, asset, beat, host, offer, service
@@ -33,8 +33,12 @@ class Scene:
             self.compiler,
             self.hub,
             self.clock,
-            lambda service_id, seen: self.signals.get(service_id, UNSEEN),
+            self.subject,
         )
+
+    def subject(self, host, offer):
+        service = offer.service
+        return Subject(host, service, self.signals.get(service.service_id, UNSEEN))
 
     def follow(self, settled=False):
         self.publisher.note(self.membership.take_changes().services, settled=settled)

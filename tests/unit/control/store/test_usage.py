@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from control.measured import DAY_S
-from control.store import usage
+from control.store import benchmarks, usage
 from control.store.opening import open_store
 from control.store.usage import MAX_TOTAL
 
@@ -122,11 +122,13 @@ def test_a_store_of_the_first_schema_gets_its_tables(tmp_path, monkeypatch):
 
     assert after.store_id == before
     assert not any(after.usage.values())
+    assert after.runs == []
 
 
 def schema_of(path, older):
     """Make a store as the GenieHive before this one did; return its identity."""
     older.setattr(usage, "totals", lambda days, most: {})
+    older.setattr(benchmarks, "load", list)
     store = open_store(path)
     store.close()
     return store.store_id
