@@ -56,7 +56,8 @@ def cli() -> None:
     "engines",
     multiple=True,
     metavar="URL",
-    help="A model server, instead of looking for some. May be repeated.",
+    help="A model server, instead of looking for some; asked with the key in"
+    " GENIEHIVE_ENGINE_KEY, if there is one. May be repeated.",
 )
 @STATE
 @shared

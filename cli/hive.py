@@ -93,7 +93,7 @@ class Hive:
     async def _find_engines(self, client: httpx.AsyncClient) -> list[str]:
         """Return one line about each model server given, or else found."""
         if given := self._plan.engines:
-            sights = [await detect.look(client, url, None) for url in given]
+            sights = [await detect.look(client, url, None, self._plan.engine_key) for url in given]
             return [f"{url}: {_told(sight)}" for url, sight in zip(given, sights, strict=True)]
         found = await detect.detect(client, detect.USUAL_PORTS)
         return [f"{one.sight.engine} {LOOPBACK}:{one.port}: {_told(one.sight)}" for one in found]

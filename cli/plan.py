@@ -9,12 +9,13 @@ from cli.output import USAGE, Failure
 from control.api import auth
 from control.api.ports import is_loopback, join_address, parse_address
 from control.api.settings import SettingsError, read
-from control.config import Config
+from control.config import Config, engine_key_refusal
 from node.config import server_url
 from node.engines.detect import USUAL_PORTS
 
 LOOPBACK = "127.0.0.1"
 WILDCARDS = frozenset({"0.0.0.0", "::"})
+ENGINE_KEY = "GENIEHIVE_ENGINE_KEY"  # the variable with what the given engines ask for
 GATEWAY_DRAIN_SECONDS = 8.0  # below the 10 s after which a child is killed
 
 
@@ -27,6 +28,7 @@ class Plan:
     gateway: str
     settings: Config = field(default_factory=Config)  # of control
     engines: tuple[str, ...] = ()  # as given; when there are any, none are looked for
+    engine_key: str = field(default="", repr=False)  # of these; empty when they ask for none
 
     @property
     def run(self) -> Path:
@@ -71,6 +73,9 @@ class Plan:
     def node_file(self, control: str, servers: Mapping[str, str]) -> dict[str, object]:
         """Return the settings of the node. servers: URLs to register in any case, by name."""
         services = [{"service_id": name, "endpoint": url} for name, url in servers.items()]
+        for service in services:
+            if self.engine_key and service["endpoint"] in self.engines:
+                service["api_key_env"] = ENGINE_KEY
         ports = [] if self.engines else list(USUAL_PORTS)
         return {"control": control, "services": services, "detect_ports": ports}
 
@@ -96,10 +101,11 @@ def plan(
     port, control_port: as asked for; None: as the file says.
 
     Raises:
-        Failure: the file cannot be used.
+        Failure: the file cannot be used, or the key of the engines.
     """
     try:
         settings, warnings = read(config, Config)
+        engine_key = (auth.key_from(ENGINE_KEY) if engines else None) or ""
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_config") from error
     if settings.tls.certificate is not None:
@@ -109,6 +115,9 @@ def plan(
             "invalid_config",
             fix="start them apart: geniehive control, geniehive node, geniehive gateway",
         )
+    if engine_key and (refusal := engine_key_refusal(settings)) is not None:
+        message = f"{ENGINE_KEY} cannot be taken: {refusal}"
+        raise Failure(message, USAGE, "invalid_config")
     host, written = parse_address(settings.listen)
     server = settings.server
     made = Plan(
@@ -117,6 +126,7 @@ def plan(
         gateway=join_address(server.host, server.port if port is None else port),
         settings=settings,
         engines=tuple(map(_engine, engines)),
+        engine_key=engine_key,
     )
     if not (is_loopback(made.gateway) or made.client_key):
         raise Failure(

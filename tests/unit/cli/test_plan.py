@@ -78,6 +78,37 @@ def test_engines_that_are_given_replace_looking_for_some(tmp_path):
     assert node["detect_ports"] == list(USUAL_PORTS)
 
 
+def test_engines_that_are_given_are_asked_with_the_key_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENIEHIVE_ENGINE_KEY", "canary")
+    url, demo = "http://10.0.0.9:8000", "http://127.0.0.1:5"
+    made, _ = planned(tmp_path, engines=(url,))
+
+    node = made.node_file("c:1", {"given": url, "demo": demo})
+    assert [service.get("api_key_env") for service in node["services"]] == [
+        "GENIEHIVE_ENGINE_KEY",
+        None,
+    ]
+    assert made.engine_key == "canary"
+    assert "canary" not in f"{made}{node}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("canary\n", None, "GENIEHIVE_ENGINE_KEY holds no key"),
+        ("canary", "listen: 0.0.0.0:0", "GENIEHIVE_ENGINE_KEY cannot be taken: control listens"),
+    ],
+)
+def test_a_key_of_engines_that_cannot_be_used_is_said_at_once(
+    tmp_path, monkeypatch, key, text, said
+):
+    monkeypatch.setenv("GENIEHIVE_ENGINE_KEY", key)
+    with pytest.raises(Failure, match=said) as raised:
+        planned(tmp_path, text, engines=("http://10.0.0.9:8000",))
+    assert "canary" not in str(raised.value)
+    planned(tmp_path, text)  # nobody is asked with it
+
+
 @pytest.mark.parametrize(
     ("text", "asked", "said"),
     [
