@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
+from control.api import logs
 from control.api.channel import MAX_RECEIVE_BYTES
 from control.api.errors import (
     REASON_KEY,
@@ -27,6 +28,7 @@ from control.api.errors import (
     Unavailable,
 )
 from control.principals import Doorkeeper, caller
+from control.rpc_counts import RpcCounts
 from control.scopes import SCOPES
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Edge(grpc.aio.ServerInterceptor):
     def __init__(self, doorkeeper: Doorkeeper, read_s: float = READ_S) -> None:
         self._doorkeeper = doorkeeper
         self._read_s = read_s
+        self.counts = RpcCounts()
         self._streams: set[asyncio.Task[Any]] = set()
         self._writing: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -108,7 +111,7 @@ class Edge(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Run an RPC in the name of its caller, and abort it with the status of its error."""
         started = time.monotonic()
-        outcome = "ok"
+        outcome, why = "ok", ""
         task = asyncio.current_task()
         if streaming and task is not None:
             self._streams.add(task)
@@ -127,20 +130,21 @@ class Edge(grpc.aio.ServerInterceptor):
             outcome = "aborted"
             raise
         except GenieHiveError as error:
-            outcome = f"{error.code}: {error}"
+            outcome, why = error.code, f": {error}"
             await _abort(context, error)
         except Exception:  # the one place where an unexpected error stops travelling
-            outcome = "internal error"
+            outcome = GenieHiveError.code
             log.exception("%s failed", method)
             await _abort(context, GenieHiveError("internal error; control's log says more"))
         finally:
             if task is not None:
                 self._streams.discard(task)
             level = logging.DEBUG if any(word in method for word in QUIET) else logging.INFO
-            took = (time.monotonic() - started) * 1000
+            took = time.monotonic() - started
+            self.counts.count(method, outcome, took, streaming=streaming)
             # The address, too: who has a wrong key has no name.
             who = f"{caller.get().id} at {context.peer()}"
-            log.log(level, "%s by %s: %s, %.1f ms", method, who, outcome, took)
+            log.log(level, "%s by %s: %s%s, %.1f ms", method, who, outcome, why, took * 1000)
 
     async def _stream(self, answer: Any, context: Context) -> None:
         # A handler either yields its messages or writes them itself.
@@ -167,11 +171,12 @@ class Edge(grpc.aio.ServerInterceptor):
                     raise Unavailable(STOPPING)
 
     def _admit(self, method: str, context: Context) -> None:
+        metadata = context.invocation_metadata() or ()
+        logs.name_request(metadata)
         scope = SCOPES.get(method)
         if scope is None:
             raise Forbidden(f"{method} may be called by nobody")
-        metadata = context.invocation_metadata() or ()
-        # A call runs in a task of its own, so this ends with it.
+        # A call runs in a task of its own, so this and the name of the request end with it.
         caller.set(self._doorkeeper.admit(method, scope, metadata))
 
 

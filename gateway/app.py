@@ -9,6 +9,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from control.api import logs
 from control.api.errors import (
     AuthUnavailable,
     GenieHiveError,
@@ -130,6 +131,7 @@ SERVED = [
     "GET /v1/cluster/benchmarks",
     "POST /v1/cluster/benchmarks",
     "GET /v1/cluster/health",
+    "GET /metrics",
     "GET /health",
 ]
 
@@ -142,7 +144,9 @@ class _Named:
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = (b"x-request-id", self._gateway.next_request_id())
+        request_id = self._gateway.next_request_id()
+        logs.request_id.set(request_id.decode())
+        name = (b"x-request-id", request_id)
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":

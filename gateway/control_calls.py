@@ -13,7 +13,7 @@ from geniehive.v1 import discovery_service_pb2_grpc as discovery_grpc
 from geniehive.v1 import routing_service_pb2 as routing
 from geniehive.v1 import routing_service_pb2_grpc as routing_grpc
 
-from control.api import auth
+from control.api import auth, logs
 from control.api.channel import control_errors
 from control.api.errors import ControlUnavailable, Forbidden, Unauthenticated
 
@@ -37,7 +37,8 @@ class ControlCalls:
         self._routing: Any = routing_grpc.RoutingServiceStub(channel)
         self._discovery: Any = discovery_grpc.DiscoveryServiceStub(channel)
         self._benchmarks: Any = benchmark_grpc.BenchmarkServiceStub(channel)
-        self._call = {"metadata": auth.metadata("gateway", key), "timeout": seconds}
+        self._metadata = auth.metadata("gateway", key)
+        self._seconds = seconds
 
     async def resolve(self, request: routing.ResolveRouteRequest) -> routing.ResolveRouteResponse:
         return await self._answer(self._routing.ResolveRoute, request)
@@ -92,7 +93,8 @@ class ControlCalls:
 
     async def _answer(self, method: Callable[..., Awaitable[A]], request: object) -> A:
         with _told_to_clients():
-            return await method(request, **self._call)
+            metadata = (*self._metadata, *logs.request_metadata())
+            return await method(request, metadata=metadata, timeout=self._seconds)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import re
 import sys
+from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -20,6 +22,8 @@ Format = Literal["text", "json"]
 
 # The request on whose behalf something is done, where it is not told with a record.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+REQUEST_ID_KEY = "x-request-id"  # in the metadata of a call to control
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Log(Section):
@@ -57,6 +61,19 @@ class AsJson(logging.Formatter):
         if record.stack_info:
             told["stack"] = _bounded(record.stack_info, last=True)
         return json.dumps(told)
+
+
+def name_request(metadata: Iterable[tuple[str, str | bytes]]) -> None:
+    """Let what is done in this task be told of the request that `metadata` of a call names."""
+    for key, value in metadata:
+        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            request_id.set(value)
+
+
+def request_metadata() -> tuple[tuple[str, str], ...]:
+    """Return the metadata that tells control of the request of this task."""
+    name = request_id.get()
+    return ((REQUEST_ID_KEY, name),) if name else ()
 
 
 def configure(settings: Log, part: str = "") -> None:

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 
+from control.api import logs
 from control.api.channel import MAX_RECEIVE_BYTES, SERVER_OPTIONS, control_errors
 from control.api.errors import (
     REASON_KEY,
@@ -432,3 +433,35 @@ async def test_a_peer_that_never_reads_is_left_alone_and_told_so_if_it_ever_does
         with pytest.raises(PeerTooSlow, match="not read within"), control_errors():
             _ = [message async for message in call]
     await server.stop(None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_calls_are_counted_by_method_and_outcome(call, kind):
+    async def act(request):
+        raise ModelNotFound("no")
+
+    edge, answer = await call(kind, act, request=Request(host_id="h").SerializeToString())
+    with pytest.raises(GenieHiveError):
+        await answer
+    method = f"/test/{kind}"
+
+    assert edge.counts.ended == {(method, ModelNotFound.code): 1}
+    assert bool(edge.counts.durations) == (kind == "unary_unary")
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [("req_1a", "req_1a"), ("a b", ""), ("x" * 65, ""), ('"}', "")],
+    ids=["a name", "no name", "long", "json"],
+)
+async def test_what_is_done_for_a_request_is_told_of_it(call, told, known):
+    found = []
+
+    async def act(request):
+        found.append(logs.request_id.get())
+        return Response()
+
+    metadata = (*OPERATOR, (logs.REQUEST_ID_KEY, told))
+    await answered(call, "unary_unary", act, metadata=metadata)
+
+    assert found == [known]

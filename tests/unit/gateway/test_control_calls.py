@@ -8,6 +8,7 @@ import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
+from control.api import logs
 from control.api.channel import aio_channel
 from control.api.errors import REASON_KEY, ControlUnavailable, GenieHiveError, ModelNotFound
 from gateway.control_calls import ControlCalls
@@ -82,3 +83,19 @@ async def test_no_control_at_all_is_told_at_once():
             await ControlCalls(channel, None).match(pb.MatchRoutesRequest())
 
     assert raised.value.code == "control_unavailable"
+
+
+async def test_control_is_told_of_which_request_a_call_is():
+    seen = []
+
+    class Named(pb_grpc.RoutingServiceServicer):
+        async def ResolveRoute(self, request, context):
+            seen.append(dict(context.invocation_metadata()).get(logs.REQUEST_ID_KEY))
+            return pb.ResolveRouteResponse()
+
+    async with calls(Named()) as asked:
+        await asked.resolve(ASKED)
+        logs.request_id.set("req_7")
+        await asked.resolve(ASKED)
+
+    assert seen == [None, "req_7"]
