@@ -17,7 +17,7 @@ from pathlib import Path
 
 from control import collector
 from control import config as configuration
-from control.api import logs
+from control.api import logs, tracing
 from control.api.ports import join_address, parse_address
 from control.api.process import (
     EXIT_CANNOT_START,
@@ -60,6 +60,7 @@ from control.vitals import vitals
 log = logging.getLogger("control")
 
 OPEN_FILES = 65_536  # each host and each gateway has a connection
+LAST_SPANS_S = 1.0
 LAST_WRITE_S = 2.0  # a disk that does not answer must not keep control from stopping
 
 
@@ -141,6 +142,7 @@ async def serve(
     # 4. What callers see of it.
     measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
     lookout = Lookout(membership, compiler, routes, loads, evidence.subject)
+    version = metadata.version("geniehive")
     overview = Overview(membership, compiler, loads, measurements, evidence.signals, now)
     condition = Condition(
         cluster,
@@ -150,10 +152,12 @@ async def serve(
         rules=lambda: reloader.status,
         sample_count=lambda: len(records),
         now=now,
-        version=metadata.version("geniehive"),
+        version=version,
     )
+    tracer = tracing.start(config.tracing, "geniehive-control", version, incarnation)
+    doorkeeper = Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)
     server, port = build(
-        Edge(Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)),
+        Edge(doorkeeper, tracer=tracer),
         RegistryServicer(cluster, configuration.engine_key_refusal(config)),
         DiscoveryServicer(overview, condition, now, wall_time),
         RoutingServicer(membership, lookout, routes, keys, loads),
@@ -196,6 +200,8 @@ async def serve(
         async with asyncio.timeout(LAST_WRITE_S):
             await keeper.save_changes()
             await keeper.save_liveness()
+    if tracer is not None:
+        tracer.stop(LAST_SPANS_S)
     log.info("stopped")
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from control.api.logs import Log
 from control.api.ports import is_loopback
 from control.api.settings import Address, Guard, Profiled, Section
+from control.api.tracing import Tracing
 from control.pace import Rhythm
 from control.rules.routing_config import Routing
 
@@ -104,6 +105,7 @@ class Config(Profiled):
     routing: Routing = Routing()
     roles_path: Path | None = None
     log: Log = Log()
+    tracing: Tracing = Tracing()
 
 
 def exposure(config: Config) -> str | None:

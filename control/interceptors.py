@@ -10,14 +10,14 @@ import contextlib
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from control.api import logs
+from control.api import logs, tracing
 from control.api.channel import MAX_RECEIVE_BYTES
 from control.api.errors import (
     REASON_KEY,
@@ -27,6 +27,7 @@ from control.api.errors import (
     PeerTooSlow,
     Unavailable,
 )
+from control.api.tracing import Tracer
 from control.principals import Doorkeeper, caller
 from control.rpc_counts import RpcCounts
 from control.scopes import SCOPES
@@ -53,8 +54,11 @@ class Edge(grpc.aio.ServerInterceptor):
     read_s: seconds that a peer may take to read one message.
     """
 
-    def __init__(self, doorkeeper: Doorkeeper, read_s: float = READ_S) -> None:
+    def __init__(
+        self, doorkeeper: Doorkeeper, read_s: float = READ_S, tracer: Tracer | None = None
+    ) -> None:
         self._doorkeeper = doorkeeper
+        self._tracer = tracer
         self._read_s = read_s
         self.counts = RpcCounts()
         self._streams: set[asyncio.Task[Any]] = set()
@@ -118,8 +122,12 @@ class Edge(grpc.aio.ServerInterceptor):
         try:
             if streaming and self._stopping:
                 raise Unavailable(STOPPING)
-            self._admit(method, context)
-            return await run()
+            metadata = tuple(context.invocation_metadata() or ())
+            self._admit(method, metadata)
+            # A stream is no piece of work: it lives as long as both sides do.
+            tracer = None if streaming or _is_quiet(method) else self._tracer
+            with tracing.call(tracer, method, metadata):
+                return await run()
         except asyncio.CancelledError:
             outcome = "cancelled"
             if task is None or not self._stopping or context.cancelled():
@@ -139,7 +147,7 @@ class Edge(grpc.aio.ServerInterceptor):
         finally:
             if task is not None:
                 self._streams.discard(task)
-            level = logging.DEBUG if any(word in method for word in QUIET) else logging.INFO
+            level = logging.DEBUG if _is_quiet(method) else logging.INFO
             took = time.monotonic() - started
             self.counts.count(method, outcome, took, streaming=streaming)
             # The address, too: who has a wrong key has no name.
@@ -170,14 +178,17 @@ class Edge(grpc.aio.ServerInterceptor):
                 if self._stopping:
                     raise Unavailable(STOPPING)
 
-    def _admit(self, method: str, context: Context) -> None:
-        metadata = context.invocation_metadata() or ()
+    def _admit(self, method: str, metadata: Iterable[tuple[str, object]]) -> None:
         logs.name_request(metadata)
         scope = SCOPES.get(method)
         if scope is None:
             raise Forbidden(f"{method} may be called by nobody")
         # A call runs in a task of its own, so this and the name of the request end with it.
         caller.set(self._doorkeeper.admit(method, scope, metadata))
+
+
+def _is_quiet(method: str) -> bool:
+    return any(word in method for word in QUIET)
 
 
 async def _answer(answer: Awaitable[Any], _context: Context) -> Any:

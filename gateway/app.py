@@ -7,9 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from geniehive.v1 import inventory_pb2 as inventory
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from control.api import logs
 from control.api.errors import (
     AuthUnavailable,
     GenieHiveError,
@@ -24,6 +22,7 @@ from gateway.gateway import Gateway
 from gateway.known import NOTHING, Knowledge, Known
 from gateway.model_items import RouteType, line, named
 from gateway.models import Models
+from gateway.named import Named
 from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
 from gateway.views import Kind
@@ -113,7 +112,7 @@ def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
         benchmarks.router(control),
     ):
         app.include_router(router, dependencies=[Depends(principal)])
-    app.add_middleware(_Named, gateway=gateway)
+    app.add_middleware(Named, gateway=gateway)
     for path, operation in INFERENCE.items():
         app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
     return app
@@ -134,26 +133,6 @@ SERVED = [
     "GET /metrics",
     "GET /health",
 ]
-
-
-class _Named:
-    """Gives every answer of the app a request id."""
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app = app
-        self._gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = self._gateway.next_request_id()
-        logs.request_id.set(request_id.decode())
-        name = (b"x-request-id", request_id)
-
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), name]
-            await send(message)
-
-        await self._app(scope, receive, named)
 
 
 async def _behind_the_door(request: Request) -> Response:

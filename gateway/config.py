@@ -8,6 +8,7 @@ from pydantic import Field
 
 from control.api.logs import Log
 from control.api.settings import Address, ClientTls, Profiled, Section
+from control.api.tracing import Tracing
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(ge=1_024, le=1 << 30)]
@@ -58,6 +59,7 @@ class Config(Profiled):
     reuse_port: bool = False
     state_dir: Path | None = None
     log: GatewayLog = GatewayLog()
+    tracing: Tracing = Tracing()
 
     @property
     def state_folder(self) -> Path:

@@ -16,6 +16,7 @@ from geniehive.v1 import routing_service_pb2_grpc as routing_grpc
 from control.api import auth, logs
 from control.api.channel import control_errors
 from control.api.errors import ControlUnavailable, Forbidden, Unauthenticated
+from gateway.trace_context import current
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class ControlCalls:
 
     async def _answer(self, method: Callable[..., Awaitable[A]], request: object) -> A:
         with _told_to_clients():
-            metadata = (*self._metadata, *logs.request_metadata())
+            metadata = (*self._metadata, *logs.request_metadata(), *current.get().items())
             return await method(request, metadata=metadata, timeout=self._seconds)
 
 

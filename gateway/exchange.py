@@ -12,21 +12,23 @@ import msgspec
 from control.api.errors import (
     BodyTooLarge,
     GenieHiveError,
-    Upstream,
     UpstreamBadResponse,
     UpstreamError,
     UpstreamTimeout,
 )
+from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
 from gateway.answer_head import AnswerHead
 from gateway.balance import take
 from gateway.gateway import Gateway
 from gateway.meter import Tally
-from gateway.reasoning import Unreadable, cleaned
+from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
+from gateway.request_trace import RequestTrace
 from gateway.route import Choice, Route
 from gateway.sse import Scanner
-from gateway.upstream import Call, Unreachable
+from gateway.trace_context import lines
+from gateway.upstream import Call, Unreachable, Upstream
 from gateway.verdict import Course, error_in, judge
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ class Exchange:
         "_size",
         "_started",
         "_status",
+        "_trace",
         "_tried",
         "deadline",
     )
@@ -116,6 +119,7 @@ class Exchange:
         self._started = False
         self._paused = False
         self._over = False
+        self._trace: RequestTrace | None = None
 
     # What the door calls.
 
@@ -137,7 +141,11 @@ class Exchange:
         self._began = self._sent = gateway.clock()
         self._last = self._began + gateway.timeouts.total  # no deadline is later
         try:
+            if gateway.tracer is not None:
+                self._trace = RequestTrace(gateway.tracer, self._head, self._request_id)
             self._body = body.parse(content)
+            if self._trace is not None:
+                self._trace.named(self._body.model)
             route = gateway.routes.resolve(self._head.operation, self._body.model)
             self._attempt(route, take(route, gateway.random))
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
@@ -147,11 +155,13 @@ class Exchange:
         """Answer with `error`, however far the answer is."""
         if self._over:
             return
-        if isinstance(error, Upstream):
+        if isinstance(error, UpstreamFault):
             log.warning("%s: %s", self._request_id.decode(), error)
         self._gateway.refused[error.code] += 1
         if self._choice is not None:
-            self._tally().failed(error.code)
+            self._failed(error)
+        if self._trace is not None:
+            self._trace.over(self._status if self._started else error.http, error)
         self._release()
         downstream = self._finish()
         if self._started:
@@ -162,10 +172,7 @@ class Exchange:
     def cancel(self) -> None:
         """Drop everything: the client has left."""
         if not self._over:
-            if self._choice is not None:
-                self._tally().left()
-            self._release()
-            self._finish()
+            self._left()
 
     def pause(self) -> None:
         """Stop reading from the engine until `resume`: the client reads too slowly."""
@@ -184,9 +191,7 @@ class Exchange:
         """Give up: `deadline` is over."""
         if self._paused:
             log.info("%s: the client stopped reading", self._request_id.decode())
-            self._tally().left()
-            self._release()
-            self._finish().cut()
+            self._left().cut()
             return
         timeouts = self._gateway.timeouts
         name = self._choice.upstream.service_id if self._choice is not None else "no service"
@@ -232,11 +237,12 @@ class Exchange:
             self._request_id,
             content,
             self._sent,
+            self._trace_lines(upstream),
         )
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
         """Ask the next candidate; when all were asked, answer with `error`."""
-        self._tally().failed(error.code)
+        self._failed(error)
         self._release()
         gateway = self._gateway
         tried = {choice.upstream.service_id for choice in self._tried}
@@ -314,6 +320,8 @@ class Exchange:
         now = self._gateway.clock()
         if self._first == NEVER and (data or done):  # the head alone may come long before
             self._first = now
+            if self._trace is not None:
+                self._trace.first_byte()
         passed = scanner.feed(data)
         if not self._framed:
             self._last_events = passed or self._last_events
@@ -327,10 +335,7 @@ class Exchange:
             # Where only the connection's end would tell, a cut stream looks like a whole one.
             self.refuse(UpstreamError("the engine closed the connection before the end"))
             return
-        self._tally().answered(
-            self._first - self._sent, now - self._sent, scanner.usage, streamed=True
-        )
-        self._release()
+        self._answered(self._first - self._sent, now - self._sent, scanner.usage, streamed=True)
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:
@@ -345,13 +350,45 @@ class Exchange:
             self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
             return
         took = self._gateway.clock() - self._sent
-        self._tally().answered(took, took, usage, streamed=False)
-        self._release()
+        self._answered(took, took, usage, streamed=False)
         self._finish().respond(self._status, self._told(_JSON_HEAD), content)
 
     def _strips(self, choice: Choice) -> bool:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
         return self._head.may_hide and choice.strips(default=self._gateway.strip)
+
+    def _trace_lines(self, upstream: Upstream) -> bytes:
+        """Return what tells the service which trace its work belongs to; maybe nothing."""
+        if self._trace is not None:
+            assert self._choice is not None
+            return self._trace.attempt(upstream, msgspec.json.decode(self._choice.asset))
+        context = self._head.trace_context
+        return lines(context) if context else b""
+
+    # How an attempt ends.
+
+    def _answered(
+        self, first_s: float, whole_s: float, usage: Usage | None, *, streamed: bool
+    ) -> None:
+        self._tally().answered(first_s, whole_s, usage, streamed=streamed)
+        if self._trace is not None:
+            self._trace.answered(usage)
+            self._trace.over(self._status)
+        self._release()
+
+    def _failed(self, error: GenieHiveError) -> None:
+        self._tally().failed(error.code)
+        if self._trace is not None:
+            self._trace.failed(error)
+
+    def _left(self) -> Downstream:
+        """Drop everything: nobody waits for it any more."""
+        if self._choice is not None:
+            self._tally().left()
+        if self._trace is not None:
+            self._trace.left()
+        self._release()
+        return self._finish()
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
+from control.api.tracing import Tracer
 from gateway.cells import Cells
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
@@ -53,6 +54,7 @@ class Gateway:
         insecure: bool = False,
         cells: Cells | None = None,  # shared with other workers
         wall_time: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         self.timeouts = config.timeouts
         self.limits = config.limits
@@ -61,6 +63,7 @@ class Gateway:
         self.random = random
         self.strip = config.reasoning == "strip"
         self.draining = False
+        self.tracer = tracer
         self._wall_time = wall_time
         self._connected = False
         # While control is away: when what is held was last known to be true, if it was.

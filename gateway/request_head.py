@@ -7,7 +7,7 @@ import httptools
 from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import ConflictingCredentials, GenieHiveError, UnsupportedMediaType
-from gateway import keys
+from gateway import keys, trace_context
 from gateway.memo import Memo, Seen
 from gateway.paths import INFERENCE
 from gateway.routes import Operation
@@ -21,10 +21,18 @@ class RequestHead:
     """The head of an inference request, as far as the gateway acts on it.
 
     objection: what speaks against the request, whoever sends it. may_hide: whether an
-    answer to it may hold reasoning.
+    answer to it may hold reasoning. trace_context: of the client.
     """
 
-    __slots__ = ("client_id", "credential", "may_hide", "objection", "operation", "path")
+    __slots__ = (
+        "client_id",
+        "credential",
+        "may_hide",
+        "objection",
+        "operation",
+        "path",
+        "trace_context",
+    )
 
     def __init__(self, operation: Operation, path: bytes, headers: Headers) -> None:
         """headers: names in lower case."""
@@ -33,6 +41,7 @@ class RequestHead:
         self.operation = operation
         self.may_hide = operation == inventory.OPERATION_CHAT
         self.path = path
+        self.trace_context = trace_context.read(found)
         self.client_id = client_id if _CLIENT_ID.fullmatch(client_id) else None
         self.credential: keys.Credential | None = None
         self.objection: GenieHiveError | None = None

@@ -155,11 +155,17 @@ class Upstream:
         self._tls: ssl.SSLContext | None = None
 
     def call(
-        self, receiver: Receiver, path: bytes, request_id: bytes, body: bytes, now: float
+        self,
+        receiver: Receiver,
+        path: bytes,
+        request_id: bytes,
+        body: bytes,
+        now: float,
+        trace: bytes = b"",
     ) -> Call:
         """POST the JSON `body` to `path` below the base path; the answer goes to `receiver`.
 
-        now: seconds of the clock.
+        now: seconds of the clock. trace: header lines that tell what it is done for.
         """
         head = self._heads.get(path)
         if head is None:
@@ -167,8 +173,8 @@ class Upstream:
         call = Call(
             self,
             receiver,
-            b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
-            % (head, request_id, len(body), body),
+            b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (head, trace, request_id, len(body), body),
             now,
         )
         connection = self.kept(now)

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import grpc
@@ -23,6 +24,7 @@ from control.api.channel import aio_channel
 from control.api.process import favour_loop, give_up, loop_factory
 from control.api.settings import SettingsError
 from control.api.tls import channel_credentials
+from control.api.tracing import start as start_tracing
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.cells import Cells
@@ -43,6 +45,7 @@ log = logging.getLogger("gateway")
 # After the time to drain: for the last words to clients, then for the last report to control.
 LAST_WORDS_SECONDS = 0.3
 LAST_REPORT_SECONDS = 0.4
+LAST_SPANS_SECONDS = 1.0
 GRACE_SECONDS = 0.1  # before connections without a request are closed
 MAX_WAITING = 4 * BACKLOG  # connections taken from a queue that is about to be closed
 TAKE_OVER_SECONDS = 10.0  # then clients are told that this gateway is not ready
@@ -185,7 +188,10 @@ async def serve(
 
     insecure: to anybody, if there are no keys. cells, slots: shared with other workers.
     """
-    gateway = Gateway(settings, insecure=insecure, cells=cells)
+    tracer = start_tracing(
+        settings.tracing, "geniehive-gateway", metadata.version("geniehive"), gateway_id
+    )
+    gateway = Gateway(settings, insecure=insecure, cells=cells, tracer=tracer)
     async with aio_channel(settings.control, credentials) as channel:
         scrape = Scrape(gateway, slots, lambda: len(server.server_state.connections))
         http = http_config(gateway, settings, ControlCalls(channel, key), scrape)
@@ -206,6 +212,8 @@ async def serve(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+    if tracer is not None:
+        tracer.stop(LAST_SPANS_SECONDS)
     log.info("stopped")
 
 

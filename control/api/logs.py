@@ -63,7 +63,7 @@ class AsJson(logging.Formatter):
         return json.dumps(told)
 
 
-def name_request(metadata: Iterable[tuple[str, str | bytes]]) -> None:
+def name_request(metadata: Iterable[tuple[str, object]]) -> None:
     """Let what is done in this task be told of the request that `metadata` of a call names."""
     for key, value in metadata:
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):

@@ -47,6 +47,7 @@ def running_cluster(
     *,
     door: str = "protocol",
     control: Mapping[str, object] | None = None,
+    gateway: Mapping[str, object] | None = None,
 ) -> Iterator[Cluster]:
     """Run a cluster whose only host, `h1`, offers `services`, as in a node's settings."""
     with spawning(folder) as spawn:
@@ -60,5 +61,5 @@ def running_cluster(
         first = spawn("control", settings)
         address = f"127.0.0.1:{first.port()}"
         node = spawn("node", {"control": address, "node": {"host_id": "h1"}, "services": services})
-        gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address, "door": door})
-        yield Cluster(first, node, gateway)
+        at = {"listen": "127.0.0.1:0", "control": address, "door": door}
+        yield Cluster(first, node, spawn("gateway", {**at, **(gateway or {})}))

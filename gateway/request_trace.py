@@ -1,0 +1,119 @@
+"""The spans of one request: its own, and one for each service that was asked.
+
+Names are those of the semantic conventions for generative AI (`gen_ai.*`), where they
+have one.
+"""
+
+from typing import TYPE_CHECKING
+
+from control.api.errors import GenieHiveError
+from control.api.tracing import FAULT, MAX_NAME, Attributes, Tracer
+from gateway.reasoning import Usage
+from gateway.request_head import RequestHead
+from gateway.resources import WORDS
+from gateway.trace_context import lines
+from gateway.upstream import Upstream
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+# Which conventions what is asked and answered follows, whoever answers.
+PROVIDER = "openai"
+
+
+class RequestTrace:
+    """Begins with the request; `over` ends it. Attempts begin and end in between."""
+
+    __slots__ = ("_asked", "_attempt", "_attempts", "_operation", "_tracer")
+
+    def __init__(self, tracer: Tracer, head: RequestHead, request_id: bytes) -> None:
+        self._tracer = tracer
+        self._operation = WORDS[head.operation]
+        self._attempt: Span | None = None
+        self._attempts = 0
+        self._asked = tracer.server(
+            f"{self._operation} {head.path.decode()}",
+            head.trace_context,
+            {
+                "http.request.method": "POST",
+                "url.path": head.path.decode(),
+                "geniehive.request_id": request_id.decode(),
+                "gen_ai.operation.name": self._operation,
+                "gen_ai.provider.name": PROVIDER,
+            },
+        )
+
+    def named(self, model: str) -> None:
+        """Note what is asked for, as the client calls it."""
+        self._asked.update_name(f"{self._operation} {model}"[:MAX_NAME])
+        self._asked.set_attribute("gen_ai.request.model", model[:MAX_NAME])
+
+    def attempt(self, upstream: Upstream, asset_id: str) -> bytes:
+        """Begin to ask a service; return the header lines that tell it for what."""
+        self._attempts += 1
+        span = self._attempt = self._tracer.client(
+            f"{self._operation} {asset_id}",
+            self._asked,
+            {
+                "gen_ai.operation.name": self._operation,
+                "gen_ai.provider.name": PROVIDER,
+                "gen_ai.request.model": asset_id,
+                "server.address": upstream.origin.host,
+                "server.port": upstream.origin.port,
+                "geniehive.service_id": upstream.service_id,
+                "geniehive.host_id": upstream.host_id,
+            },
+        )
+        return lines(self._tracer.context(span))
+
+    def first_byte(self) -> None:
+        """Note that the answer of the service begins."""
+        if self._attempt is not None:
+            self._attempt.add_event("first_byte")
+
+    def answered(self, usage: Usage | None) -> None:
+        """Note that the service has answered to the end, and what that used, if it told."""
+        told: Attributes = {}
+        if usage is not None:
+            told = {
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.completion_tokens,
+            }
+        self._asked.set_attributes(told)
+        self._end_attempt(told)
+
+    def failed(self, error: GenieHiveError) -> None:
+        """Note that the service, if one is being asked, does not answer as it should."""
+        self._end_attempt({"error.type": error.code}, fault=True)
+
+    def over(self, status: int, error: GenieHiveError | None = None) -> None:
+        """End it. status: that the client was told."""
+        self._end_attempt({})
+        span = self._asked
+        span.set_attribute("http.response.status_code", status)
+        span.set_attribute("geniehive.attempts", self._attempts)
+        if error is not None:
+            span.set_attribute("error.type", error.code)
+            if error.http >= FAULT:
+                _fault(span)
+        span.end()
+
+    def left(self) -> None:
+        """End it: the client did."""
+        self._end_attempt({"error.type": "client_left"})
+        self._asked.set_attribute("error.type", "client_left")
+        self._asked.end()
+
+    def _end_attempt(self, told: Attributes, *, fault: bool = False) -> None:
+        span, self._attempt = self._attempt, None
+        if span is not None:
+            span.set_attributes(told)
+            if fault:
+                _fault(span)
+            span.end()
+
+
+def _fault(span: "Span") -> None:
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR)
