@@ -10,14 +10,12 @@ from typing import Any
 
 import httpx
 
-from cli import running, snippets
-from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, USAGE, Failure, Output, clean
+from cli import snippets
+from cli.gateway import client_key, gateway_url
+from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, Failure, Output, clean
 from cli.snippets import KEY, Target
 from cli.text import duration
-from control.api.auth import key_from
-from control.api.settings import SettingsError
 
-DEFAULT = "http://127.0.0.1:8800"
 TRY_SECONDS = 60.0  # a model may be loaded first
 MOST_TRIES = 3
 MAX_TOKENS = 8
@@ -69,13 +67,13 @@ def connect(output: Output, name: str, gateway: str | None, model: str | None, s
             "not_served",
             fix=f"geniehive connect NAME, with one of {here}",
         )
-    url = _address(gateway, state)
-    key = _key()
+    url = gateway_url(gateway, state)
+    key = client_key()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # A proxy in the environment is meant for the internet, not for the cluster.
     with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
-        names = [model] if model else _chat_names(_listed(client, url, output.timeout))
-        tried = _first_that_answers(client, url, names, output.say)
+        names = [model] if model else chat_names(listed(client, url, output.timeout))
+        tried = first_that_answers(client, url, names, output.say)
     text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=key is not None))
     if output.as_json:
         content = {"client": name, "base_url": f"{url}/v1", "model": tried.model}
@@ -93,30 +91,7 @@ def connect(output: Output, name: str, gateway: str | None, model: str | None, s
         raise Failure(message, code, "no_answer", fix="geniehive status")
 
 
-def _address(given: str | None, state: Path) -> str:
-    """Return where the gateway is: as given, as a running `up` notes it, else the default."""
-    if given is None:
-        found = running.read(state)
-        given = (found.gateway if found else "") or DEFAULT
-    url = given.rstrip("/").removesuffix("/v1").rstrip("/")
-    try:
-        parts = httpx.URL(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.host) and url.isprintable()
-    except httpx.InvalidURL:
-        usable = False
-    if not usable:
-        raise Failure(f"--gateway {given[:100]!r}: write http://HOST:PORT", USAGE, "usage")
-    return url
-
-
-def _key() -> str | None:
-    try:
-        return key_from(KEY)
-    except SettingsError as error:
-        raise Failure(str(error), USAGE, "invalid_key") from error
-
-
-def _listed(client: httpx.Client, url: str, timeout: float) -> Sequence[Mapping[str, Any]]:
+def listed(client: httpx.Client, url: str, timeout: float) -> Sequence[Mapping[str, Any]]:
     """Return what `GET /v1/models` lists."""
     try:
         answer = client.get("/v1/models", timeout=timeout)
@@ -142,7 +117,7 @@ def _listed(client: httpx.Client, url: str, timeout: float) -> Sequence[Mapping[
     return [one for one in data if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
-def _chat_names(listed: Sequence[Mapping[str, Any]]) -> list[str]:
+def chat_names(listed: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names to try: roles first, then models, what is in memory first.
 
     Raises:
@@ -165,7 +140,7 @@ def _serves(about: Mapping[str, Any]) -> bool:
     return bool(about.get("services", True)) and about.get("healthy_target_count") != 0
 
 
-def _first_that_answers(
+def first_that_answers(
     client: httpx.Client, url: str, names: Sequence[str], say: Callable[[str], None]
 ) -> Tried:
     """Return the first request that was answered, or else the last one."""

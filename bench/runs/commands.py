@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
     from bench.runs.runner import Plan, Progress
     from bench.runs.workload import Workload
 
-DEFAULT_GATEWAY = "http://127.0.0.1:8800"
 ALL = "all"
 REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
 # Words of the gateway that end a run in which nobody answered, as exit codes.
@@ -103,14 +102,15 @@ def run(
     from bench.runs import report as reports
     from bench.runs import session, shown
     from bench.runs.runner import Plan
+    from cli.gateway import client_key, gateway_url
 
     if everybody == (target is not None):
         raise click.UsageError("either --target NAME or --all is needed")
     if not everybody and not workloads:
         raise click.UsageError(f"a workload is needed: {', '.join(_own())}, or a YAML file")
     chosen = _workloads(workloads or _own())
-    key = _key()
-    url = _gateway(gateway, access)
+    key = client_key()
+    url = gateway_url(gateway, access.state)
     skipped: dict[str, str] = {}
     plan = Plan(target or ALL, chosen, concurrency, repeats, warmup, deadline, service_id)
     plans = [plan]
@@ -300,35 +300,6 @@ def _workloads(names: Sequence[str]) -> "list[Workload]":
         return [workload.load(name) for name in dict.fromkeys(names)]
     except SettingsError as error:
         raise Failure(str(error), USAGE, "workload") from error
-
-
-def _key() -> str | None:
-    from control.api import auth
-    from control.api.settings import SettingsError
-
-    try:
-        return auth.key_from("GENIEHIVE_API_KEY")
-    except SettingsError as error:
-        raise Failure(str(error), USAGE, "invalid_key") from error
-
-
-def _gateway(given: str | None, access: Access) -> str:
-    """Return the URL of the gateway: as given, as a running `up` notes it, else the default."""
-    from urllib.parse import urlsplit
-
-    from cli import running
-
-    if given is None:
-        found = running.read(access.state)
-        return (found.gateway if found else "") or DEFAULT_GATEWAY
-    try:
-        parts = urlsplit(given)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise Failure(f"--gateway {given!r} is not http://HOST:PORT", USAGE, "gateway")
-    return given.rstrip("/").removesuffix("/v1")
 
 
 def _everybody(plan: "Plan", output: Output, access: Access) -> "tuple[list[Plan], dict[str, str]]":

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from bench.figures import percentile
 from bench.runs.report import Document
-from bench.runs.shown import duration
+from bench.runs.shown import span
 from bench.svg import FAINT, GRID, INK, Axis, decades, line, short, text
 
 WIDTH, LEFT, RIGHT = 960, 300, 90
@@ -128,10 +128,10 @@ def _table(report: Document) -> str:
             for cell in (
                 str(found["request_count"]),
                 "-" if rate is None else f"{rate:.0%}",
-                duration(found["ttft_ms"]),
-                duration(found["p95_ttft_ms"]),
+                span(found["ttft_ms"]),
+                span(found["p95_ttft_ms"]),
                 "-" if speed is None else f"{speed:.1f}",
-                duration(found["p50_latency_ms"]),
+                span(found["p50_latency_ms"]),
             )
         )
         rows.append(f"<tr>{cells}</tr>")

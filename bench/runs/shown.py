@@ -12,19 +12,17 @@ from bench.runs.record import Record
 from bench.runs.report import Document
 from bench.runs.runner import Progress
 from cli.table import Row, table
-from cli.text import age, plural
+from cli.text import age, duration, plural
 
 BAR_CELLS = 14
 FAILURES_SHOWN = 3
 
 
-def duration(milliseconds: float | None) -> str:
-    """Return a time: `420 ms`, `1.8 s`; `-` where there is none."""
+def span(milliseconds: float | None) -> str:
+    """Return a time: `5.2 ms`, `420 ms`, `1.8 s`; `-` where there is none."""
     if milliseconds is None:
         return "-"
-    if milliseconds < 10:
-        return f"{milliseconds:.1f} ms"
-    return f"{milliseconds:.0f} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.2f} s"
+    return f"{milliseconds:.1f} ms" if milliseconds < 10 else duration(milliseconds / 1_000)
 
 
 def progress(one: Progress, seconds: float) -> str:
@@ -40,7 +38,7 @@ def progress(one: Progress, seconds: float) -> str:
     if failures := told_failures(one.records):
         parts.append(f"failed {done - len(answered)} ({failures})")
     if first := _median(record.ttft_ms for record in answered):
-        parts.append(f"TTFT p50 {duration(first)}")
+        parts.append(f"TTFT p50 {span(first)}")
     if speed := _median(record.tokens_per_sec for record in answered):
         parts.append(f"{speed:.0f} tok/s")
     if 0 < done < one.size:
@@ -129,18 +127,18 @@ def _cells(results: object) -> Sequence[str]:
     return (
         "?" if count is None else f"{count:.0f}",
         "?" if rate is None else f"{rate:.0%}",
-        duration(number("ttft_ms")),
-        duration(number("p95_ttft_ms")),
-        duration(number("inter_token_ms")),
+        span(number("ttft_ms")),
+        span(number("p95_ttft_ms")),
+        span(number("inter_token_ms")),
         "-" if speed is None else f"{speed:.1f}",
-        duration(number("p50_latency_ms")),
+        span(number("p50_latency_ms")),
     )
 
 
 def _figure(one: Change, value: float, count: int) -> str:
     if one.figure == PASSED.title:
         return f"{round(value * count)}/{count}" if count else f"{value:.0%}"
-    return f"{value:.1f}" if one.figure == "tokens/s" else duration(value)
+    return f"{value:.1f}" if one.figure == "tokens/s" else span(value)
 
 
 def _percent(one: Change) -> str:

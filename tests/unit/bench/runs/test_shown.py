@@ -72,7 +72,7 @@ def test_a_comparison_tells_what_is_more_than_noise():
 
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
-    [(None, "-"), (4.26, "4.3 ms"), (42.0, "42 ms"), (999.4, "999 ms"), (1_800.0, "1.80 s")],
+    [(None, "-"), (4.26, "4.3 ms"), (42.0, "42 ms"), (999.4, "999 ms"), (1_800.0, "1.8 s")],
 )
 def test_durations(milliseconds, text):
-    assert shown.duration(milliseconds) == text
+    assert shown.span(milliseconds) == text
