@@ -5,7 +5,8 @@ from geniehive.v1 import routing_service_pb2
 
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, NotFound
-from control.inventory import Operation, RequestPolicy
+from control.inventory import Health, Operation, RequestPolicy
+from control.probing.samples import Finding, HealthSample
 from control.ranking.offering import Rules
 from control.ranking.roles import Role, RoutingPolicy
 from control.rules.reloading import Status
@@ -453,3 +454,65 @@ async def test_the_cluster_says_what_is_wrong_with_what_is_written_about_routing
 
     assert (health.role_count, health.catalog_problem) == (3, "roles.yaml:1: no")
     assert (health.service_count, health.healthy_service_count) == (3, 1)
+
+
+def probe(control, *found):
+    asked = control.membership.offer("h1/s")[1].service
+    for health in found:
+        well = health is Health.HEALTHY
+        finding = Finding(health, {"http_ok": well}, "" if well else "answers 500 at /health")
+        control.clock.now += 10.0
+        at = control.clock.wall_time(control.clock())
+        control.cluster.probed(asked, HealthSample(finding, at, 0.002, 3, 1))
+
+
+async def test_a_service_that_probes_call_unwell_says_so_beside_what_its_node_says(control):
+    await control.registry.RegisterHost(registration("h1"))
+    request = pb.GetServiceRequest(service_id="h1/s")
+    assert not (await control.discovery.GetService(request)).service.HasField("probe")
+    probe(control, Health.UNHEALTHY, Health.UNHEALTHY, Health.HEALTHY)
+    found = (await control.discovery.GetService(request)).service
+    condition = await control.discovery.GetClusterHealth(pb.GetClusterHealthRequest())
+
+    assert found.health == found.probe.health == inventory.HEALTH_UNHEALTHY
+    assert found.service.observation.health == inventory.HEALTH_HEALTHY
+    assert not found.routable
+    assert found.probe.probe_time.seconds == 1_700_001_030
+    assert found.probe.detail == ""
+    assert condition.healthy_service_count == 0
+
+
+async def test_samples_of_probes_are_listed_the_newest_first_in_pages(control):
+    await control.registry.RegisterHost(registration("h1"))
+    probe(control, *[Health.HEALTHY] * 12, Health.UNHEALTHY)
+    request = pb.ListHealthSamplesRequest(service_id="h1/s", page_size=4)
+    found = await pages(control.discovery.ListHealthSamples, request, "samples")
+    samples = [one for page in found for one in page]
+    first = samples[0]
+
+    assert [len(page) for page in found] == [4, 4, 2]
+    assert [one.observed_time.seconds for one in samples] == [
+        1_700_001_130 - 10 * n for n in range(10)
+    ]
+    assert len({one.sample_id for one in samples}) == 10
+    assert first.service_id == "h1/s"
+    assert first.health == inventory.HEALTH_UNHEALTHY
+    assert (dict(first.checks), first.detail) == ({"http_ok": False}, "answers 500 at /health")
+    assert first.latency.ToMilliseconds() == 2
+    assert (first.in_flight, first.queue_depth) == (3, 1)
+
+
+async def test_a_service_that_is_not_probed_has_no_samples_and_one_that_is_unknown_is_not_found(
+    control,
+):
+    await control.registry.RegisterHost(registration("h1"))
+    call = control.discovery.ListHealthSamples
+    found = await call(pb.ListHealthSamplesRequest(service_id="h1/s"))
+
+    assert (len(found.samples), found.next_page_token) == (0, "")
+    with pytest.raises(NotFound, match="'h1/other'"), control_errors():
+        await call(pb.ListHealthSamplesRequest(service_id="h1/other"))
+    with pytest.raises(InvalidValue, match="page_token"), control_errors():
+        await call(pb.ListHealthSamplesRequest(service_id="h1/s", page_token="garbage"))
+    with pytest.raises(InvalidValue, match="page_size 1001"), control_errors():
+        await call(pb.ListHealthSamplesRequest(service_id="h1/s", page_size=1_001))

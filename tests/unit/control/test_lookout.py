@@ -7,12 +7,13 @@ import pytest
 
 from control import lookout
 from control.api.errors import ModelNotFound, RateLimited
-from control.inventory import Endpoint, Host, HostState, Observation, Operation, Service
+from control.inventory import Endpoint, Health, Host, HostState, Observation, Operation, Service
 from control.live import Loads
 from control.lookout import Lookout
 from control.members import Offer
 from control.membership import Membership
 from control.pace import Rhythm
+from control.probing.samples import Finding, HealthSample
 from control.ranking.subject import Signals, Subject
 from control.table.compile import Compiler
 from control.table.watch import Hub
@@ -119,3 +120,18 @@ async def test_who_asks_beside_too_many_is_refused_and_no_others_are(one_loop, m
 
 def len_of(view):
     return len(view.seen)
+
+
+async def test_a_service_that_probes_call_unwell_is_seen_so_with_the_reason(one_loop):
+    scene = Scene(hosts=0)
+    scene.register("h", health=Health.HEALTHY)
+    asked = scene.membership.offer("h/s")[1].service
+    down = Finding(Health.UNHEALTHY, {"http_ok": False}, "answers 500 at /health")
+    for _ in range(2):
+        scene.membership.probed(asked, HealthSample(down, 0.0), 0.0)
+    seen = (await scene.lookout.ask(lambda view: view)).seen["h/s"]
+    _, gate, _ = seen.gates()
+
+    assert not seen.alive
+    assert (gate.name, gate.passed) == ("health", False)
+    assert gate.detail == "unhealthy by probe: answers 500 at /health"

@@ -5,10 +5,11 @@ import math
 import pytest
 
 from control.api.errors import HostIdInUse, InvalidValue, LeaseLost, NotFound, RateLimited
-from control.inventory import Health, HostState, Metrics, Observation
+from control.inventory import Endpoint, Health, HostState, Metrics, Observation
 from control.members import Changes, Lease
 from control.membership import MAX_STREAMS, Membership
 from control.pace import Rhythm
+from control.probing.samples import Finding, HealthSample
 from tests.unit.control.builders import HEALTHY, asset, beat, host, offer, service
 
 RHYTHM = Rhythm(interval=1.0, lease_intervals=3)
@@ -246,6 +247,109 @@ def test_a_change_of_health_is_a_change_of_routes(members):
 
     changes = members.take_changes()
     assert (changes.hosts, changes.services) == (frozenset(), {"h1/s"})
+
+
+def probe(members, *found, name="h1/s", now=1.0):
+    asked = members.offer(name)[1].service
+    for one in found:
+        finding = Finding(one, {"http_ok": True}, "" if one is Health.HEALTHY else "answers 500")
+        members.probed(asked, HealthSample(finding, now), now)
+
+
+UNWELL = (Health.UNHEALTHY, Health.UNHEALTHY)
+
+
+class TestAProbe:
+    def test_that_fails_twice_takes_a_service_out_of_routes(self, members):
+        join(members)
+        probe(members, *UNWELL[:1])
+        assert members.take_changes().services == frozenset()
+        probe(members, *UNWELL[1:])
+        assert members.take_changes().services == {"h1/s"}
+        found = members.offer("h1/s")
+
+        assert not members.well(*found)
+        assert members.health(found[1]) is Health.UNHEALTHY
+        assert found[1].observation.health is Health.HEALTHY
+        assert members.why_unwell(found[1]) == "unhealthy by probe: answers 500"
+
+    def test_that_says_what_the_node_says_gives_no_other_reason(self, members):
+        join(members, offers=[offer(seen=Observation(Health.UNHEALTHY))])
+        probe(members, *UNWELL)
+
+        assert members.take_changes().services == frozenset()
+        assert members.why_unwell(members.offer("h1/s")[1]) == ""
+
+    def test_survives_beats_and_a_new_registration(self, members):
+        lease = join(members)
+        probe(members, *UNWELL)
+        members.take_changes()
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, None)), now=1.0)
+        members.beat(
+            beat(lease, 2, ("h1/s", HEALTHY, service("h1/s", revision=1, concurrency=2))), now=1.0
+        )
+        join(members, now=1.1)
+
+        assert not members.well(*members.offer("h1/s"))
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{"endpoint": Endpoint("http", "127.0.0.1:9")}, {"engine": "vllm"}, {"api_key": "k"}],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_tells_nothing_of_another_server_in_its_place(self, members, fields):
+        lease = join(members)
+        asked = members.offer("h1/s")[1].service
+        probe(members, *UNWELL)
+        moved = service("h1/s", revision=1, **fields)
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, moved)), now=1.0)
+        assert members.well(*members.offer("h1/s"))
+        late = HealthSample(Finding(Health.UNHEALTHY, {}), 1.0)
+        members.probed(asked, late, 1.1)
+        members.probed(asked, late, 1.1)
+
+        assert members.well(*members.offer("h1/s"))
+        assert members.probes.of("h1/s") is None
+
+    def test_of_a_service_that_is_gone_is_forgotten(self, members):
+        lease = join(members)
+        asked = members.offer("h1/s")[1].service
+        probe(members, *UNWELL)
+        members.beat(beat(lease, 1), now=1.0)
+        members.probed(asked, HealthSample(Finding(Health.HEALTHY, {}), 1.0), 1.0)
+        members.unprobed("h1/s", 1.0)
+
+        assert len(members.probes) == 0
+
+    def test_that_is_forgotten_leaves_the_node_its_word(self, members):
+        join(members)
+        probe(members, *UNWELL)
+        members.take_changes()
+        members.unprobed("h1/s", 2.0)
+
+        assert members.take_changes().services == {"h1/s"}
+        assert members.well(*members.offer("h1/s"))
+
+    def test_that_fails_is_a_fall_and_loading_is_none(self, members):
+        join(members, offers=[offer("h1/a"), offer("h1/b")])
+        for now in range(1, 4):
+            for name, found in (("h1/a", Health.UNHEALTHY), ("h1/b", Health.LOADING)):
+                probe(members, found, found, Health.HEALTHY, Health.HEALTHY, name=name, now=now)
+
+        assert members.held_back(members.offer("h1/a")[1])
+        assert not members.held_back(members.offer("h1/b")[1])
+
+    def test_that_fails_after_the_node_said_so_is_no_second_fall(self, members):
+        lease = join(members)
+        ill = Observation(Health.UNHEALTHY)
+        for turn in range(2):
+            sequence, now = 2 * turn + 1, float(turn)
+            members.beat(beat(lease, sequence, ("h1/s", ill, None)), now=now)
+            probe(members, *UNWELL, now=now)
+            members.beat(beat(lease, sequence + 1, ("h1/s", HEALTHY, None)), now=now)
+            probe(members, Health.HEALTHY, Health.HEALTHY, now=now)
+
+        assert not members.held_back(members.offer("h1/s")[1])
 
 
 class TestALeaseIsAsLongAsItsNodeWasTold:

@@ -8,6 +8,7 @@ from control.api.errors import HostIdInUse, LeaseLost, RateLimited
 from control.inventory import Health, HostState, Observation
 from control.membership import MAX_STREAMS, Membership
 from control.pace import Rhythm
+from control.probing.samples import Finding, HealthSample
 from tests.unit.control.builders import HEALTHY, beat, host, offer, service
 
 HOSTS = ["h1", "h2", "h3"]
@@ -139,6 +140,20 @@ class Cluster(RuleBasedStateMachine):
         assert self.membership.returning == 0
         self.follow()
 
+    @rule(
+        service_id=st.sampled_from([f"{host_id}/{name}" for host_id in HOSTS for name in "st"]),
+        found=st.sampled_from(Health),
+    )
+    def probe(self, service_id, found):
+        asked = service(service_id)
+        self.membership.probed(asked, HealthSample(Finding(found, {}), 0.0), self.now)
+        self.follow()
+
+    @rule(service_id=st.sampled_from([f"{host_id}/s" for host_id in HOSTS]))
+    def forget_probes(self, service_id):
+        self.membership.unprobed(service_id, self.now)
+        self.follow()
+
     @rule(host_id=st.sampled_from(HOSTS))
     def remove(self, host_id):
         if host_id in self.membership.members:
@@ -153,6 +168,12 @@ class Cluster(RuleBasedStateMachine):
             if member.state is HostState.ONLINE:
                 assert self.now < self.heard[host_id] + LEASE_S
                 assert member.lease == self.current[host_id]
+
+    @invariant()
+    def only_services_that_are_there_have_probes(self):
+        there = {found.service.service_id for _, found in self.membership.offers()}
+        probed = {one for one in there if self.membership.probes.of(one)}
+        assert len(self.membership.probes) == len(probed)
 
     @invariant()
     def the_counts_are_those_of_the_states(self):
@@ -177,7 +198,9 @@ class Cluster(RuleBasedStateMachine):
             names = (found.service.host_id, found.service.service_id)
             held = any(self.membership.flaps.holds(name) for name in names)
             online = member.state is HostState.ONLINE
-            healthy = found.observation.health is Health.HEALTHY
+            probed = self.membership.probes.health(found.service.service_id)
+            by_probe = probed in (Health.HEALTHY, Health.UNKNOWN)
+            healthy = found.observation.health is Health.HEALTHY and by_probe
             assert self.membership.routable(member, found) == (online and healthy and not held)
 
 

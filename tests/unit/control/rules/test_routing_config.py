@@ -20,12 +20,15 @@ def test_what_is_set_is_what_counts():
             "default_strategy": "power_of_two",
             "scoring": {"preset": "legacy"},
             "evidence_half_life_s": 60,
+            "probe_interval_s": 0.5,
+            "probe_timeout_s": 60,
         }
     )
 
     assert found.default_strategy == "power_of_two"
     assert found.scoring.made == LEGACY
     assert found.evidence_half_life_s == 60.0
+    assert (found.probe_interval_s, found.probe_timeout_s) == (0.5, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,13 @@ def test_what_is_set_is_what_counts():
         ({"scoring": {"role": {"txt": 0.5}}}, "unknown key scoring.role.txt; nearest: text"),
         ({"evidence_half_life_s": 0}, "greater than or equal to 10"),
         ({"evidence_half_life_s": float("nan")}, "finite number"),
+        ({"probe_interval_s": 0.4}, "probe_interval_s: must be 0, for never, or 0.5 to 3600"),
+        ({"probe_interval_s": 3_601}, "must be 0, for never, or 0.5 to 3600 seconds"),
+        ({"probe_interval_s": -1}, "must be 0, for never, or 0.5 to 3600 seconds"),
+        ({"probe_interval_s": float("nan")}, "finite number"),
+        ({"probe_interval_s": False}, "use quotes"),
+        ({"probe_timeout_s": 0}, "greater than or equal to 0.1"),
+        ({"probe_timeout_s": 61}, "less than or equal to 60"),
     ],
 )
 def test_what_cannot_be_set_is_refused_by_name(document, said):

@@ -81,7 +81,7 @@ def test_what_is_not_followed_waits_for_a_restart():
     others = Config(
         listen="127.0.0.1:1",
         auth=Auth(node_api_keys=("hush",)),
-        routing=Routing(evidence_half_life_s=60),
+        routing=Routing(evidence_half_life_s=60, probe_interval_s=10, probe_timeout_s=1),
     )
 
     assert waiting_for_restart(Config(), followed) == []
@@ -89,6 +89,8 @@ def test_what_is_not_followed_waits_for_a_restart():
         "listen",
         "auth",
         "routing.evidence_half_life_s",
+        "routing.probe_interval_s",
+        "routing.probe_timeout_s",
     ]
 
 
