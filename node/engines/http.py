@@ -56,8 +56,8 @@ def refusal(status: int, key: str) -> str:
     """Return in a few words what `status` means where a list of models was asked for."""
     if status in (401, 403):
         if key:
-            return f"refuses its API key ({status}); see api_key_env in the settings of its node"
-        return f"asks for an API key ({status}); name it in api_key_env in the settings of its node"
+            return f"refuses its API key ({status}); see api_key_env"
+        return f"asks for an API key ({status}); see api_key_env, or geniehive up --help"
     return f"answers {status} at /v1/models"
 
 

@@ -58,5 +58,5 @@ async def test_a_server_that_asks_for_a_key_is_asked_with_it_once_it_is_known(po
         sights = [await look(client, f"http://a:{port}", None, key) for key in ("", "k")]
 
     assert [one.health for one in sights] == ["unhealthy", "healthy"]
-    assert sights[0].detail.startswith("asks for an API key (401); name it in api_key_env")
+    assert sights[0].detail.startswith("asks for an API key (401); see api_key_env")
     assert presented == {None, "Bearer k"}
