@@ -6,7 +6,7 @@ Written on sockets, because thousands of services are asked again and again: htt
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httptools
 
@@ -27,7 +27,7 @@ class Door:
     """Where a service is asked. key: the engine's own, empty when it needs none."""
 
     endpoint: Endpoint
-    key: str = ""
+    key: str = field(default="", repr=False)
 
 
 async def get(door: Door, path: str, context: ssl.SSLContext) -> Reply:
