@@ -253,7 +253,7 @@ _service("gateway", "the gateway: the address of all models")
 
 @cli.command(
     "bench",
-    help="Measure the speed of gateways and of control.",
+    help="Measure how models answer, and how fast gateways and control are.",
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )

@@ -57,3 +57,9 @@ def test_the_command_runs(installed):
 def test_the_wheel_carries_the_demo_lock(installed):
     [lock] = installed.glob("lib/python*/site-packages/cli/demo.lock")
     assert lock.read_bytes() == (ROOT / "requirements/demo.lock").read_bytes()
+
+
+def test_the_wheel_carries_the_workloads(installed):
+    found = installed.glob("lib/python*/site-packages/bench/workloads/*.yaml")
+    ours = (ROOT / "bench/workloads").glob("*.yaml")
+    assert sorted(path.name for path in found) == sorted(path.name for path in ours) != []
