@@ -16,13 +16,14 @@ from control.api.errors import (
     NotFound,
     NotReady,
 )
-from gateway import benchmarks, cluster, errors, keys, views
+from gateway import benchmarks, cluster, docs_page, errors, keys, views
 from gateway.control_calls import ControlCalls
 from gateway.gateway import Gateway
 from gateway.known import NOTHING, Knowledge, Known
 from gateway.model_items import RouteType, line, named
 from gateway.models import Models
 from gateway.named import Named
+from gateway.openapi import describing
 from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
 from gateway.views import Kind
@@ -112,6 +113,8 @@ def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
         benchmarks.router(control),
     ):
         app.include_router(router, dependencies=[Depends(principal)])
+    app.include_router(docs_page.router())
+    app.openapi = describing(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     app.add_middleware(Named, gateway=gateway)
     for path, operation in INFERENCE.items():
         app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
@@ -132,6 +135,7 @@ SERVED = [
     "GET /v1/cluster/health",
     "GET /metrics",
     "GET /health",
+    "GET /docs",
 ]
 
 

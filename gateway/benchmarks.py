@@ -50,6 +50,28 @@ _samples = msgspec.json.Decoder(Samples).decode
 _sample = msgspec.json.Decoder(Sample).decode
 _value = msgspec.json.Decoder().decode
 
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["samples"],
+                    "properties": {
+                        "samples": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": MAX_SAMPLES,
+                            "items": msgspec.json.schema(Sample)["$defs"]["Sample"],
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
 _SAID = re.compile(r"samples\[\d+\](\.\w+)*")
 
 
@@ -81,7 +103,7 @@ def router(control: ControlCalls) -> APIRouter:
 
         return await listed(request, asked, fetch, documents.benchmark)
 
-    @paths.post("/benchmarks")
+    @paths.post("/benchmarks", openapi_extra=_BODY)
     async def ingest(request: Request) -> Response:
         """Keep what benchmark runs found: all samples or none.
 

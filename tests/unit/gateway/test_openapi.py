@@ -1,0 +1,116 @@
+"""The description of the API: every path with its parameters, answers, errors and keys."""
+
+import httpx
+import pytest
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import inventory_pb2 as inventory
+
+from control.api import cluster_documents as documents
+from control.api.errors import family
+from gateway.app import SERVED, build
+from gateway.config import Config
+from gateway.gateway import Gateway
+from gateway.openapi import answers
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def described():
+    return build(Gateway(Config()), None).openapi()
+
+
+@pytest.fixture
+async def client():
+    transport = httpx.ASGITransport(build(Gateway(Config()), None))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+
+
+def operations(described):
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+async def test_each_path_tells_what_it_answers(described):
+    for method, path, operation in operations(described):
+        assert operation["description"], path
+        (content, *_) = operation["responses"]["200"]["content"].values()
+        assert content["schema"], (method, path)
+        assert (method, path) in answers()
+    assert set(answers()) == {(method, path) for method, path, _ in operations(described)}
+
+
+async def test_what_needs_a_key_says_so(described):
+    for _, path, operation in operations(described):
+        keyed = operation.get("security") == [{"bearer": []}, {"key": []}]
+        assert keyed is path.startswith("/v1/"), path
+        assert ("401" in operation["responses"]) is keyed
+
+
+async def test_every_refusal_is_one_that_is_described(described):
+    refusals = described["components"]["responses"]
+    for _, _, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            if status != "200":
+                assert answer == {"$ref": f"#/components/responses/{status}"}
+                assert status in refusals
+    codes = described["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["code"]
+    assert set(codes["enum"]) == {one.code for one in family()}
+
+
+async def test_what_the_gateway_names_is_described(described):
+    known = {f"{method.upper()} {path}" for method, path, _ in operations(described)}
+    named = {one.replace("/{id}", "/{model_id}") for one in SERVED}
+    # Metrics are wired in beside the app, the page describes itself.
+    assert named - known <= {"GET /metrics", "GET /docs"}
+
+
+async def test_parameters_have_their_bounds(described):
+    parameters = {
+        one["name"]: one["schema"]
+        for one in described["paths"]["/v1/cluster/services"]["get"]["parameters"]
+    }
+
+    assert set(parameters) == {"limit", "page_token", "host_id", "operation", "routable"}
+    bounds = parameters["limit"]["anyOf"][0]
+    assert (bounds["minimum"], bounds["maximum"]) == (1, 1_000)
+    answer = described["paths"]["/v1/cluster/services"]["get"]["responses"]["200"]
+    assert {"x-request-id", "x-next-page-token", "link"} == set(answer["headers"])
+
+
+async def test_what_nobody_knows_may_be_null(described):
+    schema = described["paths"]["/v1/cluster/services/{service_id}"]["get"]["responses"]["200"]
+    properties = schema["content"]["application/json"]["schema"]["properties"]
+
+    assert properties["kind"]["type"] == ["string", "null"]
+    assert properties["observed"]["properties"]["p50_latency_ms"]["type"] == ["number", "null"]
+    assert set(properties) == set(documents.service(pb.ServiceStatus(service=inventory.Service())))
+
+
+async def test_bodies_are_described_with_what_they_need(described):
+    body = described["paths"]["/v1/cluster/benchmarks"]["post"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    sample = schema["properties"]["samples"]["items"]
+
+    assert set(sample["required"]) == {"service_id", "workload", "observed_at", "results"}
+
+
+async def test_the_page_needs_nothing_from_elsewhere(client):
+    page = await client.get("/docs")
+
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "://" not in page.text
+    assert "<style" not in page.text
+    for path, kind in (
+        ("swagger-ui.css", "text/css"),
+        ("swagger-ui-bundle.js", "text/javascript"),
+        ("start.js", "text/javascript"),
+        ("favicon.png", "image/png"),
+    ):
+        assert f"docs/{path}" in page.text
+        answer = await client.get(f"/docs/{path}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["x-content-type-options"] == "nosniff"
