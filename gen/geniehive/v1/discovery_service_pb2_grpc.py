@@ -27,6 +27,9 @@ if _version_not_supported:
 
 class DiscoveryServiceStub:
     """Answers what is registered and how it is. Never changes anything.
+
+    Lists fail with `RESOURCE_EXHAUSTED` (`rate_limited`) when too many are asked for at once.
+    A page that would be larger than 1 MB has fewer entries than were asked for.
     """
 
     def __init__(self, channel):
@@ -84,6 +87,9 @@ class DiscoveryServiceStub:
 
 class DiscoveryServiceServicer:
     """Answers what is registered and how it is. Never changes anything.
+
+    Lists fail with `RESOURCE_EXHAUSTED` (`rate_limited`) when too many are asked for at once.
+    A page that would be larger than 1 MB has fewer entries than were asked for.
     """
 
     def ListHosts(self, request, context):
@@ -227,6 +233,9 @@ def add_DiscoveryServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class DiscoveryService:
     """Answers what is registered and how it is. Never changes anything.
+
+    Lists fail with `RESOURCE_EXHAUSTED` (`rate_limited`) when too many are asked for at once.
+    A page that would be larger than 1 MB has fewer entries than were asked for.
     """
 
     @staticmethod
