@@ -1,12 +1,13 @@
 """DiscoveryService: what is registered, as messages. Changes nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from typing import TypeVar
 
 import grpc
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import discovery_service_pb2_grpc as pb_grpc
 from geniehive.v1 import inventory_pb2 as inventory_pb
+from google.protobuf.message import Message
 
 from control import messages
 from control.answer_messages import operation
@@ -28,6 +29,7 @@ MAX_NAME = 200
 MAX_PAGE_BYTES = 1 << 20
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 
 class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
@@ -60,16 +62,16 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         state = messages.host_state(request.state)
         answer = pb.ListHostsResponse()
 
-        def put(member: Member) -> int:
-            answer.hosts.append(self._host_message(member))
-            return answer.hosts[-1].ByteSize()
+        def belongs(member: Member) -> bool:
+            return state is None or member.state is state
 
         async with self._looks.turn() as rest:
-            answer.next_page_token = await _filled(
+            answer.next_page_token = await _fill(
+                answer.hosts,
                 page,
                 self._overview.hosts(page.after),
-                lambda member: state is None or member.state is state,
-                put,
+                belongs,
+                self._host_message,
                 rest,
             )
         return answer
@@ -116,13 +118,15 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
                 return False
             return routable is None or self._overview.routable(*found) is routable
 
-        def put(found: tuple[Member, Offer]) -> int:
-            answer.services.append(self._status_message(found))
-            return answer.services[-1].ByteSize()
-
         async with self._looks.turn() as rest:
-            services = self._overview.services(page.after, request.host_id)
-            answer.next_page_token = await _filled(page, services, belongs, put, rest)
+            answer.next_page_token = await _fill(
+                answer.services,
+                page,
+                self._overview.services(page.after, request.host_id),
+                belongs,
+                self._status_message,
+                rest,
+            )
         return answer
 
     async def GetService(
@@ -164,18 +168,17 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         wanted = operation(request.operation)
         answer = pb.ListRolesResponse()
 
+        def belongs(role: Role) -> bool:
+            return wanted is None or role.operation is wanted
+
         async with self._looks.turn() as rest:
             latencies = await self._latencies(rest)
-
-            def put(role: Role) -> int:
-                answer.roles.append(self._role_message(role, latencies))
-                return answer.roles[-1].ByteSize()
-
-            answer.next_page_token = await _filled(
+            answer.next_page_token = await _fill(
+                answer.roles,
                 page,
                 self._overview.roles(page.after),
-                lambda role: wanted is None or role.operation is wanted,
-                put,
+                belongs,
+                lambda role: self._role_message(role, latencies),
                 rest,
             )
         return answer
@@ -234,24 +237,24 @@ def _serves(service: Service, operation: Operation) -> bool:
     return any(operation in asset.operations for asset in service.assets)
 
 
-async def _filled(
+async def _fill(
+    into: MutableSequence[M],
     page: Page,
     things: Iterable[tuple[str, T]],
     belongs: Callable[[T], bool],
-    put: Callable[[T], int],
+    message: Callable[[T], M],
     rest: Rest,
 ) -> str:
     """Put what belongs to a list onto its page, and return the token of the next one.
 
-    things: with where they stand, in order. put: returns the bytes that it took. rest: is
-    called between two of them.
+    things: with where they stand, in order. rest: is called between two of them.
     """
-    last, count, size = "", 0, 0
+    last, size = "", 0
     for position, thing in things:
         if belongs(thing):
-            if count == page.size or size > MAX_PAGE_BYTES:
+            if len(into) == page.size or size > MAX_PAGE_BYTES:
                 return page.token(last)
-            size += put(thing)
-            last, count = position, count + 1
+            into.append(message(thing))
+            last, size = position, size + into[-1].ByteSize()
         await rest()
     return ""
