@@ -42,12 +42,11 @@ def _host(one: inventory.Host, now: datetime) -> Pairs:
     yield "lent for", ", ".join(one.workload_classes)
     yield "families", ", ".join(one.allowed_model_families)
     yield "labels", _pairs(one.labels)
-    yield "abilities", _pairs({name: "yes" if has else "no" for name, has in _sorted(one)})
+    yield (
+        "abilities",
+        _pairs({name: "yes" if one.capabilities[name] else "no" for name in one.capabilities}),
+    )
     yield "node key", one.node_key_id
-
-
-def _sorted(one: inventory.Host) -> list[tuple[str, bool]]:
-    return sorted(one.capabilities.items())
 
 
 def _machine(one: inventory.Host) -> Iterator[str]:
@@ -56,6 +55,8 @@ def _machine(one: inventory.Host) -> Iterator[str]:
     if one.resources.memory_bytes:
         yield gigabytes(one.resources.memory_bytes)
     yield f"{condition.free_memory(one)} free"
+    if one.state == inventory.HOST_STATE_ONLINE and one.metrics.HasField("cpu_utilization"):
+        yield f"{one.metrics.cpu_utilization:.0%} busy"
 
 
 def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: int | None) -> str:
@@ -129,7 +130,7 @@ def role(one: pb.RoleStatus) -> str:
     target = f"{one.service_id} {one.asset_id}" if one.service_id else listed.NOBODY
     operation = OPERATIONS.get(one.role.operation, "?")
     parts = [clean(f"{one.role.role_id} ({operation}) -> {target}"), *fields(_role(one))]
-    parts.append(f"why: geniehive route explain {clean(one.role.role_id)}")
+    parts.append(clean(f"next: geniehive route explain {one.role.role_id}"))
     return "\n".join(parts)
 
 
@@ -186,8 +187,8 @@ def model(one: Model, services: Sequence[pb.ServiceStatus], width: int | None) -
         ]
         rows.append(Row((place,), cells))
     shown = table(SERVING, rows, numbers=listed.NUMBERS, width=width) if rows else listed.NOBODY
-    why = f"why: geniehive route explain {one.name}"
-    return "\n".join([clean(head), shown, clean(why)])
+    explained = f"next: geniehive route explain {one.name}"
+    return "\n".join([clean(head), shown, clean(explained)])
 
 
 def _asset_of(one: Model, status: pb.ServiceStatus) -> inventory.Asset:

@@ -27,7 +27,7 @@ NOBODY = "nobody now"
 def hosts(found: Sequence[inventory.Host], now: datetime, width: int | None, color: bool) -> str:
     """Return a row for each host. now: aware; width: of a terminal, in cells."""
     if not found:
-        return "no hosts: geniehive node --config FILE"
+        return "no hosts; one more: geniehive node --config FILE"
     rows = [
         Row((place,), host_cells(one, now), condition.COLORS.get(condition.host_severity(one), ""))
         for place, one in enumerate(found)
@@ -61,7 +61,7 @@ def services(
 ) -> str:
     """Return a row for each service. owners: the hosts by id."""
     if not found:
-        return "no services"
+        return "no services; what is there: geniehive status"
     rows = []
     for place, one in enumerate(found):
         # A host that registered between our two questions is there.
@@ -83,7 +83,7 @@ def services(
 def roles(found: Sequence[pb.RoleStatus], width: int | None) -> str:
     """Return a row for each role."""
     if not found:
-        return "no roles: roles_path in the settings of control names a catalog"
+        return "no roles; roles_path in the settings of control names a catalog"
     rows = [Row((place,), _role(one)) for place, one in enumerate(found)]
     return _drawn(ROLES, rows, width, color=False)
 
@@ -103,7 +103,7 @@ def _role(one: pb.RoleStatus) -> list[str]:
 def models(found: Sequence[Model], width: int | None) -> str:
     """Return a row for each name that can be asked for."""
     if not found:
-        return "no models: geniehive status says why"
+        return "no models; what is there: geniehive status"
     rows = [Row((place,), _model(one)) for place, one in enumerate(found)]
     return _drawn(MODELS, rows, width, color=False)
 

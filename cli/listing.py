@@ -8,7 +8,7 @@ from cli import cluster, detailed, listed, names
 from cli.access import Access
 from cli.inventory import Inventory, unknown
 from cli.models import Model, models
-from cli.output import Output, clean, columns
+from cli.output import Output, clean, columns, runnable
 from cli.screens import now
 from control.api import cluster_documents as documents
 
@@ -127,7 +127,7 @@ def _print(
     if output.as_json:
         output.document(schema, content)
     elif not output.quiet:
-        output.answer(text())
+        output.answer(runnable(text()))
     elif ids:
         output.answer("\n".join(map(clean, ids)))
 

@@ -90,7 +90,9 @@ class Watch:
                 return  # the channel is closed, since we leave
             tell()
 
-    def as_blocks(self, write: Callable[[View], None]) -> None:
+    def as_blocks(
+        self, write: Callable[[View], None], pause: Callable[[float], None] = time.sleep
+    ) -> None:
         """Write the view whenever it is another one, until interrupted."""
         written = None
         while True:
@@ -99,7 +101,7 @@ class Watch:
                 write(self.view)
                 sys.stdout.flush()
                 written = sign
-            time.sleep(SECONDS)
+            pause(SECONDS)
             self.look()
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import roles_pb2 as roles
 
 from cli.cluster import Cluster
 
@@ -47,6 +48,17 @@ def status(service_id, *assets, health=inventory.HEALTH_HEALTHY, **more):
                 availability=more.pop("availability", inventory.AVAILABILITY_AVAILABLE),
             ),
         ),
+    )
+
+
+def role(role_id, service_id="", asset_id="", loaded=0, **more):
+    """service_id, asset_id: who would serve it; nobody when empty."""
+    return pb.RoleStatus(
+        role=roles.Role(role_id=role_id, operation=inventory.OPERATION_CHAT, **more),
+        service_id=service_id,
+        asset_id=asset_id,
+        candidate_count=1 if service_id else 0,
+        loaded_candidate_count=loaded,
     )
 
 

@@ -1,0 +1,188 @@
+"""Lists as tables, and one of each in detail."""
+
+import time
+
+from geniehive.v1 import discovery_service_pb2 as pb
+from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import roles_pb2
+
+from cli import detailed, listed
+from cli.models import models
+from tests.unit.cli.clusters import NOW, THREE_HOSTS, host, role, status
+
+HOSTILE = "\x1b[2Jevil\r\n\u202e"
+BOUND = 10.0  # ten times the goal
+
+
+def big():
+    made = host("tower", address="192.168.1.22")
+    made.resources.cpu_threads, made.resources.memory_bytes = 16, 64_000_000_000
+    made.metrics.cpu_utilization = 0.12
+    made.trust_tier = "trusted_datacenter"
+    made.labels["site"] = "lab"
+    made.capabilities["cuda"] = True
+    return made
+
+
+def probed():
+    one = status("tower/vllm", "+qwen3:14b", "other", concurrency=4, in_flight=2, queue=1)
+    one.latency_p50.FromMilliseconds(1_800)
+    one.tokens_per_second = 44.4
+    one.health = inventory.HEALTH_HEALTHY
+    one.probe.health = inventory.HEALTH_HEALTHY
+    one.probe.probe_time.FromDatetime(NOW)
+    one.measured.request_count = 31
+    one.measured.error_counts["timeout"] = 2
+    one.roles.append(pb.ServedRole(role_id="mentor", asset_id="qwen3:14b"))
+    return one
+
+
+def test_hosts():
+    lost = host("attic", inventory.HOST_STATE_LOST, seen=250)
+    assert listed.hosts([lost, big()], NOW, None, color=False).splitlines() == [
+        "HOST   STATE                  ADDRESS       TIER                CORES   MEMORY"
+        "  FREE MEM  CPU  SEEN",
+        "attic  lost 4m: no heartbeat  -             -                       ?        ?"
+        "         ?    ?    4m",
+        "tower  up                     192.168.1.22  trusted_datacenter     16  64.0 GB"
+        "    9.1 GB  12%    1s",
+    ]
+
+
+def test_services():
+    owners = {one.host_id: one for one in (*THREE_HOSTS.hosts, big())}
+    shown = listed.services([THREE_HOSTS.services[0], probed()], owners, NOW, None, color=False)
+    assert shown.splitlines() == [
+        "SERVICE       STATE                  ENGINE  LOADED         BUSY  WAIT  LATENCY  TOK/S",
+        "attic/ollama  lost 4m: no heartbeat  -       ?/2               ?     ?        -      -",
+        "tower/vllm    up                     -       1/2 qwen3:14b   2/4     1    1.8 s     44",
+    ]
+
+
+def test_roles():
+    fallback = role("mentor", "tower/vllm", "qwen3:14b", loaded=1)
+    fallback.fallback_roles.append("helper")
+    fallback.best_latency_p50.FromMilliseconds(420)
+    assert listed.roles([fallback, role("nobody")], None).splitlines() == [
+        "ROLE    OPERATION  SERVED BY             SERVICES  IN MEM  LATENCY  FALLBACK",
+        "mentor  chat       tower/vllm qwen3:14b         1       1   420 ms  helper",
+        "nobody  chat       nobody now                   0       0        -  -",
+    ]
+
+
+def test_models():
+    found = models([probed(), status("a/b", "other", context=8_192)], [role("nobody")])
+    assert listed.models(found, None).splitlines() == [
+        "MODEL      KIND   OPERATION  LOADED  CONTEXT  SERVED BY",
+        "nobody     role   chat       no            -  nobody now",
+        "other      asset  chat       no         8192  tower/vllm +1",
+        "qwen3:14b  asset  chat       yes           ?  tower/vllm",
+    ]
+
+
+def test_of_nothing_the_way_on_is_said():
+    shown = (
+        listed.hosts([], NOW, None, color=False),
+        listed.services([], {}, NOW, None, color=False),
+        listed.roles([], None),
+        listed.models([], None),
+    )
+    assert all(text.startswith("no ") and "\n" not in text for text in shown)
+
+
+def test_a_host_in_detail():
+    found = pb.GetHostInventoryResponse(host=big(), services=[probed()])
+    assert detailed.host(found, NOW, None).splitlines() == [
+        "tower: up",
+        "  address     192.168.1.22",
+        "  heard       1s ago",
+        "  machine     16 cores, 64.0 GB, 9.1 GB free, 12% busy",
+        "  trust tier  trusted_datacenter",
+        "  labels      site=lab",
+        "  abilities   cuda=yes",
+        "SERVICE     STATE  ENGINE  LOADED         BUSY  WAIT  LATENCY  TOK/S",
+        "tower/vllm  up     -       1/2 qwen3:14b   2/4     1    1.8 s     44",
+    ]
+
+
+def test_a_service_in_detail():
+    assert detailed.service(probed(), big(), NOW, None).splitlines() == [
+        "tower/vllm: up",
+        "  endpoint      http://127.0.0.1:8080",
+        "  loads models  none",
+        "  requests      2/4 served, 1 waiting",
+        "  health        healthy, by its node; healthy, by probes 0s ago",
+        "  speed         1.8 s to an answer, 44 tokens/s",
+        "  measured      31 requests, 2 failed (most: timeout), since yesterday",
+        "ASSET      OPERATION  LOADED  CONTEXT  FAMILY  ROLES",
+        "qwen3:14b  chat       yes           ?  -       mentor",
+        "other      chat       no            ?  -       -",
+    ]
+
+
+def test_a_role_in_detail():
+    policy = roles_pb2.RoutingPolicy(
+        preferred_families=["qwen3"], min_context=8_192, denied_trust_tiers=["public"]
+    )
+    one = role("mentor", "tower/vllm", "qwen3:14b", routing_policy=policy)
+    one.effective_request_policy.system_prompt = "You are a patient mentor."
+    assert detailed.role(one).splitlines() == [
+        "mentor (chat) -> tower/vllm qwen3:14b",
+        "  could serve         1 service, 0 with the model in memory",
+        "  families            qwen3",
+        "  context             8192 tokens or more",
+        "  denied trust tiers  public",
+        "  prompt              You are a patient mentor.",
+        "next: geniehive route explain mentor",
+    ]
+
+
+def test_a_model_in_detail():
+    services = [probed()]
+    (mentor, other, qwen) = models(services, [role("mentor", "tower/vllm", "qwen3:14b")])
+    table = [
+        "SERVICE     LOADED  CONTEXT  BUSY  WAIT  LATENCY",
+        "tower/vllm  yes           ?   2/4     1    1.8 s",
+    ]
+    for one, kind in ((mentor, "role"), (qwen, "asset")):
+        assert detailed.model(one, services, None).splitlines() == [
+            f"{one.name} ({kind}, chat)",
+            *table,
+            f"next: geniehive route explain {one.name}",
+        ]
+    assert "no" in detailed.model(other, services, None).splitlines()[2].split()
+
+
+def test_what_nodes_name_never_reaches_the_terminal():
+    bad = host("h", address=HOSTILE)
+    bad.trust_tier = bad.display_name = bad.labels["x"] = HOSTILE
+    service = status("h/" + HOSTILE, "+" + HOSTILE, detail=HOSTILE, routable=False)
+    service.service.engine = HOSTILE
+    served = status("h/" + HOSTILE, "+" + HOSTILE)
+    role_of = role(HOSTILE, HOSTILE, HOSTILE, description=HOSTILE)
+    found = models([served], [role_of])
+    shown = (
+        listed.hosts([bad], NOW, None, color=False),
+        listed.services([service], {"h": bad}, NOW, None, color=False),
+        listed.roles([role_of], None),
+        listed.models(found, None),
+        detailed.host(pb.GetHostInventoryResponse(host=bad, services=[service]), NOW, None),
+        detailed.service(service, bad, NOW, None),
+        detailed.role(role_of),
+        *(detailed.model(one, [served], None) for one in found),
+    )
+
+    for text in shown:
+        assert "evil" in text
+        assert not {"\x1b", "\r", "\u202e"} & set(text)
+
+
+def test_a_thousand_hosts_are_drawn_within_a_second():
+    hosts = [host(f"host-{number:04}", address="192.168.1.31") for number in range(1_000)]
+    began = time.perf_counter()
+    lines = listed.hosts(hosts, NOW, None, color=True).splitlines()
+    took = time.perf_counter() - began
+
+    print(f"1,000 hosts: {took * 1e3:.0f} ms")
+    assert len(lines) == 1_001
+    assert took < BOUND
