@@ -20,16 +20,8 @@ from control.offers import differs, moved, taken
 from control.pace import Pace, Rhythm, pace, return_time
 from control.probing.records import Records
 from control.probing.samples import HealthSample
+from control.silence import SILENT_INTERVALS, Silence
 
-# When more than this share of at least this many hosts goes silent together,
-# control takes itself for the one that is cut off, and withdraws nothing.
-MASS_LOSS_SHARE = 0.55
-MASS_LOSS_HOSTS = 5
-# Beats are never late by more than a moment, so a host is silent long before its lease
-# is over. Hosts that are cut off together must be silent before the first one is lost,
-# although their last beats were spread over an interval, and though a lease may be
-# as short as two intervals.
-SILENT_INTERVALS = 1.4
 # One that beats, and those that the node left without a word and that are still to be noticed.
 MAX_STREAMS = 4
 
@@ -51,7 +43,7 @@ class Membership:
         self._jitter = jitter
         self._online = 0
         self._returning = 0
-        self._spared_until = float("-inf")  # nobody is lost before
+        self._silence = Silence()
         self._hosts: set[str] = set()
         self._services: set[str] = set()
 
@@ -62,6 +54,11 @@ class Membership:
         member = self.members.get(service_id.partition("/")[0])
         found = member.offers.get(service_id) if member else None
         return (member, found) if member and found else None
+
+    def service(self, service_id: str) -> Service | None:
+        """Return a service, or None when it is not registered."""
+        found = self.offer(service_id)
+        return found[1].service if found else None
 
     def offers(self) -> Iterator[tuple[Member, Offer]]:
         """Yield every service with its host, in no order."""
@@ -85,9 +82,8 @@ class Membership:
     def why_unwell(self, offer: Offer) -> str:
         """Return in words what probes say of a service that they call worse than its node does."""
         record = self.probes.of(offer.service.service_id)
-        if record is None or self.health(offer) is offer.observation.health:
-            return ""
-        return f"{record.health} by probe: {record.why}".removesuffix(": ")
+        worse = self.health(offer) is not offer.observation.health
+        return record.words if record is not None and worse else ""
 
     def held_back(self, offer: Offer) -> bool:
         """Return whether a service, or its host, comes and goes too often to be relied upon."""
@@ -260,29 +256,13 @@ class Membership:
     def expire(self, now: float, *, deaf: bool = False) -> tuple[list[str], int]:
         """End the leases that are over; return their hosts, and how many silent ones are spared.
 
-        Hosts are spared, 0 if none is, when so many went silent together that control
-        itself must be cut off, or when it is deaf to gateways, too. Once that is over,
-        those still silent have a lease's time to be heard.
+        See `Silence.judge`. deaf: whether no gateway is heard, either.
         """
-        lease = self._pace().lease
-        silent = lost = 0
-        over: list[Member] = []
-        for member in self.members.values():
-            if member.state is HostState.ONLINE and now >= member.silent_at:
-                silent += 1
-                if now >= member.deadline:
-                    over.append(member)
-            elif member.state is HostState.LOST and now < member.deadline + lease:
-                lost += 1  # just now, so it belongs to whatever goes on
-        together = self._online + lost
-        mass_loss = together >= MASS_LOSS_HOSTS and silent + lost > MASS_LOSS_SHARE * together
-        if mass_loss or (deaf and silent):
-            self._spared_until = now + lease
-        if now < self._spared_until:
-            return [], silent
-        for member in over:
+        members, lease = self.members.values(), self._pace().lease
+        lost, spared = self._silence.judge(members, lease, now, deaf=deaf)
+        for member in lost:
             self._set_state(member, HostState.LOST, now)
-        return [member.host.host_id for member in over], 0
+        return [member.host.host_id for member in lost], spared
 
     def forgive(self, seconds: float) -> None:
         """Lengthen every lease by a time in which control itself did not run."""

@@ -32,10 +32,11 @@ class Record:
         return self.samples[-1][1]
 
     @property
-    def why(self) -> str:
-        """In words, why it is not well by probes; empty when it is, or no sample says so."""
+    def words(self) -> str:
+        """How it is by probes, in words, and why if a sample that is kept says so."""
         found = (sample.finding for _, sample in reversed(self.samples))
-        return next((one.detail for one in found if one.health is self.health), "")
+        why = next((one.detail for one in found if one.health is self.health), "")
+        return f"{self.health} by probe" + (f": {why}" if why else "")
 
 
 class Records:

@@ -34,10 +34,10 @@ def test_numbers_grow_even_if_the_clock_is_set_back():
     assert numbers == [1_700_000_000_000, 1_700_000_000_001]
 
 
-def test_why_it_is_unwell_is_what_the_last_sample_that_was_so_says():
+def test_its_words_are_what_the_last_sample_that_was_so_says():
     record = taken(DOWN, DOWN, WELL).of("h1/s")
 
-    assert (record.health, record.why) == (Health.UNHEALTHY, "answers 500 at /health")
+    assert record.words == "unhealthy by probe: answers 500 at /health"
     assert record.last.finding is WELL
 
 
