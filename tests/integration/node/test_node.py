@@ -219,9 +219,14 @@ def test_node_without_control_stops_in_order(spawn, fake_engine, number):
         ),
         ("a: &a [*a]", "node.yaml:1:"),
         ("tls: {ca: /nowhere/ca.pem}", "tls: /nowhere/ca.pem: no such file or directory"),
+        (
+            "node: {host_id: h}\n"
+            "services: [{service_id: x, endpoint: 'http://a', api_key_env: NO_SUCH_KEY}]",
+            "services[0].api_key_env of h/x: NO_SUCH_KEY is not set; set it to the key",
+        ),
         (None, "node.yaml: no such file or directory"),
     ],
-    ids=["type", "retired", "alias", "tls", "missing"],
+    ids=["type", "retired", "alias", "tls", "no-key", "missing"],
 )
 def test_unusable_settings_are_one_line_and_exit_2(tmp_path, text, said):
     path = tmp_path / "node.yaml"
