@@ -47,6 +47,7 @@ from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
 from control.rules.reloading import Reloader
+from control.sample_keeping import SampleKeeping
 from control.server import build
 from control.store.database import sqlite_warning
 from control.store.opening import Store, StoreError, open_store
@@ -156,12 +157,13 @@ async def serve(
     )
     tracer = tracing.start(config.tracing, "geniehive-control", version, incarnation)
     doorkeeper = Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)
+    keeping = SampleKeeping(store.writer, records, membership.service)
     server, port = build(
         Edge(doorkeeper, tracer=tracer),
         RegistryServicer(cluster, configuration.engine_key_refusal(config)),
         DiscoveryServicer(overview, condition, now, wall_time),
         RoutingServicer(membership, lookout, routes, keys, loads),
-        BenchmarkServicer(),
+        BenchmarkServicer(keeping, records, membership.service, time.time),
         UsageServicer(measurements),
         binder(config.listen, config.tls),
     )

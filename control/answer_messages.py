@@ -174,7 +174,10 @@ def _signals(signals: MatchSignals) -> pb.MatchSignals:
         benchmark_match_count=evidence.count,
         best_workload_overlap=evidence.overlap,
         benchmark_quality_score=evidence.quality if evidence.count else None,
+        benchmark_replaced_count=evidence.replaced,
     )
+    if evidence.age is not None:
+        message.benchmark_age.FromMilliseconds(round(evidence.age * 1e3))
     if signals.latency_p50 is not None:
         message.latency_p50.FromMicroseconds(round(signals.latency_p50 * 1e6))
     if signals.availability is not None:

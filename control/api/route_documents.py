@@ -154,6 +154,7 @@ def _signals(found: pb.MatchSignals, *, is_role: bool) -> Document:
     if is_role:
         signals["preferred_family_match"] = _told(found, "preferred_family_match")
         signals["guardrail_profile_match"] = _told(found, "guardrail_profile_match")
+    age = found.benchmark_age.ToMilliseconds() / 1_000 if found.HasField("benchmark_age") else None
     latency = found.latency_p50.ToMicroseconds() / 1_000 if found.HasField("latency_p50") else None
     return signals | {
         "loaded": _told(found, "loaded"),
@@ -165,6 +166,8 @@ def _signals(found: pb.MatchSignals, *, is_role: bool) -> Document:
         "benchmark_match_count": found.benchmark_match_count,
         "best_workload_overlap": found.best_workload_overlap,
         "benchmark_quality_score": _told(found, "benchmark_quality_score"),
+        "benchmark_age_s": age,
+        "benchmark_replaced_count": found.benchmark_replaced_count,
     }
 
 

@@ -289,6 +289,8 @@ async def test_matches_have_the_shape_that_clients_know(front: Front):
             "benchmark_match_count": 2,
             "best_workload_overlap": 1.0,
             "benchmark_quality_score": None,
+            "benchmark_age_s": None,
+            "benchmark_replaced_count": 0,
         },
         "terms": [],
         "role": {"role_id": "mentor"},

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 from geniehive.v1 import (
+    benchmark_service_pb2_grpc,
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
     routing_service_pb2_grpc,
@@ -30,6 +31,7 @@ from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
 from control.rules.reloading import Status
+from control.sample_keeping import SampleKeeping
 from control.scopes import GRANTS
 from control.server import build
 from control.table.compile import Compiler
@@ -108,7 +110,12 @@ class Control:
             RegistryServicer(self.cluster),
             DiscoveryServicer(overview, condition, self.clock, self.clock.wall_time),
             RoutingServicer(self.membership, lookout, self.routes, self.keys, self.loads),
-            BenchmarkServicer(),
+            BenchmarkServicer(
+                SampleKeeping(writer, self.records, self.membership.service),
+                self.records,
+                self.membership.service,
+                lambda: self.clock.wall_time(self.clock()),
+            ),
             UsageServicer(self.measurements),
             lambda server: server.add_insecure_port("127.0.0.1:0"),
         )
@@ -116,6 +123,7 @@ class Control:
         self.registry = registry_service_pb2_grpc.RegistryServiceStub(self.channel)
         self.discovery = discovery_service_pb2_grpc.DiscoveryServiceStub(self.channel)
         self.routing = routing_service_pb2_grpc.RoutingServiceStub(self.channel)
+        self.benchmarks = benchmark_service_pb2_grpc.BenchmarkServiceStub(self.channel)
         self.usage = usage_service_pb2_grpc.UsageServiceStub(self.channel)
 
 

@@ -39,4 +39,5 @@ def test_what_is_not_told_is_null_and_never_made_up():
         "loaded_model_count",
         "availability",
         "benchmark_quality_score",
+        "benchmark_age_s",
     }

@@ -1,0 +1,76 @@
+"""Samples of benchmarks as messages, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from geniehive.v1 import benchmark_service_pb2 as pb
+from google.protobuf.struct_pb2 import Struct, Value
+
+from control.sample_admission import admitted, refusal
+from control.samples import Sample
+
+
+def samples_of(request: pb.IngestBenchmarkSamplesRequest, now: float) -> list[Sample]:
+    """Return the samples that a request brings; 10,000 take half a second.
+
+    now: seconds since 1970.
+
+    Raises:
+        InvalidValue: names the first sample and field that is refused, and why.
+    """
+    return admitted([_sample(place, one) for place, one in enumerate(request.samples)], now)
+
+
+def sample_message(sample: Sample, *, known: bool, weight: float) -> pb.BenchmarkSample:
+    """Return a sample as a message. known: whether its service is registered."""
+    message = pb.BenchmarkSample(
+        benchmark_id=sample.benchmark_id,
+        service_id=sample.service_id,
+        asset_id=sample.asset_id,
+        workload=sample.workload,
+        asset_digest=sample.digest,
+        service_known=known,
+        weight=weight,
+    )
+    message.observed_time.FromMicroseconds(round(sample.observed_at * 1e6))
+    message.results.update(cast(Any, sample.results))
+    return message
+
+
+def _sample(place: int, message: pb.BenchmarkSample) -> Sample:
+    if not message.HasField("observed_time"):
+        raise refusal(place, "observed_time", "is missing")
+    observed = message.observed_time
+    return Sample(
+        message.benchmark_id,
+        message.service_id,
+        message.asset_id,
+        message.workload,
+        observed.seconds + observed.nanos / 1e9,
+        _object(message.results),
+        message.asset_digest,
+    )
+
+
+def _object(message: Struct) -> Mapping[str, object]:
+    return {name: _value(value) for name, value in message.fields.items()}
+
+
+def _value(message: Value) -> object:
+    match message.WhichOneof("kind"):
+        case "number_value":
+            return message.number_value
+        case "string_value":
+            return message.string_value
+        case "bool_value":
+            return message.bool_value
+        case "struct_value":
+            return _object(message.struct_value)
+        case "list_value":
+            return _list(message.list_value.values)
+        case _:
+            return None
+
+
+def _list(values: Sequence[Value]) -> list[object]:
+    return [_value(value) for value in values]
