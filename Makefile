@@ -61,7 +61,7 @@ lock:  ## remake the lock files after a change of dependencies (UPGRADE=-U: newe
 	@for peer in requirements/bench-*.in; do $(COMPILE) $$peer -o $${peer%.in}.lock || exit; done
 
 bench: $(DEV)  ## measure speed against others, 15 minutes; writes docs/performance.*
-	@$(VENV)/bin/geniehive bench peers --publish --fleet 1000 --fleet 5000 --roles 100
+	@$(VENV)/bin/geniehive bench peers --publish --fleet 1000 --fleet 5000 --roles 100 --views 1000
 
 clean:  ## remove everything that make made; state/ stays
 	@rm -rf $(VENV) $(NODE) build

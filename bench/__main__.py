@@ -17,6 +17,7 @@ from cli.output import BAD, UNREACHABLE, USAGE, Failure, Output, examples, share
 if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
     from bench.fleet_figures import Figures
     from bench.role_figures import RoleFigures
+    from bench.view_figures import ViewFigures
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 CHAT_PATH = "/v1/chat/completions"
@@ -168,6 +169,12 @@ def load(
     metavar="ROLES",
     help="Measure what so many roles over 1,000 nodes cost, and some that are choosy.",
 )
+@click.option(
+    "--views",
+    type=click.IntRange(1, 10_000),
+    metavar="NODES",
+    help="Measure what it costs to list so many nodes.",
+)
 @click.option("--publish", is_flag=True, help="Write docs/performance.* too.")
 @shared
 def peers(
@@ -178,6 +185,7 @@ def peers(
     quick: bool,
     fleets: tuple[int, ...],
     roles: int | None,
+    views: int | None,
     publish: bool,
 ) -> None:
     """Compare gateways in front of the same fake engine, each alone on its core.
@@ -187,7 +195,7 @@ def peers(
     from bench import page as pages
     from bench import tables, targets
     from bench.compare import compare as run
-    from bench.compare import with_fleet, with_roles
+    from bench.compare import with_fleet, with_roles, with_views
 
     chosen = only or (targets.QUICK if quick else [one.name for one in targets.TARGETS])
     unknown = set(chosen) - {one.name for one in targets.TARGETS}
@@ -203,6 +211,8 @@ def peers(
         results = with_fleet(results, nodes, output.say)
     if roles is not None:
         results = with_roles(results, roles, output.say)
+    if views is not None:
+        results = with_views(results, views, output.say)
     kept = pages.keep(results)
     output.say(f"figures: {kept}")
     if publish:
@@ -246,6 +256,29 @@ def roles(output: Output, nodes: int, count: int, mixed: bool, seconds: float) -
     _tell(output, "bench_roles", figures)
 
 
+@examples("geniehive bench views --nodes 1000", "geniehive bench views --junk 0 --json")
+@bench.command()
+@click.option("--nodes", type=click.IntRange(1, 10_000), default=1_000, show_default=True)
+@click.option("--roles", "count", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option("--seconds", type=click.FloatRange(1, 600), default=10.0, help="Of requests.")
+@click.option("--junk", type=click.IntRange(0, 100_000), default=10_000, show_default=True)
+@shared
+def views(output: Output, nodes: int, count: int, seconds: float, junk: int) -> None:
+    """Measure what it costs to list models and services of simulated nodes.
+
+    Also what names that nobody serves do to the metrics.
+    """
+    from bench.fleet_control import FleetFailed
+    from bench.view_figures import ViewPlan
+    from bench.view_fleet import measure
+
+    try:
+        figures = asyncio.run(measure(ViewPlan(nodes, count, seconds, junk=junk)))
+    except FleetFailed as error:
+        raise Failure(str(error), BAD, "views") from error
+    _tell(output, "bench_views", figures)
+
+
 @examples("geniehive bench fleet --nodes 1000", "geniehive bench fleet --nodes 5000 --json")
 @bench.command()
 @click.option("--nodes", type=click.IntRange(1, 50_000), default=1_000, show_default=True)
@@ -281,7 +314,7 @@ def fleet(
     _tell(output, "bench_fleet", figures)
 
 
-def _tell(output: Output, kind: str, figures: "Figures | RoleFigures") -> None:
+def _tell(output: Output, kind: str, figures: "Figures | RoleFigures | ViewFigures") -> None:
     """Answer with `figures`: as a document of this kind, or a line each."""
     if output.as_json:
         output.document(kind, figures.document())

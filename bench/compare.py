@@ -19,6 +19,7 @@ from bench.results import Results, Row, fleet, this_machine
 from bench.role_figures import figures as role_figures
 from bench.stage import PATH, NotReady, Say, Staged, stage
 from bench.targets import KEY, MODEL, Target
+from bench.view_figures import figures as view_figures
 
 SETTLE_SECONDS = 20.0
 GOOD_IN_A_ROW = 5
@@ -137,6 +138,17 @@ def with_roles(results: Results, roles: int, say: Say) -> Results:
         else:
             results = replace(results, roles=(*results.roles, role_figures(found)))
     return results
+
+
+def with_views(results: Results, nodes: int, say: Say) -> Results:
+    """Return `results` with what it costs to list so many nodes."""
+    name = f"views of {nodes:,} nodes"
+    say(name)
+    try:
+        found = _told("views", "--nodes", str(nodes))
+    except NotReady as error:
+        return _without(results, name, str(error), say)
+    return replace(results, views=(*results.views, view_figures(found)))
 
 
 def _told(*command: str) -> dict[str, Any]:

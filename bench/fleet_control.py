@@ -49,6 +49,7 @@ class Control:
         registry = {
             "heartbeat_interval_s": self._plan.interval,
             "max_heartbeats_per_s": self._plan.beats_per_second,
+            "grace_s": self._plan.grace,
         }
         storage = {"sqlite_path": str(self._folder / DATABASE)}
         settings = self._folder / "control.yaml"

@@ -19,6 +19,7 @@ class Plan:
     processes: int = 1  # that nodes live in, beside the one that measures
     down: float = 2.0  # seconds that control is away
     after: float = 5.0  # seconds after the last node is back, for a second wave to show
+    grace: float = 30.0  # seconds that control waits for hosts when it starts
     mixed: bool = False  # whether hosts and models differ in more than their names
 
 

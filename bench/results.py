@@ -14,6 +14,8 @@ from bench.fleet_figures import Changes, Comeback, Figures, Steady
 from bench.outcome import Outcome
 from bench.role_figures import RoleFigures
 from bench.role_figures import figures as role_figures
+from bench.view_figures import ViewFigures
+from bench.view_figures import figures as view_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Results:
     rows: tuple[Row, ...] = ()
     fleets: tuple[Figures, ...] = ()  # control with simulated nodes
     roles: tuple[RoleFigures, ...] = ()  # and with roles over them
+    views: tuple[ViewFigures, ...] = ()  # a gateway that is asked what there is
 
     def figures(self, target: str, case: str, name: str) -> dict[int, float]:
         """Return one figure of the outcome of a target at a case, by round."""
@@ -88,6 +91,7 @@ def read(path: Path) -> Results:
             "rows": tuple(_row(row) for row in content["rows"]),
             "fleets": tuple(fleet(figures) for figures in content["fleets"]),
             "roles": tuple(role_figures(figures) for figures in content.get("roles", ())),
+            "views": tuple(view_figures(figures) for figures in content.get("views", ())),
         }
     )
 

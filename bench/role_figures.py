@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.fleet_figures import Plan
+from bench.front import Requests
 from bench.pulse import Times
 
 
@@ -53,19 +54,6 @@ class Followed:
     bytes_per_change: float
     cpu_ms_per_change: float  # of control
     rss_mib: float  # of control
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """What requests took in a gateway and the engine behind it. Microseconds."""
-
-    count: int
-    p50_us: float
-    p99_us: float
-    max_us: float
-
-    def __str__(self) -> str:
-        return f"p50 {self.p50_us:,.0f} us, p99 {self.p99_us:,.0f} us, max {self.max_us:,.0f} us"
 
 
 @dataclass(frozen=True, slots=True)

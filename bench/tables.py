@@ -11,6 +11,7 @@ from bench.results import Results
 from bench.role_figures import RoleFigures
 from bench.targets import DIRECT, NGINX, OURS, OURS_2
 from bench.view import View
+from bench.view_figures import ViewFigures
 
 DASH = "\N{EN DASH}"
 
@@ -27,6 +28,7 @@ def render(results: Results) -> str:
         "Versions, start, memory": _programs(view),
         "Control and its nodes": _columns(results.fleets),
         "Roles": _columns(results.roles),
+        "Views": _columns(results.views),
         "Left out": "\n".join(f"- {name}: {why}" for name, why in results.skipped.items()),
     }
     told = [f"### {title}\n\n{text}" for title, text in sections.items() if text]
@@ -158,7 +160,7 @@ def _programs(view: View) -> str:
     return _table(titles, rows)
 
 
-def _columns(found: Sequence[Figures | RoleFigures]) -> str:
+def _columns(found: Sequence[Figures | RoleFigures | ViewFigures]) -> str:
     """Return what was measured with fleets, a column each."""
     if not found:
         return ""

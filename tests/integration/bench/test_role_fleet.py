@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench import role_fleet, role_requests
+from bench import front, role_fleet
 from bench.role_figures import RolePlan
 
 pytestmark = [
@@ -15,7 +15,7 @@ pytestmark = [
 
 async def test_roles_are_compiled_change_and_are_read_again(one_loop, monkeypatch):
     monkeypatch.setattr(role_fleet, "IDLE_SECONDS", 0.2)
-    monkeypatch.setattr(role_requests, "WARMUP_SECONDS", 0.2)
+    monkeypatch.setattr(front, "WARMUP_SECONDS", 0.2)
     plan = RolePlan(nodes=8, roles=3, mixed=True, changes=4, seconds=0.5, interval=0.5, rest=0.3)
 
     found = await role_fleet.measure(plan)

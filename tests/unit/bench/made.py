@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from bench.cases import CASES, JSON_1
 from bench.fleet_figures import Changes, Comeback, Figures, Steady
+from bench.front import Requests
 from bench.outcome import CURVE, Outcome
 from bench.pulse import Times
 from bench.results import Machine, Results, Row
-from bench.role_figures import Compiled, Followed, Requests, RoleFigures, Served
+from bench.role_figures import Compiled, Followed, RoleFigures, Served
+from bench.view_figures import Junk, ViewFigures
 
 NOTHING = Outcome(
     seconds=2.0,
@@ -66,6 +68,7 @@ def results(*targets: tuple[str, float, float], rounds: int = 2) -> Results:
         rows=tuple(bare),
         fleets=(FLEET,),
         roles=(ROLES,),
+        views=(VIEWS,),
     )
 
 
@@ -103,4 +106,18 @@ ROLES = RoleFigures(
         cpu_ms_per_change=5.6,
         rss_mib=171.8,
     ),
+)
+
+VIEWS = ViewFigures(
+    nodes=1_000,
+    roles=20,
+    first={"/v1/models": 149.0},
+    looks={"/v1/models": Times(40, 2.0, 9.0, 9.5)},
+    sizes={"/v1/models": 2_148_700},
+    lag=Times(500, 0.5, 2.0, 4.0),
+    quiet=Requests(2_000, 214.0, 954.0, 2_856.0),
+    watched=Requests(2_000, 230.0, 2_000.0, 4_000.0),
+    cpu_us_quiet=180.0,
+    cpu_us_watched=240.0,
+    junk=Junk(10_000, 49, 50, 7_300, 7.5),
 )
