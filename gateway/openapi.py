@@ -163,13 +163,21 @@ def _described(app: FastAPI) -> dict[str, Any]:
     told = answers()
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
-            refused = operation["responses"]
-            refused.pop("422", None)  # the framework's own; ours are 400
+            operation["responses"].pop("422", None)  # the framework's own; ours are 400
+            operation["summary"] = operation["description"].partition("\n")[0].rstrip(".")
+            operation["tags"] = [_part(path)]
             if path.startswith(_KEYED):
                 operation["security"] = [{"bearer": []}, {"key": []}]
             if (answer := told.get((method, path))) is not None:
                 operation["responses"] = _responses(path, operation, answer)
     return found
+
+
+def _part(path: str) -> str:
+    """Return what a path is about."""
+    if path.startswith("/v1/cluster/"):
+        return "cluster"
+    return "models" if path.startswith(_KEYED) else "this gateway"
 
 
 def _responses(path: str, operation: dict[str, Any], answer: Answer) -> dict[str, Any]:

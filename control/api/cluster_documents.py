@@ -12,7 +12,7 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 
-from control.api.message_values import milliseconds, moment, plain, seconds, told
+from control.api.message_values import milliseconds, moment, ordered, plain, seconds, told
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, STRATEGIES, Document, url
 
 PROTOCOL = "openai"  # what all engines speak that gateways relay to
@@ -49,8 +49,8 @@ def host(message: inventory.Host) -> Document:
         "host_id": message.host_id,
         "display_name": message.display_name,
         "address": message.address,
-        "labels": dict(message.labels),
-        "capabilities": dict(message.capabilities),
+        "labels": ordered(message.labels),
+        "capabilities": ordered(message.capabilities),
         "resources": {
             "cpu_threads": message.resources.cpu_threads or None,
             "ram_gb": round(message.resources.memory_bytes / 1e9, 1) or None,
@@ -162,7 +162,7 @@ def asset(message: inventory.Asset, served_roles: Sequence[str] = ()) -> Documen
         "locator": (
             {"kind": locator.kind, "value": locator.value} if message.HasField("locator") else None
         ),
-        "metadata": dict(message.metadata),
+        "metadata": ordered(message.metadata),
         "digest": message.digest or None,
         "roles": list(served_roles),
     }
@@ -295,7 +295,7 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
         "uptime_s": seconds(message, "uptime"),
         "control_version": message.control_version,
         "catalog_problem": message.catalog_problem or None,
-        "unusable_resources": dict(message.unusable_resources),
+        "unusable_resources": ordered(message.unusable_resources),
     }
 
 
@@ -307,7 +307,7 @@ def health_sample(message: pb.HealthSample) -> Document:
         "target_id": message.service_id,
         "observed_at": moment(message, "observed_time"),
         "status": HEALTHS.get(message.health, "unknown"),
-        "checks": dict(message.checks),
+        "checks": ordered(message.checks),
         "metrics": {
             "queue_depth": told(message, "queue_depth"),
             "in_flight": message.in_flight,
@@ -360,7 +360,7 @@ def _measured(message: pb.Measured) -> Document:
         "since": moment(message, "start_time"),
         "request_count": message.request_count,
         "abandoned_count": message.abandoned_count,
-        "error_counts": dict(message.error_counts),
+        "error_counts": ordered(message.error_counts),
         "prompt_tokens": message.prompt_tokens,
         "completion_tokens": message.completion_tokens,
         "first_byte_p50_ms": milliseconds(message, "first_byte_p50"),

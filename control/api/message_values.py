@@ -1,9 +1,14 @@
 """Values of messages as JSON has them: null for what is not told, numbers with their unit."""
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
+
+T = TypeVar("T")
 
 MAX_EXACT = 1 << 53  # whole numbers up to here are exact as floating point
 
@@ -37,9 +42,14 @@ def milliseconds(message: Message, field: str) -> float | None:
     return found.seconds * 1e3 + found.nanos / 1e6
 
 
+def ordered(pairs: Mapping[str, T]) -> dict[str, T]:
+    """Return a map by name: messages hold them in any order."""
+    return dict(sorted(pairs.items()))
+
+
 def plain(message: Struct) -> dict[str, object]:
     """Return a JSON object as plain values; numbers without a fraction are whole."""
-    return {name: _plain(value) for name, value in message.fields.items()}
+    return {name: _plain(value) for name, value in sorted(message.fields.items())}
 
 
 def _plain(value: Value) -> object:

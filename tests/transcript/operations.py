@@ -71,7 +71,17 @@ FIELD = re.compile(rf'"({"|".join(CHANGING)})": ("[^"]*"|[\d.e-]+)')
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run control, two nodes with an engine each, and a gateway; yield control's address."""
+    """Run a small cluster; yield control's address."""
+    with small_cluster() as (control, _):
+        yield control
+
+
+@contextmanager
+def small_cluster(**routing: object) -> Iterator[tuple[str, str]]:
+    """Run control, two nodes with an engine each, and a gateway.
+
+    Yields control's address and the gateway's URL. routing: control's settings of this section.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (roles := folder / "roles.yaml").write_text(yaml.safe_dump(ROLES))
@@ -82,6 +92,7 @@ def running() -> Iterator[str]:
             "registry": {"grace_s": 0},
             "roles_path": str(roles),
             "auth": KEYS,
+            "routing": routing,
         }
         control = f"127.0.0.1:{spawn('control', settings).port()}"
         for host_id, (tier, asset_id) in HOSTS.items():
@@ -102,10 +113,10 @@ def running() -> Iterator[str]:
             }
             spawn("node", node, GENIEHIVE_NODE_KEY="sk-node")
         gateway = {"listen": "127.0.0.1:0", "control": control}
-        spawn("gateway", gateway, GENIEHIVE_GATEWAY_KEY="sk-gateway")
+        front = spawn("gateway", gateway, GENIEHIVE_GATEWAY_KEY="sk-gateway")
         discovery = DiscoveryServiceStub(stack.enter_context(sync_channel(control)))
         wait_until(lambda: _is_whole(discovery), START_SECONDS, "all are there, and tell all")
-        yield control
+        yield control, f"http://127.0.0.1:{front.port()}"
 
 
 def made(page: str, control: str) -> str:
