@@ -65,12 +65,16 @@ def running() -> Iterator[httpx.Client]:
 
 
 def _is_whole(client: httpx.Client) -> bool:
-    services = client.get("/v1/cluster/services").json()
-    models = client.get("/v1/models").json().get("data", [])
+    services, models = client.get("/v1/cluster/services"), client.get("/v1/models")
+    if not (services.is_success and models.is_success):
+        return False
+    probes = [one["state"]["probe"] for one in services.json()]
+    listed = [one["geniehive"] for one in models.json()["data"]]
     return (
-        all(one["state"]["probe"] and one["state"]["health"] == "healthy" for one in services)
-        and all("offload_hint" in one["geniehive"] for one in models)
-        and len(models) == 3
+        len(probes) == 2
+        and all(one and one["health"] == "healthy" for one in probes)
+        and len(listed) == 3
+        and all("offload_hint" in one for one in listed)
     )
 
 
