@@ -179,7 +179,7 @@ def ingest(output: Output, files: Sequence[Path], access: Access) -> None:
     results = []
     with cluster.connected(access) as channel:
         for path, samples in read:
-            done = kept.ingest(channel, samples, output.timeout, cluster.operator())
+            done = kept.ingest(channel, samples, str(path), output.timeout, cluster.operator())
             results.append((path, done))
             if not output.as_json and not output.quiet:
                 output.answer(f"{path}: {done.created} new, {done.replaced} known before")
@@ -380,7 +380,7 @@ def _ingested(
     try:
         with cluster.connected(access) as channel:
             samples = kept.samples(report, str(path))
-            kept.ingest(channel, samples, output.timeout, cluster.operator())
+            kept.ingest(channel, samples, str(path), output.timeout, cluster.operator())
     except Failure as failure:
         if wanted:
             raise

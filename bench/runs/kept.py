@@ -11,7 +11,10 @@ from geniehive.v1 import benchmark_service_pb2 as pb
 from geniehive.v1 import benchmark_service_pb2_grpc as pb_grpc
 
 from bench.runs.report import Document
+from cli.output import USAGE, Failure
 from control.api import auth
+from control.api.channel import control_errors
+from control.api.errors import BadRequest
 from control.api.settings import SettingsError
 
 PART = 1_000  # samples a call: control takes a message of 4 MB
@@ -53,16 +56,19 @@ def samples(report: Document, name: str) -> list[pb.BenchmarkSample]:
 def ingest(
     channel: grpc.Channel,
     found: list[pb.BenchmarkSample],
+    name: str,
     timeout: float,
     metadata: auth.Metadata = (),
 ) -> Kept:
     """Hand samples to control, a thousand at a time; each call keeps all of its own or none.
 
-    timeout: seconds a call.
+    name: of the file that they are from, for messages. timeout: seconds a call.
+
+    What was handed over before a failure stays, and a repeat is harmless.
 
     Raises:
-        grpc.RpcError: control did not answer, or refused. What was handed over before stays,
-            and a repeat is harmless.
+        Failure: control finds a sample wrong; it is named.
+        grpc.RpcError: control did not answer, or refused.
     """
     stub = pb_grpc.BenchmarkServiceStub(channel)
     created = replaced = 0
@@ -70,7 +76,12 @@ def ingest(
     unknown: set[str] = set()
     for start in range(0, len(found), PART):
         request = pb.IngestBenchmarkSamplesRequest(samples=found[start : start + PART])
-        answer = stub.IngestBenchmarkSamples(request, timeout=timeout, metadata=metadata)
+        try:
+            with control_errors():
+                answer = stub.IngestBenchmarkSamples(request, timeout=timeout, metadata=metadata)
+        except BadRequest as error:
+            counted = f", counted from {start}" if start else ""
+            raise Failure(f"{name}: {error}{counted}", USAGE, error.code) from error
         created += answer.created_count
         replaced += answer.replaced_count
         ids += answer.benchmark_ids

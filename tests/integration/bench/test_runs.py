@@ -96,8 +96,11 @@ class Bench:
     folder: Path
     frail: Frail = field(default_factory=Frail)
 
+    def say(self, *arguments: str) -> click.testing.Result:
+        return click.testing.CliRunner(env=self.environment).invoke(command, arguments)
+
     def run(self, *arguments: str) -> click.testing.Result:
-        return click.testing.CliRunner(env=self.environment).invoke(command, ["run", *arguments])
+        return self.say("run", *arguments)
 
     def report(self, *arguments: str) -> dict[str, Any]:
         ended = self.run(*arguments, "--json")
@@ -183,6 +186,44 @@ def test_everybody_is_asked_by_their_own_names(bench):
         ("h1/embed", "my.vectors"),
     }
     assert {one["target"] for one in found["requests"]} == {service for service, _ in asked}
+
+
+def test_results_are_kept_once_and_count_at_once(bench):
+    ended = bench.run("words.yaml", "--target", "small", "-o", "kept.json")
+    services = sorted({one["service_id"] for one in bench.written("kept.json")["samples"]})
+    again = bench.say("ingest", "kept.json", "--json")
+    listed = json.loads(bench.say("list", "--workload", "my.words", "--json").stdout)["samples"]
+
+    assert f"ingested, re-scored: {', '.join(services)}" in ended.stderr
+    (file,) = json.loads(again.stdout)["files"]
+    assert (file["created_count"], file["replaced_count"]) == (0, len(services))
+    assert sorted(one["service_id"] for one in listed) == services
+    assert all(one["weight"] == 1.0 and one["service_known"] for one in listed)
+    assert {one["results"]["source"] for one in listed} == {"geniehive-benchmark-runner"}
+    assert bench.say("list", "--service", services[0], "-q").stdout.startswith("bench_")
+
+
+def test_a_service_that_nobody_knows_is_told(bench):
+    old = {"service_id": "gone/s", "workload": "old", "results": {"ttft_ms": 900}}
+    (bench.folder / "old.json").write_text(
+        json.dumps({"report_id": "r", "observed_at": 1775583000.0, "samples": [old]})
+    )
+    ended = bench.say("ingest", "old.json")
+
+    assert ended.stdout == "old.json: 1 new, 0 known before\n"
+    assert "1 service not registered now, kept until it is: gone/s" in ended.stderr
+    assert "not registered" in bench.say("list", "--workload", "old").stdout
+
+
+def test_what_control_refuses_is_told_with_the_field(bench):
+    bad = {"service_id": "h1/one", "workload": "w", "results": {"ttft_ms": -1}}
+    (bench.folder / "bad.json").write_text(
+        json.dumps({"observed_at": 1775583000.0, "samples": [bad]})
+    )
+    failure = bench.say("ingest", "bad.json").exception
+
+    assert str(failure).startswith("bad.json: samples[0].results.ttft_ms")
+    assert failure.exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import pytest
 from geniehive.v1 import benchmark_service_pb2 as pb
 
 from bench.runs import kept
+from cli.output import USAGE, Failure
 from control.api import auth
-from control.api.channel import control_errors
-from control.api.errors import BadRequest
 from control.api.settings import SettingsError
 from tests.unit.bench.runs.made import record, run
 
@@ -126,7 +125,7 @@ def test_a_sample_without_a_time_in_it_or_around_it_is_refused():
 
 def test_samples_go_a_thousand_at_a_time_as_who_types(channel, client):
     found = kept.samples({**SEED, "samples": SEED["samples"] * 1_500}, "r.json")
-    asking = client.submit(kept.ingest, channel, found, SECONDS, OPERATOR)
+    asking = client.submit(kept.ingest, channel, found, "r.json", SECONDS, OPERATOR)
     sizes = []
     for created, unknown in ((1_000, "h2/b"), (0, "h1/a")):
         response = pb.IngestBenchmarkSamplesResponse(
@@ -144,17 +143,17 @@ def test_samples_go_a_thousand_at_a_time_as_who_types(channel, client):
 
 
 def test_what_control_refuses_is_told_in_its_words(channel, client):
-    def ingest():
-        with control_errors():
-            kept.ingest(channel, kept.samples(SEED, "r.json"), SECONDS)
-
-    asking = client.submit(ingest)
+    found = kept.samples({**SEED, "samples": SEED["samples"] * 1_500}, "r.json")
+    asking = client.submit(kept.ingest, channel, found, "r.json", SECONDS)
+    answer(channel, "IngestBenchmarkSamples", pb.IngestBenchmarkSamplesResponse())
     said = "samples[0].results.ttft_ms: must not be below 0"
     refused = grpc.StatusCode.INVALID_ARGUMENT
     answer(channel, "IngestBenchmarkSamples", None, refused, "invalid_value", said)
 
-    with pytest.raises(BadRequest, match="ttft_ms"):
+    with pytest.raises(Failure) as failed:
         asking.result(SECONDS)
+    assert str(failed.value) == f"r.json: {said}, counted from 1000"
+    assert failed.value.exit_code == USAGE
 
 
 def test_pages_are_read_until_there_is_enough(channel, client):

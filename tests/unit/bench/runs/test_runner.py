@@ -53,6 +53,13 @@ async def ran(script, plan, stop=None):
         return progress, engine
 
 
+def dying_after(count):
+    """Return the script of an engine that closes every connection after so many answers."""
+    left = iter(range(count))
+    good = openai(["mentor"])
+    return lambda request: [Close()] if next(left, None) is None else good(request)
+
+
 @pytest.mark.anyio
 async def test_a_chat_is_timed_and_judged_and_attributed():
     events = answers.completion_events(["word ", "word"], "qwen.gguf", with_usage=True)
@@ -184,14 +191,7 @@ async def test_one_failure_does_not_end_a_run():
 
 @pytest.mark.anyio
 async def test_a_target_that_dies_half_way_ends_the_run_and_what_it_did_stays():
-    count = 0
-
-    def script(request):
-        nonlocal count
-        count += 1
-        return openai(["mentor"])(request) if count <= 5 else [Close()]
-
-    progress, _ = await ran(script, Plan("mentor", [CHAT], repeats=50))
+    progress, _ = await ran(dying_after(5), Plan("mentor", [CHAT], repeats=50))
 
     assert sum(one.answered for one in progress.records) == 4
     assert len(progress.records) == 4 + FAILURES_IN_A_ROW
@@ -200,14 +200,7 @@ async def test_a_target_that_dies_half_way_ends_the_run_and_what_it_did_stays():
 
 @pytest.mark.anyio
 async def test_a_target_that_is_dead_at_the_end_is_told_too():
-    count = 0
-
-    def script(request):
-        nonlocal count
-        count += 1
-        return openai(["mentor"])(request) if count <= 4 else [Close()]
-
-    progress, _ = await ran(script, Plan("mentor", [CHAT], repeats=3))
+    progress, _ = await ran(dying_after(4), Plan("mentor", [CHAT], repeats=3))
 
     assert len(progress.records) == 6
     assert progress.stopped == "the last 3 requests failed (connection_lost)"
