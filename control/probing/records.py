@@ -1,7 +1,7 @@
 """What probes found of services: how each stands by them, and the last samples. Pure."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from control.inventory import Health
 from control.probing.hysteresis import UNPROBED, Standing, after
@@ -53,6 +53,8 @@ class Records:
         number = int(sample.observed_time * 1000)
         if record.samples:
             number = max(number, record.samples[-1][0] + 1)
+            if sample.finding == record.last.finding:  # as most: it is held once
+                sample = replace(sample, finding=record.last.finding)
         record.samples.append((number, sample))
 
     def of(self, service_id: str) -> Record | None:

@@ -26,6 +26,13 @@ def test_the_last_samples_are_kept_with_numbers_of_their_own():
     assert len({number for number, _ in record.samples}) == KEPT
 
 
+def test_what_is_found_again_and_again_is_held_once():
+    record = taken(WELL, Finding(Health.HEALTHY, {"http_ok": True}), DOWN).of("h1/s")
+
+    assert [one.finding for _, one in record.samples] == [WELL, WELL, DOWN]
+    assert record.samples[1][1].finding is WELL
+
+
 def test_numbers_grow_even_if_the_clock_is_set_back():
     records = taken(WELL)
     records.take("h1/s", HealthSample(WELL, 5.0))
