@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from cli import snippets
-from cli.gateway import client_key, gateway_url
+from cli.gateway import KEY, client_key, gateway_url
 from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, Failure, Output, clean
-from cli.snippets import KEY, Target
+from cli.snippets import Target
 from cli.text import duration
 
 TRY_SECONDS = 60.0  # a model may be loaded first

@@ -25,7 +25,8 @@ def gateway_url(given: str | None, state: Path) -> str:
     url = given.rstrip("/").removesuffix("/v1").rstrip("/")
     try:
         parts = httpx.URL(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.host) and url.isprintable()
+        named = parts.scheme in ("http", "https") and bool(parts.host) and url.isprintable()
+        usable = named and (parts.port is None or 0 < parts.port < 65_536)
     except httpx.InvalidURL:
         usable = False
     if not usable:

@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-KEY = "GENIEHIVE_API_KEY"  # the variable that holds the client's key
+from cli.gateway import KEY
+
 NO_KEY = "local"  # clients want some key, the gateway takes any where it asks for none
 
 
