@@ -22,7 +22,7 @@ SECONDS = 3.0  # how long a question to control may take
 
 
 def runnable(text: str) -> str:
-    """Return `text` with the command after a colon as it can be typed here.
+    """Return `text` with commands after a colon or a bar as they can be typed here.
 
     It may not be in PATH, as after `make run`.
     """
@@ -34,7 +34,7 @@ def runnable(text: str) -> str:
     path = command.with_name("geniehive")
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return re.sub(r"(?<=: )geniehive (?=[a-z-])", f"{shown} ", text)
+    return re.sub(r"(?<=[:|] )geniehive (?=[a-z-])", f"{shown} ", text)
 
 
 class Failure(Exception):

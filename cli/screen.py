@@ -142,5 +142,5 @@ def next_steps(base_url: str, models: Sequence[str], *, keyed: bool, demo: bool)
         f"try:  curl {base_url}/v1/chat/completions{KEY_HEADER if keyed else ''}"
         f" -H 'Content-Type: application/json' \\\n"
         f"        -d {shlex.quote(body)}\n"
-        "next: geniehive status | Ctrl-C stops everything"
+        "next: geniehive connect python | geniehive status --watch | Ctrl-C stops everything"
     )

@@ -59,8 +59,11 @@ def test_a_command_that_is_not_in_the_path_is_shown_as_it_can_be_typed(monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/geniehive"), "up"])
-    text = "control of geniehive up is away; next: geniehive status"
+    text = "control of geniehive up is away; next: geniehive status | geniehive hosts"
 
-    assert runnable(text) == "control of geniehive up is away; next: .venv/bin/geniehive status"
+    assert runnable(text) == (
+        "control of geniehive up is away; next: .venv/bin/geniehive status"
+        " | .venv/bin/geniehive hosts"
+    )
     monkeypatch.setattr("cli.output.shutil.which", lambda _: "/usr/bin/geniehive")
     assert runnable(text) == text

@@ -19,7 +19,7 @@ STEPS = """\
 models: smollm2-135m (demo, small; for real work start Ollama, it is found by itself)
 try:  curl http://127.0.0.1:8800/v1/chat/completions -H 'Content-Type: application/json' \\
         -d '{"model":"smollm2-135m","messages":[{"role":"user","content":"Say hello"}]}'
-next: geniehive status | Ctrl-C stops everything"""
+next: geniehive connect python | geniehive status --watch | Ctrl-C stops everything"""
 
 
 def test_next_steps():
