@@ -1,9 +1,7 @@
 """The `geniehive bench` commands about models: run, ingest, list, compare."""
 
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +10,6 @@ import click
 from cli.access import Access, reaches_control
 from cli.output import (
     BAD,
-    INTERRUPTED,
-    NOT_ALLOWED,
-    UNKNOWN,
-    UNREACHABLE,
     USAGE,
     Failure,
     Output,
@@ -25,22 +19,9 @@ from cli.output import (
 )
 
 if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
-    from bench.runs.record import Record
-    from bench.runs.report import Document
-    from bench.runs.runner import Plan, Progress
     from bench.runs.workload import Workload
 
-ALL = "all"
 REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
-# Words of the gateway that end a run in which nobody answered, as exit codes.
-REFUSALS = {
-    "unreachable": UNREACHABLE,
-    "connection_lost": UNREACHABLE,
-    "invalid_api_key": NOT_ALLOWED,
-    "operation_not_allowed": NOT_ALLOWED,
-    "model_not_found": UNKNOWN,
-    "operation_mismatch": USAGE,
-}
 
 
 @examples(
@@ -97,10 +78,7 @@ def run(
     A WORKLOAD is one of ours by its name or a YAML file. What a role or model was asked counts
     for the service that answered. The key of a client is read from GENIEHIVE_API_KEY.
     """
-    import asyncio
-
-    from bench.runs import report as reports
-    from bench.runs import session, shown
+    from bench.runs.conduct import Keeping, conduct
     from bench.runs.runner import Plan
     from cli.gateway import client_key, gateway_url
 
@@ -109,55 +87,9 @@ def run(
     if not everybody and not workloads:
         raise click.UsageError(f"a workload is needed: {', '.join(_own())}, or a YAML file")
     chosen = _workloads(workloads or _own())
-    key = client_key()
-    url = gateway_url(gateway, access.state)
-    skipped: dict[str, str] = {}
-    plan = Plan(target or ALL, chosen, concurrency, repeats, warmup, deadline, service_id)
-    plans = [plan]
-    if everybody:
-        plans, skipped = _everybody(plan, output, access)
-        output.say(clean_lines(shown.skipped(skipped)) or "every service is asked")
-
-    began = time.time()
-    done = asyncio.run(session.measure(url, key, plans, output))
-    records = [record for one in done for record in one.records]
-    stopped = _stopped(plans, done)
-    if not any(record.answered for record in records) and session.INTERRUPTED not in stopped:
-        raise _nobody(records, stopped, url, plan.target)
-    report = reports.document(
-        reports.Run(
-            target=plan.target,
-            workloads=[one.workload for one in chosen],
-            observed_at=round(began, 3),
-            concurrency=concurrency,
-            repeats=repeats,
-            size=sum(one.size for one in plans),
-            stopped=stopped,
-        ),
-        records,
-        skipped,
-    )
-    written = path or Path(time.strftime("bench-%m%d-%H%M%S.json", time.localtime(began)))
-    _write(report, written, html)
-    last = [shown.summary(records, stopped), f"report {written}"]
-    complete = bool(report["complete"])
-    try:
-        last.append(_ingested(report, written, output, access, ingest, complete=complete))
-    finally:
-        if output.as_json:
-            output.document("bench_report", {**report, "path": str(written)})
-        elif output.quiet:
-            output.answer(str(written))
-        else:
-            output.answer(clean_lines(shown.results(report)))
-    output.say(clean(" | ".join(last)))
-    if report["unattributed"] and not service_id:
-        output.say(
-            f"{report['unattributed']} requests told no service and count for none; "
-            "an engine that is asked directly: --service-id NAME"
-        )
-    if not complete:
-        sys.exit(INTERRUPTED if session.INTERRUPTED in stopped else BAD)
+    url, key = gateway_url(gateway, access.state), client_key()
+    plan = Plan(target or "", chosen, concurrency, repeats, warmup, deadline, service_id)
+    sys.exit(conduct(plan, url, key, Keeping(path, html, ingest), output, access))
 
 
 @examples("geniehive bench ingest bench-0502.json", "geniehive bench ingest reports/*.json --json")
@@ -281,11 +213,6 @@ def compare(output: Output, old: Path, new: Path, fail_on_worse: bool) -> None:
         sys.exit(BAD)
 
 
-def clean_lines(text: str) -> str:
-    """Return `text` without what a terminal would obey, its lines kept."""
-    return "\n".join(clean(line) for line in text.split("\n"))
-
-
 def _own() -> list[str]:
     from bench.runs import workload
 
@@ -300,93 +227,6 @@ def _workloads(names: Sequence[str]) -> "list[Workload]":
         return [workload.load(name) for name in dict.fromkeys(names)]
     except SettingsError as error:
         raise Failure(str(error), USAGE, "workload") from error
-
-
-def _everybody(plan: "Plan", output: Output, access: Access) -> "tuple[list[Plan], dict[str, str]]":
-    """Return a plan for each service that may be asked, and why others are left out."""
-    from bench.runs.everybody import everybody
-    from cli import cluster
-
-    with cluster.connected(access) as channel:
-        found = everybody(channel, plan.workloads, output.timeout, cluster.operator())
-    if not found.asked:
-        why = "; ".join(f"{name}: {reason}" for name, reason in found.skipped.items())
-        raise Failure("no service can be asked", BAD, "no_service", why=why)
-    plans = [replace(plan, target=name, workloads=fit) for name, fit in found.asked.items()]
-    return plans, found.skipped
-
-
-def _stopped(plans: "Sequence[Plan]", done: "Sequence[Progress]") -> str:
-    reasons = [
-        one.stopped if len(plans) == 1 else f"{plan.target}: {one.stopped}"
-        for plan, one in zip(plans, done, strict=False)
-        if one.stopped
-    ]
-    return "; ".join(reasons)
-
-
-def _nobody(records: "Sequence[Record]", stopped: str, url: str, target: str) -> Failure:
-    """Return the failure of a run without an answer; its code tells why, as far as we know."""
-    word = records[-1].failure if records else "unreachable"
-    code = REFUSALS.get(word, BAD)
-    if code == UNREACHABLE:
-        fix = "run there: geniehive up; another one: --gateway URL"
-        return Failure(f"gateway {url} does not answer", code, word, why=stopped, fix=fix)
-    fixes = {
-        NOT_ALLOWED: "set GENIEHIVE_API_KEY to a key of a client",
-        UNKNOWN: "geniehive status --verbose",
-    }
-    message = f"nobody answered for {target!r}: {word}"
-    return Failure(message, code, word, why=stopped, fix=fixes.get(code, ""))
-
-
-def _write(report: "Document", path: Path, html: Path | None) -> None:
-    from bench.runs import page
-    from bench.runs import report as reports
-
-    try:
-        reports.write(path, report)
-        if html is not None:
-            html.write_text(page.page(report), encoding="utf-8")
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise Failure(f"{error.filename}: {why}", USAGE, "output") from error
-
-
-def _ingested(
-    report: "Document",
-    path: Path,
-    output: Output,
-    access: Access,
-    wanted: bool | None,
-    *,
-    complete: bool,
-) -> str:
-    """Hand a report to control; return what became of that.
-
-    wanted: None: if it can be reached. A partial run is handed over when that is wanted.
-
-    Raises:
-        Failure: it is wanted, and control does not take it.
-    """
-    from bench.runs import kept
-    from cli import cluster
-
-    later = f"geniehive bench ingest {path}"
-    if wanted is False or (wanted is None and not complete):
-        return f"not ingested: {later}"
-    if not report["samples"]:
-        return "nothing to ingest"
-    try:
-        with cluster.connected(access) as channel:
-            samples = kept.samples(report, str(path))
-            kept.ingest(channel, samples, str(path), output.timeout, cluster.operator())
-    except Failure as failure:
-        if wanted:
-            raise
-        return f"not ingested ({failure}): {later}"
-    names = sorted({sample.service_id for sample in samples})
-    return f"ingested, re-scored: {', '.join(names)}"
 
 
 COMMANDS = (run, ingest, list_, compare)

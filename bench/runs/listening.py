@@ -35,6 +35,8 @@ class Heard:
             Unreadable: it is no stream of chat events.
         """
         self._line += data
+        if b"\n" not in data:
+            return
         *lines, rest = bytes(self._line).split(b"\n")
         self._line = bytearray(rest)
         for line in lines:

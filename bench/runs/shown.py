@@ -159,9 +159,12 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(found) if found else None
 
 
-def skipped(services: dict[str, str]) -> str:
-    """Return the services that were not asked, a line each."""
-    return "\n".join(f"skipped {name}: {why}" for name, why in services.items())
+def unattributed(count: int) -> str:
+    """Return the note about answers that nobody signed."""
+    return (
+        f"note: {plural(count, 'request')} told no service and count for none; "
+        "an engine that is asked directly: --service-id NAME"
+    )
 
 
 def unknown_services(names: Sequence[str]) -> str:
