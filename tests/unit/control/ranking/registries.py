@@ -19,7 +19,9 @@ from control.ranking.offering import Rules
 from control.ranking.picking import Load
 from control.ranking.questions import Seen
 from control.ranking.roles import Role, RoutingPolicy
+from control.ranking.runs import Run
 from control.ranking.subject import Signals, Subject
+from tests.unit.control.ranking.trials import run, tried
 
 NAN, INF = float("nan"), float("inf")
 TIERS = ("", "trusted", "Employee_Device", "personal_device")
@@ -29,6 +31,7 @@ ASSETS = ("Qwen/Qwen3-8B", "qwen3:4b", "mistral-7b", "org/llama-3", "role-0", "a
 FAMILIES = ("", "Qwen3-8B", "mistral")
 WANTED = ("qwen3", "Mistral", "qwen/qwen3", "llama")
 LABELS = ("fast", "gpu", "gpu=a100", "workstation")
+WORKLOADS = ("chat.short_reasoning", "chat.concise_support", "code")
 LATENCIES = (None, 0.1, 0.9, 5.0, NAN, -1.0, INF)
 SPEEDS = (None, 12.0, 44.0, NAN, -INF, 1e300)
 
@@ -87,13 +90,28 @@ def _seen(random: Random, number: int) -> Seen:
     )
     availability = _seldom(random, Availability.AVAILABLE, Availability)
     signals = Signals(random.choice(LATENCIES), random.choice(SPEEDS), availability)
+    subject = Subject(host, service, signals)
     return Seen(
-        Subject(host, service, signals),
+        tried(subject, *_runs(random, service)) if random.random() < 0.25 else subject,
         _seldom(random, HostState.ONLINE, HostState),
         _seldom(random, Health.HEALTHY, Health),
         held_back=random.random() < 0.1,
         load=Load(random.randrange(4), random.randrange(7), service.concurrency),
     )
+
+
+def _runs(random: Random, service: Service) -> list[Run]:
+    """Return runs of which each speaks for one asset of a service, or for all."""
+    ids = ("", *(asset.asset_id for asset in service.assets))
+    return [
+        run(
+            workload,
+            {"pass_rate": random.random()},
+            observed_at=-random.choice((0.0, 40 * 86_400.0)),
+            asset_id=random.choice(ids),
+        )
+        for workload in _some(random, WORKLOADS, 0.5)
+    ]
 
 
 def _asset(random: Random, asset_id: str) -> Asset:
@@ -128,6 +146,7 @@ def _role(random: Random, role_id: str, ids: list[str]) -> Role:
             ("none", "none", "native_light", "forge_proxy", "forge_middleware")
         ),
         strategy=random.choice(("", *Strategy)),
+        agentic_benchmark_workloads=_some(random, WORKLOADS),
     )
     return Role(
         role_id,

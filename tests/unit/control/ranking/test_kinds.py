@@ -1,8 +1,11 @@
+import pytest
+
 from control.inventory import Asset, Endpoint, Host, Operation, Service
 from control.ranking.kinds import Kind, kinds, vocabulary
 from control.ranking.roles import RoutingPolicy
 from control.ranking.subject import Subject
 from control.ranking.traits import traits
+from tests.unit.control.ranking.trials import run, tried
 
 WORDS = vocabulary(
     [
@@ -84,3 +87,15 @@ def test_a_catalog_of_many_families_makes_each_asset_a_pause():
     words = vocabulary(RoutingPolicy(preferred_families=(f"f{n}",)) for n in range(5_000))
 
     assert read(asset("a"), asset("b"), asset("c"), words=words)[1] == 2
+
+
+def test_assets_of_which_runs_say_something_are_kinds_of_their_own():
+    assets = asset("a"), asset("b"), asset("c"), asset("d")
+    plain = Subject(Host("h"), Service("h/s", "h", Endpoint("http", "127.0.0.1:1"), assets=assets))
+    runs = [run(asset_id="b"), run(asset_id="c", results={"pass_rate": 0.1}), run(asset_id="d")]
+    work = kinds(traits(tried(plain, *runs)), WORDS)
+    with pytest.raises(StopIteration) as done:
+        next(work)
+
+    # Of b and d the same is said.
+    assert [kind.asset.asset_id for kind in done.value.value[Operation.CHAT]] == ["a", "b", "c"]

@@ -30,6 +30,7 @@ from control.ranking.scoring import role_score
 from control.ranking.subject import Signals, Subject
 from control.ranking.traits import traits
 from tests.unit.control.ranking.registries import registry
+from tests.unit.control.ranking.trials import run, tried
 
 CHAT, EMBEDDINGS = Operation.CHAT, Operation.EMBEDDINGS
 
@@ -270,3 +271,13 @@ def test_ten_thousand_assets_are_not_compared_with_every_role():
     found = offers(subject(*assets), given)
     assert len(found) == 10_000 + 1 + 100
     assert {found[CHAT, f"r{n}"].asset_id for n in range(100)} == {"m0"}
+
+
+def test_of_equal_assets_a_role_gets_the_one_that_did_better():
+    plain = subject(asset("a", loaded=True), asset("b", loaded=True))
+    given = rules(role(agentic_benchmark_workloads=("code",)))
+    did_better = tried(plain, run("code", {"pass_rate": 0.9}, asset_id="b"))
+
+    assert offers(plain, given)[CHAT, "r"].asset_id == "a"
+    assert offers(did_better, given)[CHAT, "r"].asset_id == "b"
+    assert offers(did_better, given)[CHAT, "h/s"].asset_id == "b"

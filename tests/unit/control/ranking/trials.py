@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 
+from control.ranking.benchmarks import NO_FINDINGS
 from control.ranking.presets import SEED
 from control.ranking.quality import outcome
 from control.ranking.runs import Run, collapsed, findings
@@ -16,10 +17,11 @@ def run(workload="chat.short_reasoning", results=GOOD, observed_at=0.0, **of):
 
 
 def found(asset, *runs, scoring=SEED, now=0.0):
-    """Return what runs say of an asset, each of which is of it or of any."""
+    """Return what runs say of an asset: those of it, and those of any."""
     by_workload = defaultdict(list)
     for one in runs:
-        by_workload[one.workload].append(one)
+        if one.asset_id in ("", asset.asset_id):
+            by_workload[one.workload].append(one)
     each = {
         workload: collapsed(those, asset.digest, scoring.benchmark)
         for workload, those in by_workload.items()
@@ -28,7 +30,8 @@ def found(asset, *runs, scoring=SEED, now=0.0):
 
 
 def tried(subject, *runs, scoring=SEED, now=0.0):
-    """Return a service all assets of which were tried so."""
+    """Return a service that was tried so."""
     assets = subject.service.assets
     each = {one.asset_id: found(one, *runs, scoring=scoring, now=now) for one in assets}
-    return replace(subject, findings=each, now=now)
+    said = {asset_id: one for asset_id, one in each.items() if one != NO_FINDINGS}
+    return replace(subject, findings=said, now=now)
