@@ -62,6 +62,13 @@ def test_a_gateway_that_is_no_address_is_refused():
     assert str(failure) == "--gateway 'ftp://x': write http://HOST:PORT"
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_asked(tmp_path):
+    for flag in ("--output", "--html"):
+        place = tmp_path / "nowhere" / "r"
+        failure = refused("run", "chat.short_reasoning", "--target", "m", flag, place)
+        assert str(failure) == f"{place}: cannot be written"
+
+
 def test_a_comparison_is_a_table(reports):
     ended = invoked("compare", *reports)
 

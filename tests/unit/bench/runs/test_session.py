@@ -1,0 +1,71 @@
+"""What a terminal sees while a run goes on."""
+
+import io
+import sys
+
+import pytest
+
+from bench.runs import session
+from bench.runs.runner import Plan
+from bench.runs.workload import Workload
+from cli.output import Output
+from tests.fakes.engine import Engine, openai
+
+CHAT = Workload.model_validate(
+    {
+        "workload": "chat.w",
+        "operation": "chat",
+        "cases": [{"case": "a", "prompt": "A?"}, {"case": "b", "prompt": "B?"}],
+    }
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+async def measured(monkeypatch, stream, output, *targets):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    async with Engine(openai(["m", "n"])) as engine:
+        plans = [Plan(target, [CHAT]) for target in targets]
+        return await session.measure(engine.url, None, plans, output)
+
+
+@pytest.mark.anyio
+async def test_a_terminal_has_one_line_that_is_drawn_over(monkeypatch):
+    stream = Terminal()
+    (done,) = await measured(monkeypatch, stream, Output(), "m")
+
+    last = stream.getvalue().rpartition("\r")[2]
+    assert last.startswith("[##############]  2/2  ok 2  TTFT p50 ")
+    assert stream.getvalue().count("\n") == 1
+    assert len(last.rstrip("\n")) == 99
+    assert len(done.records) == 2
+
+
+@pytest.mark.anyio
+async def test_several_targets_are_named_and_one_that_is_dead_keeps_none_waiting(monkeypatch):
+    stream = Terminal()
+    first, second = await measured(monkeypatch, stream, Output(), "nobody", "n")
+
+    assert first.records[0].failure != ""
+    assert "\rn  [##############]  2/2" in stream.getvalue()
+    assert second.stopped == ""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("stream", "output"),
+    [
+        (io.StringIO(), Output()),
+        (Terminal(), Output(quiet=True)),
+        (Terminal(), Output(as_json=True)),
+    ],
+    ids=["pipe", "quiet", "json"],
+)
+async def test_nothing_is_drawn_where_nobody_looks(monkeypatch, stream, output):
+    await measured(monkeypatch, stream, output, "m")
+    assert stream.getvalue() == ""
