@@ -40,6 +40,8 @@ from control.live import Loads
 from control.lookout import Lookout
 from control.measurements import Measurements
 from control.membership import Membership
+from control.metrics import Metrics
+from control.metrics_page import MetricsPage
 from control.overview import Overview
 from control.principals import Doorkeeper
 from control.probing.prober import Prober
@@ -157,9 +159,12 @@ async def serve(
     )
     tracer = tracing.start(config.tracing, "geniehive-control", version, incarnation)
     doorkeeper = Doorkeeper(config.auth.keys, open_kinds, store.key_hash_secret)
+    edge = Edge(doorkeeper, tracer=tracer)
+    metrics = Metrics(cluster, routes, loads, store.writer, edge.counts, lambda: len(records))
+    page = MetricsPage(metrics.text, config.auth.scraper_keys)
     keeping = SampleKeeping(store.writer, records, membership.service)
     server, port = build(
-        Edge(doorkeeper, tracer=tracer),
+        edge,
         RegistryServicer(cluster, configuration.engine_key_refusal(config)),
         DiscoveryServicer(overview, condition, now, wall_time),
         RoutingServicer(membership, lookout, routes, keys, loads),
@@ -177,6 +182,7 @@ async def serve(
         signal.SIGUSR1,
         lambda: log.info("%s", vitals(cluster, store.writer, routes, reloader.status)),
     )
+    await page.listen(config.metrics.listen)
     async with asyncio.TaskGroup() as group:
         background = [
             group.create_task(life)
@@ -185,6 +191,7 @@ async def serve(
                 cluster.keep_time(),
                 reloader.run(cluster.rule),
                 prober.run(cluster),
+                metrics.lag.run(),
             )
         ]
         await server.start()
@@ -196,6 +203,7 @@ async def serve(
         await stop.wait()
         log.info("stopping")
         await server.stop()
+        page.close()
         for task in background:
             task.cancel()
     with contextlib.suppress(TimeoutError):
@@ -236,6 +244,10 @@ def _config(path: Path | None, *, insecure: bool) -> Config:
         if not insecure:
             raise SettingsError([exposed])
         log.warning("INSECURE: everybody who reaches %s controls this cluster", config.listen)
+    if (exposed := configuration.metrics_exposure(config)) is not None:
+        if not insecure:
+            raise SettingsError([exposed])
+        log.warning("INSECURE: everybody who reaches %s sees metrics", config.metrics.listen)
     return config
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from control.api.errors import StorageUnavailable
 from control.evidence import Evidence
-from control.inventory import Host, Service
+from control.inventory import Health, Host, Service
 from control.keeper import Keeper
 from control.measured import Counts
 from control.members import Answer, Beat, Lease, Offer
@@ -46,6 +47,7 @@ class Cluster:
     ) -> None:
         self.membership = membership
         self.evidence = evidence or Evidence()
+        self.probes: Counter[Health] = Counter()  # made so far, by what they found
         self.spared = 0  # hosts that are silent and not lost, because too many are
         self._keeper = keeper
         self._publisher = publisher
@@ -116,6 +118,7 @@ class Cluster:
 
     def probed(self, service: Service, sample: HealthSample) -> None:
         """See `Membership.probed`."""
+        self.probes[sample.finding.health] += 1
         self.membership.probed(service, sample, self._now())
         self._follow()
 

@@ -40,6 +40,11 @@ class Auth(Guard):
         return bool(self.client_api_keys) or any(self.keys.values())
 
     @property
+    def scraper_keys(self) -> Keys:
+        """Keys of which a scraper needs one; none while operators need none."""
+        return self.operator_api_keys and self.operator_api_keys + self.admin_api_keys
+
+    @property
     def keys(self) -> dict[str, Keys]:
         """The keys of control's own callers, by kind."""
         return {
@@ -93,6 +98,12 @@ class Registry(Section):
         return Rhythm(self.heartbeat_interval_s, self.lease_intervals, self.max_heartbeats_per_s)
 
 
+class Metrics(Guard):
+    """Where scrapers find `/metrics`; nowhere while it is null."""
+
+    listen: Address | None = None
+
+
 class Config(Profiled):
     """The whole file. `foundation` is the profile of organisations: it forgives less."""
 
@@ -104,6 +115,7 @@ class Config(Profiled):
     registry: Registry = Registry()
     routing: Routing = Routing()
     roles_path: Path | None = None
+    metrics: Metrics = Metrics()
     log: Log = Log()
     tracing: Tracing = Tracing()
 
@@ -140,6 +152,17 @@ def engine_key_refusal(config: Config) -> str | None:
     if config.tls.client_ca is None and not config.auth.gateway_api_keys:
         return "everybody may be a gateway; set auth.gateway_api_keys or tls.client_ca of control"
     return None
+
+
+def metrics_exposure(config: Config) -> str | None:
+    """Return why `config` would tell a network how the cluster is, or None."""
+    address = config.metrics.listen
+    if address is None or is_loopback(address) or config.auth.operator_api_keys:
+        return None
+    return (
+        f"metrics.listen {address} tells everybody on the network how the cluster is;"
+        " set auth.operator_api_keys, of which a scraper then needs one, or start with --insecure"
+    )
 
 
 def open_kinds(config: Config, *, insecure: bool) -> frozenset[str]:

@@ -21,7 +21,7 @@ def binder(address: str, tls: Tls) -> Callable[[grpc.aio.Server], int]:
     Raises:
         CannotListen: the address or the TLS files cannot be used; so does what is returned.
     """
-    _check_free(address)
+    check_free(address)
     credentials: grpc.ServerCredentials | None = None
     try:
         if tls.certificate is not None and tls.key is not None:
@@ -42,7 +42,7 @@ def binder(address: str, tls: Tls) -> Callable[[grpc.aio.Server], int]:
     return bind
 
 
-def _check_free(address: str) -> None:
+def check_free(address: str) -> None:
     """Raise CannotListen when nothing can listen at `address`: gRPC would not say why."""
     host, port = parse_address(address)
     try:

@@ -86,6 +86,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.transactions = 0  # committed so far
+        self.failures = 0  # not committed, because the disk did not take them
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -131,6 +132,7 @@ class Writer:
                 outcomes = [_attempt(job) for job in jobs]
             self.transactions += 1
         except STORAGE_ERRORS as error:
+            self.failures += 1
             failure = unavailable(error)
             outcomes = [(job, None, failure) for job in jobs]
         for job, result, problem in outcomes:

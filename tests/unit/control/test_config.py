@@ -4,7 +4,7 @@ import pytest
 
 from control.api import settings
 from control.api.settings import SettingsError
-from control.config import Config, engine_key_refusal, exposure, open_kinds
+from control.config import Config, engine_key_refusal, exposure, metrics_exposure, open_kinds
 
 OLD = """
 deployment_profile: casual
@@ -202,3 +202,22 @@ def test_keys_of_engines_are_taken_where_nobody_else_hears_them(settings, said):
     refusal = engine_key_refusal(Config.model_validate(settings))
 
     assert (said in refusal) if said else refusal is None
+
+
+def test_metrics_beyond_this_machine_need_keys_of_operators():
+    def scraped(listen, **auth):
+        return Config.model_validate({"metrics": {"listen": listen}, "auth": auth})
+
+    problem = metrics_exposure(scraped("0.0.0.0:9", **KEYS))
+
+    assert "metrics.listen 0.0.0.0:9" in problem
+    assert "auth.operator_api_keys" in problem
+    assert metrics_exposure(scraped("0.0.0.0:9", operator_api_keys=["o"])) is None
+    assert metrics_exposure(scraped("127.0.0.1:9")) is metrics_exposure(Config()) is None
+
+
+def test_scrapers_need_the_key_of_an_operator_or_administrator_where_operators_do():
+    both = {"operator_api_keys": ["o"], "admin_api_keys": ["a"]}
+
+    assert with_auth("127.0.0.1:1", **both).auth.scraper_keys == ("o", "a")
+    assert with_auth("127.0.0.1:1", admin_api_keys=["a"]).auth.scraper_keys == ()
