@@ -60,6 +60,11 @@ class Terminal:
         """Whether keys can be read."""
         return self._keyboard is not None
 
+    @property
+    def size(self) -> os.terminal_size:
+        """Columns and lines, in cells."""
+        return shutil.get_terminal_size()
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Take the terminal, and give it back at the end."""
@@ -87,8 +92,7 @@ class Terminal:
 
     def draw(self, text: str, footer: str) -> None:
         """Show `text`, and `footer` below it, instead of what is there."""
-        size = shutil.get_terminal_size()
-        self._write(frame(text, footer, size.columns, size.lines))
+        self._write(frame(text, footer, *self.size))
 
     def wake(self) -> None:
         """End the wait of `keys`; from any thread."""

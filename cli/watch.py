@@ -71,12 +71,16 @@ class Watch:
         left = threading.Event()
         eyes = threading.Thread(target=self._look_on, args=(left, terminal.wake), daemon=True)
         hint = KEYS if terminal.has_keys else NO_KEYS
+        shown, size, text = None, None, ""
         try:
             with terminal.held():
                 eyes.start()
                 while True:
                     view = self.view
-                    terminal.draw(show(view), f"{view.caption(self._clock())} | {hint}")
+                    if view is not shown or terminal.size != size:
+                        # Of a thousand hosts that takes a while.
+                        shown, size, text = view, terminal.size, show(view)
+                    terminal.draw(text, f"{view.caption(self._clock())} | {hint}")
                     if "q" in terminal.keys(SECONDS):
                         return
         finally:
