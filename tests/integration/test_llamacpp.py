@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 
+from tests.integration.benching import run_report
 from tests.integration.cluster import Cluster, running_cluster
 from tests.integration.conftest import start_llamacpp
 from tests.processes import START_SECONDS, stop_all, wait_until
@@ -44,6 +45,22 @@ def test_chat(client):
 
     assert answer.choices[0].message.content
     assert answer.usage.completion_tokens <= 16
+
+
+def test_a_workload_is_timed_token_by_token(cluster, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(
+        "workload: chat.tiny\noperation: chat\nbody: {max_tokens: 8, temperature: 0}\n"
+        f"cases: [{{case: hello, prompt: '{HELLO[0]['content']}'}}]\n"
+    )
+    (sample,) = run_report(tmp_path, cluster.url, str(path), "--target", MODEL)["samples"]
+    results = sample["results"]
+
+    assert (sample["service_id"], sample["asset_id"]) == ("h1/llama", MODEL)
+    assert (results["pass_rate"], results["token_source"]) == (1.0, "usage")
+    assert 0 < results["ttft_ms"] < results["p50_latency_ms"]
+    assert results["tokens_per_sec"] > 0
+    assert 1 < results["completion_tokens"] <= 8
 
 
 def test_chat_streamed(client):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from tests.integration.benching import run_report
 from tests.integration.cluster import running_cluster
 from tests.integration.conftest import DEMO, DEMO_MODEL, missing
 from tests.processes import Service, stop_all
@@ -41,6 +42,16 @@ def test_each_text_has_its_vector(client, options):
     assert answer.usage.prompt_tokens > len(TEXTS)
     assert cosine(one, one) == pytest.approx(1.0, abs=0.001)
     assert cosine(one, near) > cosine(one, far)
+
+
+def test_our_workload_of_embeddings_fits_a_real_model(client, tmp_path):
+    url = str(client.base_url).removesuffix("/v1/")
+    found = run_report(tmp_path, url, "embeddings.short_texts", "--target", MODEL)
+    results = found["samples"][0]["results"]
+
+    assert results["response_rate"] == 1.0
+    assert {one["fault"] for one in found["requests"]} <= {None, "nearest_to_first"}
+    assert results["prompt_tokens"] > 0
 
 
 def test_a_mistake_in_the_request_is_the_answer_of_the_engine(client):
