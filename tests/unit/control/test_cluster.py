@@ -13,7 +13,8 @@ from control.keeper import Keeper
 from control.measured import Counts
 from control.membership import Membership
 from control.pace import Rhythm, return_time
-from control.publisher import Publisher
+from control.probing.samples import Finding, HealthSample
+from control.publisher import COALESCE_S, Publisher
 from control.ranking.subject import UNSEEN, Signals
 from control.settling import MOMENT_S
 from control.table.compile import Compiler
@@ -39,6 +40,7 @@ class Scene:
         self.hub = Hub("store", "life", settled=False)
         publisher = Publisher(self.membership, Compiler(), self.hub, self.clock)
         self.gateway_silence = 0.0
+        self.told = []
         self.cluster = Cluster(
             self.membership,
             self.keeper,
@@ -46,6 +48,7 @@ class Scene:
             self.clock,
             GRACE_S,
             lambda: self.gateway_silence,
+            follow=lambda names: self.told.extend(names),
         )
 
     async def join(self, host_id="h1"):
@@ -354,3 +357,20 @@ def scene_with_notes(monkeypatch):
         Publisher, "note", lambda self, service_ids, *, settled: noted.update(service_ids)
     )
     return scene, noted
+
+
+async def test_what_probes_find_reaches_routes_and_who_follows_is_told():
+    scene = Scene()
+    await scene.join()
+    asked = scene.membership.offer("h1/s")[1].service
+    scene.told.clear()
+    down = HealthSample(Finding(Health.UNHEALTHY, {"http_ok": False}), 0.0)
+    scene.cluster.probed(asked, down)
+    scene.cluster.probed(asked, down)
+    assert scene.told == ["h1/s"]
+    await asyncio.sleep(2 * COALESCE_S)
+    assert scene.hub.table["target/chat/m"].body.candidates == ()
+    scene.cluster.unprobed("h1/s")
+    await asyncio.sleep(2 * COALESCE_S)
+
+    assert [one.service_id for one in scene.hub.table["target/chat/m"].body.candidates] == ["h1/s"]
