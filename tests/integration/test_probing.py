@@ -14,8 +14,10 @@ from geniehive.v1 import inventory_pb2, routing_service_pb2_grpc
 from geniehive.v1 import routing_service_pb2 as routing_pb
 
 from control.api.channel import sync_channel
-from control.inventory import Endpoint
+from control.inventory import Endpoint, Health
+from control.probing import targets
 from control.probing.asking import Door, NoAnswer, get
+from control.probing.verdict import finding
 from tests.fakes import answers
 from tests.fakes.engine import Engine, openai
 from tests.integration.cluster import Cluster, running_cluster
@@ -125,6 +127,21 @@ async def test_an_engine_that_fails_its_probes_leaves_routes_once_and_comes_back
         samples, key=lambda one: one.observed_time.ToNanoseconds(), reverse=True
     )
     assert {request.method for request in engine.requests if request.target == "/health"} == {"GET"}
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", ""])
+async def test_a_real_engine_is_well_by_what_it_may_be_asked(llamacpp, engine):
+    door, context = (
+        Door(Endpoint("http", llamacpp.removeprefix("http://"))),
+        ssl.create_default_context(),
+    )
+    replies = [await get(door, targets.first(engine), context)]
+    if path := targets.second(engine, replies[0].status, replies[0].body):
+        replies.append(await get(door, path, context))
+
+    assert finding(replies, with_key=False).health is Health.HEALTHY
+    assert replies[-1].path == "/health"
+    assert len(replies) == (1 if engine else 2)
 
 
 async def test_a_certificate_must_be_of_the_name_that_the_endpoint_tells(tls_files):

@@ -200,6 +200,24 @@ async def test_a_host_that_is_back_soon_is_as_it_was():
     assert here.membership.probes.health("h1/s") is Health.UNHEALTHY
 
 
+async def test_who_waits_for_others_that_hang_stays_as_it_was():
+    """Else a rack that swallows every packet would bring back whoever is unwell."""
+    failing = Engine(lambda _: answers.whole(b"", 500))
+    async with failing, Engine(lambda _: [Hang()]) as hanging, scene(patience=30.0) as here:
+        here.join(at(failing))
+        await here.until(lambda: len(here.samples) >= 2)
+        here.join(at(failing), *(at(hanging, f"h1/{n}") for n in range(2 * MAX_AT_ONCE)))
+        await here.until(lambda: hanging.in_flight == MAX_AT_ONCE)
+        before = len(failing.requests)
+        here.clock.now += 10 * STALE_INTERVALS * INTERVAL_S
+        for _ in range(20):
+            here.clock.now += INTERVAL_S
+            await asyncio.sleep(0.002)
+
+        assert len(failing.requests) == before
+        assert here.membership.probes.health("h1/s") is Health.UNHEALTHY
+
+
 async def test_a_probe_that_breaks_stops_no_other(caplog):
     async with Engine(openai(["m"])) as engine, scene() as here:
         told, broken = here.probed, []
