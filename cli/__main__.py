@@ -131,7 +131,7 @@ OPERATION = click.Choice(["chat", "embeddings", "transcription"])
 
 @examples("geniehive route explain mentor", "geniehive route explain qwen3:14b --json")
 @route.command()
-@click.argument("name")
+@click.argument("name", shell_complete=inventory_commands.named("models"))
 @click.option(
     "--operation", type=OPERATION, help="What is asked for. [default: what NAME is there for]"
 )
@@ -207,7 +207,7 @@ def hosts() -> None:
 
 
 @hosts.command()
-@click.argument("host_id")
+@click.argument("host_id", shell_complete=inventory_commands.named("hosts"))
 @reaches_control
 @shared
 def remove(output: Output, host_id: str, access: Access) -> None:

@@ -1,7 +1,6 @@
 """The command that prints what a shell needs to complete ours."""
 
 import click
-from click.shell_completion import get_completion_class
 
 from cli.output import examples
 
@@ -20,6 +19,8 @@ def completion(context: click.Context, shell: str) -> None:
 
     Names are those of the last list: `geniehive hosts`, `services`, `roles`, `models`.
     """
+    from click.shell_completion import get_completion_class
+
     made = get_completion_class(shell)
     assert made is not None, shell
     click.echo(made(context.find_root().command, {}, "geniehive", VARIABLE).source())

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from cli.access import Access, reaches_control
 from cli.output import Output, examples, shared
@@ -17,19 +16,17 @@ OPERATION = click.option(
     help="Only what does this.",
 )
 
-Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Completion = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 def named(kind: str) -> Completion:
     """Return what completes names of a kind, as they were listed last."""
 
-    def complete(
-        context: click.Context, parameter: click.Parameter, begun: str
-    ) -> list[CompletionItem]:
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
         from cli import names
 
         given = context.params.get("state_dir") or os.environ.get("GENIEHIVE_STATE_DIR") or "state"
-        return [CompletionItem(name) for name in names.recall(Path(given), kind, begun)]
+        return names.recall(Path(given), kind, begun)
 
     return complete
 

@@ -77,6 +77,7 @@ def test_completion_knows_the_names_of_the_last_list(hive, tmp_path):
     assert completed("geniehive hosts ") == ["h1"]
     assert completed("geniehive services --host h") == ["h1"]
     assert completed("geniehive connect curl --model s") == ["small"]
+    assert completed("geniehive route explain h") == ["helper"]
     assert "config" in completed("geniehive con")
 
 
@@ -130,8 +131,10 @@ def test_settings_are_checked_and_shown(hive, tmp_path):
     shown = geniehive(hive, "config", "show", str(good), "--origin").stdout
     listens = next(line for line in shown.splitlines() if line.startswith("listen "))
     assert listens.split() == ["listen", "127.0.0.1:1", f"{good}:1"]
-    refused = geniehive(hive, "config", "show", str(bad), "--kind", "gateway")
-    assert refused.returncode in (0, 2)
+    good.write_text("listen: nonsense\n")
+    refused = geniehive(hive, "config", "show", str(good))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"error: {good}:1: listen: ")
 
 
 def test_who_reads_only_the_beginning_ends_the_command(hive):
