@@ -1,5 +1,6 @@
 """A report as one page that needs nothing else: tables, and every request as a dot."""
 
+import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -91,10 +92,10 @@ def _dots(name: str, values: Sequence[float], axis: Axis, y: float) -> list[str]
         f'fill="{DOT}" fill-opacity="0.45"/>'
         for index, value in enumerate(ordered[::step])
     ]
-    for share, half in ((0.05, 6), (0.5, 13), (0.95, 6)):
-        value = percentile(ordered, share) or 0.0
+    middle = statistics.median(ordered)
+    low, high = percentile(ordered, 0.05) or middle, percentile(ordered, 0.95) or middle
+    for value, half in ((low, 6), (middle, 13), (high, 6)):
         parts.append(line(axis.at(value), y - half, axis.at(value), y + half, MARK, width=2))
-    middle = percentile(ordered, 0.5) or 0.0
     parts.append(text(WIDTH - RIGHT + 10, y + 4, short(middle), color=INK, bold=True))
     return parts
 

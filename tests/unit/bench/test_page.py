@@ -67,3 +67,4 @@ def test_an_axis_gives_every_decade_the_same_room(value, pixel):
 
     assert axis.at(value) == pytest.approx(pixel)
     assert axis.ticks() == [1.0, 10.0, 100.0]
+    assert axis.finer_ticks() == [1, 2, 5, 10, 20, 50, 100]

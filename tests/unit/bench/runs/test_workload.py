@@ -1,10 +1,14 @@
 """Workloads are checked as settings are: every problem has its line."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bench.runs import workload
 from control.api.settings import SettingsError
 
+DOCS = Path(workload.OWN).parents[1] / "docs/benchmarks.md"
 CHAT = """\
 workload: my.chat
 operation: chat
@@ -56,6 +60,11 @@ def test_a_file_of_ones_own_works_the_same(tmp_path):
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_the_example_of_the_documentation_is_one(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert loaded(tmp_path, example).workload == "support.billing"
 
 
 def test_a_case_wins_over_its_workload_and_the_system_prompt_comes_first(tmp_path):
