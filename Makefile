@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test chaos routing lint gen gen-check lock bench clean buf demo
+.PHONY: help run install test chaos routing benchmarks lint gen gen-check lock bench clean buf demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,6 +35,9 @@ chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHOR
 
 routing: $(DEV) demo  ## measure who answers under which strategy, 10 minutes; writes docs/routing.*
 	@$(PY) -m tests.transcript
+
+benchmarks: $(DEV) demo  ## show how a benchmark changes a route, 11 minutes; writes docs/benchmarks.md
+	@$(PY) -m tests.transcript.benchmarks
 
 lint: $(DEV) buf  ## check form, types and protos
 	@$(PY) -m ruff format --check --quiet .
