@@ -45,9 +45,9 @@ async def ask(
     where no header tells it, as an engine that is asked directly.
     """
     workload, case = question.workload, question.case
-    record = Record(question.target, workload.workload, case.case, question.repeat)
+    record = Record(question.target, workload.workload, case.case, question.repeat, service_id)
     path, body = workload.request(case, question.target)
-    asking = _Asking(record, question, service_id)
+    asking = _Asking(record, question)
     try:
         async with asyncio.timeout(deadline):
             await asking.run(client, path, body)
@@ -65,10 +65,9 @@ async def ask(
 class _Asking:
     """One request on its way."""
 
-    def __init__(self, record: Record, question: Question, service_id: str) -> None:
+    def __init__(self, record: Record, question: Question) -> None:
         self.record = record
         self._question = question
-        self._service_id = service_id
         self._sent = time.perf_counter()
 
     async def run(self, client: httpx.AsyncClient, path: str, body: dict[str, object]) -> None:
@@ -90,7 +89,7 @@ class _Asking:
         return (time.perf_counter() - self._sent) * 1_000
 
     def _note_who(self, headers: httpx.Headers) -> None:
-        service_id = unquote(headers.get("x-geniehive-service", "")) or self._service_id
+        service_id = unquote(headers.get("x-geniehive-service", "")) or self.record.service_id
         asset_id = unquote(headers.get("x-geniehive-asset", ""))
         self.record = replace(self.record, service_id=service_id, asset_id=asset_id)
 

@@ -88,8 +88,8 @@ def conduct(
     _tell(report, path, output)
     handed = _ingested(report, path, keeping.ingest, output, access)
     output.say(clean(f"{shown.summary(records, stopped)} | report {path} | {handed}"))
-    if report["unattributed"]:
-        output.say(shown.unattributed(report["unattributed"]))
+    if unsigned := sum(one.answered and not one.service_id for one in records):
+        output.say(shown.unsigned(unsigned))
     if interrupted:
         return INTERRUPTED
     return 0 if report["complete"] else BAD

@@ -159,10 +159,10 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(found) if found else None
 
 
-def unattributed(count: int) -> str:
-    """Return the note about answers that nobody signed."""
+def unsigned(count: int) -> str:
+    """Return the note about answers that told no service."""
     return (
-        f"note: {plural(count, 'request')} told no service and count for none; "
+        f"note: {plural(count, 'answer')} without a service, counted for none; "
         "an engine that is asked directly: --service-id NAME"
     )
 

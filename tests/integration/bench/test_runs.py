@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ class Bench:
 
     environment: dict[str, str]
     folder: Path
-    frail: Frail = field(default_factory=Frail)
+    frail: Frail
+    engine: str  # the address of `one`
 
     def say(self, *arguments: str) -> click.testing.Result:
         return click.testing.CliRunner(env=self.environment).invoke(command, arguments)
@@ -138,7 +139,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
                 "GENIEHIVE_GATEWAY": running.url,
                 "GENIEHIVE_CONTROL": running.control_address,
             }
-            yield Bench(environment, folder, frail)
+            yield Bench(environment, folder, frail, str(services[0]["endpoint"]))
 
 
 @pytest.fixture
@@ -173,6 +174,16 @@ def test_embeddings_have_no_tokens_and_may_pass_all_the_same(bench):
     assert (sample["service_id"], sample["asset_id"]) == ("h1/embed", "vectors")
     assert sample["results"]["pass_rate"] == 1.0
     assert sample["results"]["ttft_ms"] is None
+
+
+def test_an_engine_that_is_asked_directly_signs_nothing(bench):
+    arguments = ("words.yaml", "--target", "small", "--gateway", bench.engine, "--no-ingest")
+    ended = bench.run(*arguments, "-o", "unsigned.json")
+    named = bench.report(*arguments, "--service-id", "h1/one")
+
+    assert "6 answers without a service, counted for none" in ended.stderr
+    assert bench.written("unsigned.json")["samples"] == []
+    assert [one["service_id"] for one in named["samples"]] == ["h1/one"]
 
 
 def test_everybody_is_asked_by_their_own_names(bench):

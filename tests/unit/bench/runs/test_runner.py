@@ -139,6 +139,12 @@ async def test_what_goes_wrong_is_told_in_one_word(answer, word):
 
 
 @pytest.mark.anyio
+async def test_an_engine_that_is_asked_directly_fails_itself():
+    assert (await asked(lambda _: [Close()], service_id="direct")).service_id == "direct"
+    assert (await asked(lambda _: [Close()])).service_id == ""
+
+
+@pytest.mark.anyio
 async def test_a_stream_that_ends_before_its_time_is_no_answer():
     events = answers.completion_events(["a ", "b "], "m")[:2]
     assert (await asked(lambda _: answers.events(events))).failure == "cut_off"
