@@ -117,8 +117,9 @@ def router(control: ControlCalls) -> APIRouter:
         try:
             answer = await control.ingest(told)
         except InvalidValue as error:
-            said = _SAID.match(str(error))
-            raise InvalidValue(str(error), param=said[0] if said else None) from error
+            message = str(error).replace(".observed_time", ".observed_at")  # as it is named here
+            said = _SAID.match(message)
+            raise InvalidValue(message, param=said[0] if said else None) from error
         for sample, benchmark_id in zip(told.samples, answer.benchmark_ids, strict=True):
             sample.benchmark_id = benchmark_id
         content = {

@@ -1,7 +1,7 @@
 """What `GET /v1/models` answers: which names there are is for the routes to say."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Models:
         self._routes = routes
         self._made_of: tuple[int, Known] | None = None  # state of the routes, and what was known
         self._items: Mapping[str, _Item] = {}
-        self._lists: dict[tuple[RouteType | None, str | None], bytes] = {}
+        self._all: bytes | None = None  # the whole list, when it was asked for
         self._turn = asyncio.Lock()
 
     async def listed(
@@ -45,18 +45,18 @@ class Models:
         state = self._routes.changes, known
         if self._made_of is None or self._made_of[0] != state[0] or self._made_of[1] is not known:
             self._items = yield from self._followed(known)
-            self._lists = {}
+            self._all = None
             self._made_of = state
-        asked = kind, operation
-        if asked not in self._lists:
-            found = [
+        if kind is not None or operation is not None:
+            return _list(
                 one.json
                 for one in self._items.values()
                 if kind in (None, one.named.kind)
                 and (operation is None or operation in one.named.operations)
-            ]
-            self._lists[asked] = b'{"object":"list","data":[%b]}' % b",".join(found)
-        return self._lists[asked]
+            )
+        if self._all is None:
+            self._all = _list(one.json for one in self._items.values())
+        return self._all
 
     def _followed(self, known: Known) -> Steps[dict[str, _Item]]:
         same_routes = self._made_of is not None and self._made_of[0] == self._routes.changes
@@ -72,3 +72,7 @@ class Models:
                 found[name] = last
             yield
         return found
+
+
+def _list(items: Iterable[bytes]) -> bytes:
+    return b'{"object":"list","data":[%b]}' % b",".join(items)
