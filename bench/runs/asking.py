@@ -53,7 +53,7 @@ async def ask(
             await asking.run(client, path, body)
     except TimeoutError:
         asking.fail("timeout")
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ConnectTimeout):
         asking.fail(UNREACHABLE)
     except httpx.HTTPError:
         asking.fail("connection_lost")

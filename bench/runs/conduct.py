@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.runs import kept, page, session, shown
+from bench.runs import kept, page, runner, session, shown
 from bench.runs import report as reports
 from bench.runs.everybody import everybody
 from bench.runs.record import Record
@@ -71,7 +71,7 @@ def conduct(
     done = asyncio.run(session.measure(url, key, plans, output))
     records = [record for one in done for record in one.records]
     stopped = _stopped(plans, done)
-    interrupted = any(one.stopped == session.INTERRUPTED for one in done)
+    interrupted = any(one.stopped == runner.INTERRUPTED for one in done)
     if not interrupted and not any(record.answered for record in records):
         raise _nobody(records, stopped, url, plan.target or ALL)
     asked = reports.Run(

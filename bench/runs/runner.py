@@ -12,13 +12,14 @@ from bench.runs.workload import Workload
 
 # So many failures in a row, and a target counts as dead; more where more are under way.
 FAILURES_IN_A_ROW = 5
-FAILURES_AT_THE_END = 3
+FAILURES_AT_THE_END = 3  # for each that is under way: slow ones, that time out, come last
 # What no other request would be spared.
 FINAL = {
     UNREACHABLE,
     *("invalid_api_key", "operation_not_allowed", "model_not_found", "operation_mismatch"),
 }
 CONNECT_SECONDS = 5.0
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ class Progress:
         self.records.append(record)
         self.failing = self.failing + 1 if record.failure else 0
 
+    def give_up_after(self, failures: int) -> None:
+        """Take the target for dead when so many requests in a row failed."""
+        if not self.stopped and self.failing >= failures:
+            last = self.records[-1].failure
+            self.stopped = f"the last {self.failing} requests failed ({last})"
+
 
 Tell = Callable[[Progress], None]
 
@@ -88,7 +95,7 @@ async def run(
     try:
         await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
-            progress.stopped = "interrupted"
+            progress.stopped = INTERRUPTED
     finally:
         running.cancel()
         stopping.cancel()
@@ -112,10 +119,7 @@ async def _run(opened: httpx.AsyncClient, plan: Plan, progress: Progress, tell: 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(plan.concurrency, plan.size)):
             group.create_task(_work(opened, plan, questions, progress, limit, tell))
-    enough = limit if len(progress.records) < plan.size else FAILURES_AT_THE_END
-    if progress.failing >= enough:
-        last = progress.records[-1].failure
-        progress.stopped = f"the last {progress.failing} requests failed ({last})"
+    progress.give_up_after(min(limit, FAILURES_AT_THE_END * plan.concurrency))
 
 
 async def _work(
@@ -127,7 +131,8 @@ async def _work(
     tell: Tell,
 ) -> None:
     for question in questions:
-        if progress.failing >= limit:
-            return
         progress.take(await ask(opened, question, plan.deadline, plan.service_id))
+        progress.give_up_after(limit)
         tell(progress)
+        if progress.stopped:
+            return

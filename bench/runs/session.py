@@ -12,7 +12,6 @@ from bench.runs.runner import Plan, Progress, Tell, client, run
 from cli.output import Output, clean, columns, interactive
 
 REDRAWN_SECONDS = 0.1
-INTERRUPTED = "interrupted"
 
 
 async def measure(

@@ -213,6 +213,21 @@ async def test_a_target_that_is_dead_at_the_end_is_told_too():
 
 
 @pytest.mark.anyio
+async def test_the_slowest_of_several_at_a_time_do_not_make_a_target_dead():
+    """They come last, so that a few of them look like an end."""
+    slow = iter([True] * 4)
+
+    def script(request):
+        return [Hang()] if next(slow, False) else openai(["mentor"])(request)
+
+    plan = Plan("mentor", [CHAT], concurrency=4, repeats=4, warmups=0, deadline=0.5)
+    progress, _ = await ran(script, plan)
+
+    assert sum(one.failure == "timeout" for one in progress.records) == 4
+    assert (len(progress.records), progress.stopped) == (8, "")
+
+
+@pytest.mark.anyio
 async def test_a_name_that_nobody_knows_is_asked_for_once():
     refusal = answers.document({"error": {"code": "model_not_found"}}, 404)
     progress, engine = await ran(lambda _: refusal, Plan("mentor", [CHAT], repeats=9))
