@@ -22,5 +22,5 @@ def test_grpcurl_says_what_the_page_shows():
 def test_every_view_of_the_cluster_is_on_the_page():
     commands = " ".join(found["command"] for found in EXAMPLE.finditer(PAGE.read_text()))
 
-    for view in ("Hosts", "Services", "GetHostInventory", "Role", "MatchRoutes", "Health"):
+    for view in ("Hosts", "Services", "Inventory", "Role", "Benchmark", "Match", "Health"):
         assert view in commands

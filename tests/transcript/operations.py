@@ -50,6 +50,7 @@ EXAMPLE = re.compile(r"^```console\n(?P<command>\$ .*\n(?:> .*\n)*)(?:.*\n)*?```
 SETUP = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 
 MOMENT = re.compile(r"\b20\d\d-\d\d-\d\dT[\d:.]+Z")
+AGE = re.compile(r"\b\d+s (?=ago|old)")
 LOCAL_PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 # What a run cannot know of another one, by its name in JSON, and what the page says of it.
 CHANGING = {
@@ -149,7 +150,7 @@ def _masked(answer: str) -> str:
     if answer.startswith("{"):
         answer = json.dumps(json.loads(answer), indent=2) + "\n"
     answer = FIELD.sub(lambda one: f'"{one[1]}": {CHANGING[one[1]]}', answer)
-    answer = LOCAL_PORT.sub("8080", answer)
+    answer = AGE.sub("0s ", LOCAL_PORT.sub("8080", answer))
     return MOMENT.sub("2026-01-31T09:00:00Z", answer)
 
 
