@@ -84,6 +84,8 @@ class TrackRecords:
 
     def put(self, one: KeptRun) -> None:
         """Take over a run, instead of what had its id."""
+        if self._kept.get(one.benchmark_id) == one:
+            return
         self.drop(one.benchmark_id)
         self._kept[one.benchmark_id] = one
         if (record := self._records.get(one.service_id)) is None:

@@ -100,6 +100,8 @@ def test_services_that_change_are_told_once():
     records = Records(kept())
     assert records.take_changed() == {"h/s"}
     assert records.take_changed() == set()
+    records.put(kept())
+    assert records.take_changed() == set()
     records.put(kept(service_id="h/t"))
     assert records.take_changed() == {"h/s", "h/t"}
 
