@@ -75,6 +75,14 @@ class Inventory:
         ).service
         return found
 
+    def owner(self, service: inventory.Service) -> inventory.Host:
+        """Return the host of a service, without what else it serves."""
+        request = pb.GetHostRequest(host_id=service.host_id)
+        found: inventory.Host = self._stub.GetHost(
+            request, timeout=self._timeout, metadata=self._metadata
+        ).host
+        return found
+
     def role(self, role_id: str) -> pb.RoleStatus:
         """Return a role. Raises as `host`."""
         request = pb.GetRoleRequest(role_id=role_id)

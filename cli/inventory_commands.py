@@ -94,7 +94,10 @@ def roles(output: Output, name: str | None, operation: str | None, access: Acces
 @reaches_control
 @shared
 def models(output: Output, name: str | None, operation: str | None, access: Access) -> None:
-    """List what clients can ask for, or show who serves it."""
+    """List what clients can ask for, or show who serves it.
+
+    Roles and models; a service can be asked for by its own name, too: geniehive services.
+    """
     from cli import listing
 
     listing.serving(output, access, name, operation)

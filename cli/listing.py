@@ -42,7 +42,7 @@ def services(
     with _asked(output, access) as asked:
         if name is not None:
             one = asked.service(name)
-            owner = asked.host(one.service.host_id).host
+            owner = asked.owner(one.service)
             content: Mapping[str, object] = {"service": documents.service(one)}
             _print(
                 output,

@@ -79,6 +79,14 @@ def test_every_page_is_asked_for(channel, asked, client):
     assert [one.role.role_id for one in listing.result(SECONDS)] == ["a", "b"]
 
 
+def test_the_owner_of_a_service_is_asked_for_alone(channel, asked, client):
+    asking = client.submit(asked.owner, status("tower/ollama").service)
+    _, request = answer(channel, "GetHost", pb.GetHostResponse(host=host("tower")))
+
+    assert request == pb.GetHostRequest(host_id="tower")
+    assert asking.result(SECONDS).host_id == "tower"
+
+
 def test_a_list_that_never_ends_is_given_up(asked):
     def endless(request, **_):
         return pb.ListRolesResponse(next_page_token="t", roles=[role("a")])
