@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 T = TypeVar("T")
 
+SECOND = 1_000_000_000  # in nanoseconds: of whole ones, none gets lost
 MAX_EXACT = 1 << 53  # whole numbers up to here are exact as floating point
 
 
@@ -23,7 +24,7 @@ def moment(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Timestamp = getattr(message, field)
-    return found.seconds + found.nanos / 1e9
+    return (found.seconds * SECOND + found.nanos) / 1e9
 
 
 def seconds(message: Message, field: str) -> float | None:
@@ -31,7 +32,7 @@ def seconds(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Duration = getattr(message, field)
-    return found.seconds + found.nanos / 1e9
+    return (found.seconds * SECOND + found.nanos) / 1e9
 
 
 def milliseconds(message: Message, field: str) -> float | None:
@@ -39,7 +40,7 @@ def milliseconds(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Duration = getattr(message, field)
-    return found.seconds * 1e3 + found.nanos / 1e6
+    return (found.seconds * SECOND + found.nanos) / 1e6
 
 
 def ordered(pairs: Mapping[str, T]) -> dict[str, T]:

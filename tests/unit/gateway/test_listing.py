@@ -1,0 +1,45 @@
+"""Lists are whole or in pages, and made a little at a time."""
+
+import pytest
+
+from control.api.errors import InvalidValue
+from gateway.listing import DEFAULT_LIMIT, MAX_PAGES, PAGE, as_list, everything, page
+
+pytestmark = pytest.mark.anyio
+
+
+def counted(steps):
+    """Return what steps come to, and how many there were."""
+    taken = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, taken
+        taken += 1
+
+
+async def test_a_list_that_never_ends_is_left():
+    asked = []
+
+    async def fetch(size, token):
+        asked.append((size, token))
+        return ["x"] * size, "more"
+
+    with pytest.raises(InvalidValue, match="more than 100,000; ask for pages of at most 1,000"):
+        await everything(fetch)
+    assert asked[:2] == [(PAGE, ""), (PAGE, "more")]
+    assert len(asked) == MAX_PAGES
+
+
+def test_what_is_listed_is_made_one_by_one():
+    found, taken = counted(as_list(lambda number: {"n": number}, range(1_000)))
+
+    assert taken == 1_000
+    assert bytes(found).startswith(b'[{"n":0},{"n":1},')
+
+
+def test_a_token_alone_asks_for_a_page_too():
+    assert page(None, "").limit is None
+    assert page(None, "t").limit == DEFAULT_LIMIT
+    assert page(7, "t").limit == 7
