@@ -128,6 +128,19 @@ def test_settings_are_checked_and_shown(hive, tmp_path):
         f"{good}: ok, gateway",
         f"{bad}:1: unknown key contrl; nearest: control",
     ]
+    told = json.loads(geniehive(hive, "config", "check", str(good), str(bad), "--json").stdout)
+    assert told["schema"] == "geniehive.config_check/1"
+    assert [(one["kind"], one["ok"]) for one in told["files"]] == [
+        ("gateway", True),
+        ("node", False),
+    ]
+    told = json.loads(geniehive(hive, "config", "show", str(good), "--json").stdout)
+    assert told["settings"][1] == {
+        "key": "listen",
+        "value": "127.0.0.1:1",
+        "source": "file",
+        "place": f"{good}:1",
+    }
     shown = geniehive(hive, "config", "show", str(good), "--origin").stdout
     listens = next(line for line in shown.splitlines() if line.startswith("listen "))
     assert listens.split() == ["listen", "127.0.0.1:1", f"{good}:1"]
