@@ -24,9 +24,11 @@ from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
+from gateway.request_log import Note, RequestLog
 from gateway.request_trace import RequestTrace
 from gateway.route import Choice, Route
 from gateway.sse import Scanner
+from gateway.totals import ANSWERED, LEFT
 from gateway.trace_context import lines
 from gateway.upstream import Call, Unreachable, Upstream
 from gateway.verdict import Course, error_in, judge
@@ -156,8 +158,12 @@ class Exchange:
         if self._over:
             return
         if isinstance(error, UpstreamFault):
-            log.warning("%s: %s", self._request_id.decode(), error)
+            name = self._request_id.decode()
+            log.warning("%s: %s", name, error, extra={"request_id": name})
         self._gateway.refused[error.code] += 1
+        if self._gateway.request_log is not None:
+            status = self._status if self._started else error.http
+            self._note(self._gateway.request_log, error.code, status)
         if self._choice is not None:
             self._failed(error)
         if self._trace is not None:
@@ -190,7 +196,8 @@ class Exchange:
     def expire(self) -> None:
         """Give up: `deadline` is over."""
         if self._paused:
-            log.info("%s: the client stopped reading", self._request_id.decode())
+            name = self._request_id.decode()
+            log.info("%s: the client stopped reading", name, extra={"request_id": name})
             self._left().cut()
             return
         timeouts = self._gateway.timeouts
@@ -209,7 +216,8 @@ class Exchange:
     def _went_wrong(self, error: Exception) -> None:
         """Tell the client, who would wait otherwise; a bug of ours is not the client's fault."""
         if not isinstance(error, GenieHiveError):
-            log.error("%s: bug", self._request_id.decode(), exc_info=error)
+            name = self._request_id.decode()
+            log.error("%s: bug", name, exc_info=error, extra={"request_id": name})
             error = GenieHiveError("the gateway has a bug; the log has more")
         self.refuse(error)
 
@@ -371,6 +379,8 @@ class Exchange:
         self, first_s: float, whole_s: float, usage: Usage | None, *, streamed: bool
     ) -> None:
         self._tally().answered(first_s, whole_s, usage, streamed=streamed)
+        if self._gateway.request_log is not None:
+            self._note(self._gateway.request_log, ANSWERED, self._status, usage)
         if self._trace is not None:
             self._trace.answered(usage)
             self._trace.over(self._status)
@@ -385,10 +395,34 @@ class Exchange:
         """Drop everything: nobody waits for it any more."""
         if self._choice is not None:
             self._tally().left()
+        if self._gateway.request_log is not None:
+            self._note(self._gateway.request_log, LEFT, self._status if self._started else 0)
         if self._trace is not None:
             self._trace.left()
         self._release()
         return self._finish()
+
+    def _note(
+        self, requests: RequestLog, outcome: str, status: int, usage: Usage | None = None
+    ) -> None:
+        """Leave a note for the log of requests. status: that the client was told."""
+        gateway, tried = self._gateway, self._tried
+        asked: body.Body | None = getattr(self, "_body", None)  # it may not have been taken
+        began: float = getattr(self, "_began", gateway.clock())
+        requests.add(
+            Note(
+                self._request_id,
+                self._head.path,
+                asked.model if asked is not None else "",
+                tried[-1].upstream.service_id if tried else "",
+                tried[-1].asset if tried else b"",
+                len(tried),
+                outcome,
+                status,
+                gateway.clock() - began,
+                usage,
+            )
+        )
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

@@ -18,6 +18,7 @@ from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
+from gateway.request_log import RequestLog
 from gateway.resources import Resource
 from gateway.resources import read_resource as read_route
 from gateway.routes import Routes
@@ -55,6 +56,7 @@ class Gateway:
         cells: Cells | None = None,  # shared with other workers
         wall_time: Callable[[], float] = time.time,
         tracer: Tracer | None = None,
+        part: str = "",  # which worker this is, if there are several
     ) -> None:
         self.timeouts = config.timeouts
         self.limits = config.limits
@@ -64,6 +66,7 @@ class Gateway:
         self.strip = config.reasoning == "strip"
         self.draining = False
         self.tracer = tracer
+        self.request_log = RequestLog(wall_time, part) if config.log.requests else None
         self._wall_time = wall_time
         self._connected = False
         # While control is away: when what is held was last known to be true, if it was.

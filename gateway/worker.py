@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -191,7 +192,8 @@ async def serve(
     tracer = start_tracing(
         settings.tracing, "geniehive-gateway", metadata.version("geniehive"), gateway_id
     )
-    gateway = Gateway(settings, insecure=insecure, cells=cells, tracer=tracer)
+    part = f"worker {slots.number + 1}" if slots is not None else ""
+    gateway = Gateway(settings, insecure=insecure, cells=cells, tracer=tracer, part=part)
     async with aio_channel(settings.control, credentials) as channel:
         scrape = Scrape(gateway, slots, lambda: len(server.server_state.connections))
         http = http_config(gateway, settings, ControlCalls(channel, key), scrape)
@@ -205,6 +207,8 @@ async def serve(
                 Memory(gateway, settings.state_folder, key, settings.control).run()
             ),
         ]
+        if gateway.request_log is not None:
+            background.append(asyncio.create_task(gateway.request_log.run(sys.stderr)))
         try:
             await server.serve()
             await link.flush(LAST_REPORT_SECONDS)

@@ -46,7 +46,7 @@ class AsJson(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         told: dict[str, object] = {
-            "time": _rfc3339(record.created),
+            "time": rfc3339(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _bounded(record.getMessage()),
@@ -97,7 +97,8 @@ def configure(settings: Log, part: str = "") -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """Return a time, seconds since 1970, as `2027-01-15T08:00:00.062Z`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 

@@ -1,0 +1,102 @@
+"""A line of JSON for each request: who served it, how it ended, what it took; never what it said.
+
+A request only leaves a note; lines are made of the notes some time later.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TextIO
+
+import msgspec
+
+from control.api.logs import rfc3339
+from gateway.reasoning import Usage
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 0.2
+MAX_NOTES = 20_000  # that wait; more than are made in that time
+SLICE = 200  # lines written at once, a millisecond
+MAX_MODEL = 200  # characters of what a client calls a model
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of a request at its end."""
+
+    request_id: bytes
+    path: bytes
+    model: str  # as the client calls it; empty when it was not understood
+    service_id: str  # the last that was asked; empty for none
+    asset: bytes  # JSON
+    attempts: int
+    outcome: str  # answered, client_left or the code of an error
+    status: int  # as the client was told; 0 when it was not
+    duration: float  # seconds
+    usage: Usage | None
+
+
+class RequestLog:
+    """Keeps notes until they are written. wall_time: now, in seconds since 1970."""
+
+    def __init__(self, wall_time: Callable[[], float], part: str = "") -> None:
+        self._wall_time = wall_time
+        self._part = part
+        self._notes: list[tuple[float, Note]] = []
+        self.lost = 0  # notes, because so many waited
+
+    def add(self, note: Note) -> None:
+        """Keep a note, or count that it is lost."""
+        if len(self._notes) < MAX_NOTES:
+            self._notes.append((self._wall_time(), note))
+        else:
+            self.lost += 1
+
+    async def run(self, out: TextIO) -> None:
+        """Write to `out` until cancelled, and then what is left."""
+        try:
+            while True:
+                await asyncio.sleep(INTERVAL_SECONDS)
+                while self._notes:
+                    self.write(out, SLICE)
+                    await asyncio.sleep(0)
+        finally:
+            self.write(out, MAX_NOTES)
+
+    def write(self, out: TextIO, most: int) -> None:
+        """Write at most so many lines, oldest first."""
+        taken, self._notes[:most] = self._notes[:most], []
+        if self.lost:
+            log.warning("%d requests are not in the log: too many at once", self.lost)
+            self.lost = 0
+        out.write("".join(map(self._line, taken)))
+        out.flush()
+
+    def _line(self, kept: tuple[float, Note]) -> str:
+        at, note = kept
+        told: dict[str, object] = {
+            "time": rfc3339(at),
+            "level": "info",
+            "logger": "gateway.requests",
+            "message": f"POST {note.path.decode()}",
+        }
+        if self._part:
+            told["part"] = self._part
+        told |= {
+            "request_id": note.request_id.decode(),
+            "model": note.model[:MAX_MODEL],
+            "service": note.service_id,
+            "asset": msgspec.json.decode(note.asset) if note.asset else "",
+            "attempts": note.attempts,
+            "outcome": note.outcome,
+            "status": note.status,
+            "duration_s": round(note.duration, 6),
+        }
+        if note.usage is not None:
+            told["prompt_tokens"] = note.usage.prompt_tokens
+            told["completion_tokens"] = note.usage.completion_tokens
+        # In ASCII, so that nothing a client sends can end the line.
+        return f"{json.dumps(told)}\n"

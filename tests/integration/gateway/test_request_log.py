@@ -1,0 +1,66 @@
+"""Each request has its line in the log, however it ends, if that is wanted."""
+
+import asyncio
+import io
+import json
+
+import pytest
+
+from tests.fakes import answers
+from tests.fakes.answers import Hang
+from tests.fakes.engine import Engine
+from tests.integration.gateway.front import front, request
+
+pytestmark = pytest.mark.anyio
+
+
+def lines(served) -> list[dict[str, object]]:
+    out = io.StringIO()
+    served.gateway.request_log.write(out, 100)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture
+async def logging(door: str, engine: Engine):
+    async with front(door, log={"requests": True}) as started:
+        started.offer(engine.address)
+        yield started
+
+
+async def test_an_answer_and_a_refusal(logging, engine: Engine):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    engine.script = lambda _: answers.document({"usage": usage})
+    good = await logging.post({"model": "small", "messages": [{"content": "a secret"}]})
+    bad = await logging.post({"model": "nobody", "messages": []})
+    wrong = await logging.post(b"not JSON, a secret")
+    first, second, third = lines(logging)
+
+    assert first["request_id"] == good.headers["x-request-id"]
+    assert (first["service"], first["asset"], first["outcome"]) == ("h/0", "small", "answered")
+    assert (first["status"], first["attempts"], first["prompt_tokens"]) == (200, 1, 12)
+    assert 0 < first["duration_s"] < 30
+    assert second["request_id"] == bad.headers["x-request-id"]
+    assert (second["model"], second["service"], second["status"]) == ("nobody", "", 404)
+    assert second["outcome"] == "model_not_found"
+    assert (third["model"], third["status"]) == ("", wrong.status_code)
+    assert "secret" not in json.dumps([first, second, third])
+
+
+async def test_a_client_that_leaves(logging, engine: Engine):
+    events = answers.events([answers.data({"n": 1}), b"data: [DONE]\n\n"])
+    engine.script = lambda _: answers.cut(events, len(answers.sent(events)) - 10, Hang())
+    reader, writer = await logging.connect()
+    writer.write(request(b'{"model":"small","stream":true}'))
+    async with asyncio.timeout(10):
+        await reader.readuntil(b'{"n"')
+    writer.close()
+    await logging.idle()
+    (line,) = lines(logging)
+
+    assert (line["outcome"], line["status"], line["service"]) == ("client_left", 200, "h/0")
+
+
+async def test_nothing_is_kept_by_default(front):
+    await front.post({"model": "small", "messages": []})
+
+    assert front.gateway.request_log is None

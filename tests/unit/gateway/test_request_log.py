@@ -1,0 +1,92 @@
+"""Lines of JSON about requests: what stands in them, and what they cost."""
+
+import asyncio
+import io
+import json
+
+import pytest
+
+from gateway import request_log
+from gateway.reasoning import Usage
+from gateway.request_log import MAX_MODEL, Note, RequestLog
+
+CHAT = b"/v1/chat/completions"
+USAGE = Usage(prompt_tokens=12, completion_tokens=3)
+
+
+def note(**fields):
+    known = {
+        "request_id": b"req_1",
+        "path": CHAT,
+        "model": "chat",
+        "service_id": "h/a",
+        "asset": b'"m\\u00fc"',
+        "attempts": 2,
+        "outcome": "answered",
+        "status": 200,
+        "duration": 0.25,
+        "usage": USAGE,
+    }
+    return Note(**{**known, **fields})
+
+
+def lines(*notes, part=""):
+    log, out = RequestLog(lambda: 1_800_000_000.0, part), io.StringIO()
+    for one in notes:
+        log.add(one)
+    log.write(out, 1_000)
+    return out.getvalue().splitlines()
+
+
+def test_a_line_tells_who_served_and_what_it_took():
+    (line,) = lines(note(), part="worker 1")
+
+    assert json.loads(line) == {
+        "time": "2027-01-15T08:00:00.000Z",
+        "level": "info",
+        "logger": "gateway.requests",
+        "message": "POST /v1/chat/completions",
+        "part": "worker 1",
+        "request_id": "req_1",
+        "model": "chat",
+        "service": "h/a",
+        "asset": "mü",
+        "attempts": 2,
+        "outcome": "answered",
+        "status": 200,
+        "duration_s": 0.25,
+        "prompt_tokens": 12,
+        "completion_tokens": 3,
+    }
+
+
+@pytest.mark.parametrize("model", ["a\nb", "\u2028", "\x1b[31m", '","status":200', "x" * 1_000])
+def test_what_a_client_calls_a_model_stays_within_its_field(model):
+    (line,) = lines(note(model=model, service_id="", asset=b"", usage=None))
+
+    assert line.isascii()
+    assert json.loads(line)["model"] == model[:MAX_MODEL]
+
+
+def test_more_than_can_be_kept_is_counted_and_told(monkeypatch, caplog):
+    monkeypatch.setattr(request_log, "MAX_NOTES", 2)
+
+    assert len(lines(note(), note(), note())) == 2
+    assert "1 requests are not in the log" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_all_is_written_at_the_end(monkeypatch):
+    monkeypatch.setattr(request_log, "INTERVAL_SECONDS", 0.001)
+    log, out = RequestLog(lambda: 0.0), io.StringIO()
+    running = asyncio.create_task(log.run(out))
+    for _ in range(500):
+        log.add(note())
+    while not out.getvalue():  # noqa: ASYNC110  # no event tells it
+        await asyncio.sleep(0.001)
+    log.add(note(request_id=b"req_last"))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert len(out.getvalue().splitlines()) == 501
+    assert "req_last" in out.getvalue()
