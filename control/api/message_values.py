@@ -10,7 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 T = TypeVar("T")
 
-SECOND = 1_000_000_000  # in nanoseconds: of whole ones, none gets lost
+MILLISECOND = 1_000_000  # in nanoseconds: whole numbers, so that division rounds once
+SECOND = 1_000 * MILLISECOND
 MAX_EXACT = 1 << 53  # whole numbers up to here are exact as floating point
 
 
@@ -24,7 +25,7 @@ def moment(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Timestamp = getattr(message, field)
-    return (found.seconds * SECOND + found.nanos) / 1e9
+    return (found.seconds * SECOND + found.nanos) / SECOND
 
 
 def seconds(message: Message, field: str) -> float | None:
@@ -32,7 +33,7 @@ def seconds(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Duration = getattr(message, field)
-    return (found.seconds * SECOND + found.nanos) / 1e9
+    return (found.seconds * SECOND + found.nanos) / SECOND
 
 
 def milliseconds(message: Message, field: str) -> float | None:
@@ -40,7 +41,7 @@ def milliseconds(message: Message, field: str) -> float | None:
     if not message.HasField(field):
         return None
     found: Duration = getattr(message, field)
-    return (found.seconds * SECOND + found.nanos) / 1e6
+    return (found.seconds * SECOND + found.nanos) / MILLISECOND
 
 
 def ordered(pairs: Mapping[str, T]) -> dict[str, T]:
