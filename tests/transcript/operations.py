@@ -115,9 +115,10 @@ def small_cluster(**routing: object) -> Iterator[tuple[str, str]]:
             spawn("node", node, GENIEHIVE_NODE_KEY="sk-node")
         gateway = {"listen": "127.0.0.1:0", "control": control}
         front = spawn("gateway", gateway, GENIEHIVE_GATEWAY_KEY="sk-gateway")
+        url = f"http://127.0.0.1:{front.port()}"
         discovery = DiscoveryServiceStub(stack.enter_context(sync_channel(control)))
         wait_until(lambda: _is_whole(discovery), START_SECONDS, "all are there, and tell all")
-        yield control, f"http://127.0.0.1:{front.port()}"
+        yield control, url
 
 
 def made(page: str, control: str) -> str:
