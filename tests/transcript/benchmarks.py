@@ -49,7 +49,7 @@ SCORING = {
 
 EXPLAIN = ("route", "explain", ROLE)
 # Two at a time, so that both are asked.
-RUN = ("bench", "run", WORKLOAD, "--target", ROLE, "--concurrency", "2", "--repeats", "20")
+RUN = ("bench", "run", WORKLOAD, "--target", ROLE, "--concurrency", "2", "--repeats", "40")
 
 
 @dataclass(slots=True)
@@ -89,25 +89,32 @@ class Scene:
             timeout=START_SECONDS,
             trust_env=False,
         )
-        return answer.headers.get("x-geniehive-service", answer.text)
+        return str(answer.headers.get("x-geniehive-service", answer.text))
 
     def wait_for(self, service_id: str) -> None:
         """Wait until a service answers for the role, and both are known to be idle."""
         wait_until(lambda: self.server() == service_id, START_SECONDS, f"{service_id} answers")
         wait_until(self._idle, START_SECONDS, "both are idle")
 
+    def is_loaded(self) -> bool:
+        """Return whether both are known to have the model in memory."""
+        details = [str(term["detail"]) for one in self._explained() for term in one["terms"]]
+        return sum(detail.startswith("loaded") for detail in details) == len(POLICIES)
+
     def _idle(self) -> bool:
+        return not any(one["in_flight"] or one["queue_depth"] for one in self._explained())
+
+    def _explained(self) -> Sequence[dict[str, Any]]:
+        """Return what control says of the two; nothing while it does not know the role."""
         answer = httpx.get(
             f"{self.url}/v1/cluster/routes/resolve",
             params={"model": ROLE, "explain": "1"},
             trust_env=False,
         )
-        found: list[dict[str, Any]] = answer.raise_for_status().json()["explanation"][
-            "explanations"
-        ]
-        return len(found) == len(POLICIES) and not any(
-            one["in_flight"] or one["queue_depth"] for one in found
+        found: Sequence[dict[str, Any]] = (
+            answer.json()["explanation"]["explanations"] if answer.is_success else ()
         )
+        return found
 
 
 @contextmanager
@@ -134,12 +141,8 @@ def scene(folder: Path, engines: Mapping[str, str]) -> Iterator[Scene]:
             )
         gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address})
         here = Scene(folder, spawn, settings, control, f"http://127.0.0.1:{gateway.port()}")
-        wait_until(lambda: _loaded(here) == len(POLICIES), START_SECONDS, "both serve")
+        wait_until(here.is_loaded, START_SECONDS, "both serve")
         yield here
-
-
-def _loaded(here: Scene) -> int:
-    return here.say(*EXPLAIN).count(" loaded")
 
 
 @dataclass(frozen=True, slots=True)
