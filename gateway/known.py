@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Generic, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from gateway.listing import everything
 from gateway.steps import Steps, paced
 
 MAX_AGE_SECONDS = 1.0
+MAX_LATE_SECONDS = 10.0  # of what is told to who does not wait for a slow answer
 
 M = TypeVar("M", bound=Message)
 
@@ -92,9 +94,12 @@ class Knowledge:
         self._last = NOTHING
         self._asking: asyncio.Task[Known] | None = None
         self._asked_at = 0.0  # of the clock: when the last answer came, or failed
+        self._last_at = -inf  # and when it came
 
     async def now(self, seconds: float | None = None) -> Known:
-        """Return what control knows. seconds: to wait at most.
+        """Return what control knows.
+
+        seconds: to wait at most; after that, what it told up to ten seconds ago will do.
 
         Raises:
             ControlUnavailable: control does not answer, or not in that time.
@@ -105,9 +110,11 @@ class Knowledge:
             asking.add_done_callback(_heard)
         # Others wait for the same answer: who leaves does not end it.
         await asyncio.wait([asking], timeout=seconds)
-        if not asking.done():
+        if asking.done():
+            return asking.result()
+        if self._clock() - self._last_at > MAX_LATE_SECONDS:
             raise ControlUnavailable("control takes its time; ask again")
-        return asking.result()
+        return self._last
 
     async def _ask(self) -> Known:
         try:
@@ -120,6 +127,7 @@ class Knowledge:
                 await paced(_entries(services, lambda one: one.service.service_id, last.services)),
                 await paced(_entries(roles, lambda one: one.role.role_id, last.roles)),
             )
+            self._last_at = self._clock()
         finally:
             self._asked_at = self._clock()
         return self._last

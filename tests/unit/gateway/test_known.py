@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from control.api.errors import ControlUnavailable
-from gateway.known import MAX_AGE_SECONDS, Knowledge, service_lines
+from gateway.known import MAX_AGE_SECONDS, MAX_LATE_SECONDS, Knowledge, service_lines
 from gateway.steps import finished
 from tests.unit.gateway.stub_control import (
     AWAY,
@@ -95,3 +95,17 @@ async def test_who_does_not_wait_longer_leaves_the_answer_to_others():
 
     assert (await knowledge.now()).hosts
     assert len(control.asked) == 5
+
+
+async def test_what_was_told_a_while_ago_will_do_where_control_is_slow():
+    control, clock = stub(), Clock()
+    knowledge = Knowledge(control, clock)
+    first = await knowledge.now()
+    control.open.clear()
+    clock.now += MAX_LATE_SECONDS
+    assert await knowledge.now(0.01) is first
+    clock.now += 0.1
+    with pytest.raises(ControlUnavailable):
+        await knowledge.now(0.01)
+    control.open.set()
+    assert await knowledge.now() is not first
