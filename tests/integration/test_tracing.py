@@ -1,20 +1,15 @@
 """What is traced arrives at a collector, belongs together, and holds no content."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as pb_grpc
 
 from tests.fakes.answers import Answer, completion, document
+from tests.fakes.collector import Collector, attributes, collecting
 from tests.fakes.engine import Engine, Request
 from tests.integration.cluster import Cluster, running_cluster
-from tests.processes import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CLIENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -23,47 +18,10 @@ CANARY = "canary-4711"
 SERVER, TO_OTHERS = 2, 3  # kinds of spans
 
 
-class Collector(pb_grpc.TraceServiceServicer):
-    """Keeps the spans that it is sent, and all that came as bytes."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._spans = []
-        self.raw = b""
-
-    def Export(self, request, context):
-        with self._lock:
-            self.raw += request.SerializeToString()
-            for resource in request.resource_spans:
-                service = attributes(resource.resource)["service.name"]
-                for scope in resource.scope_spans:
-                    self._spans += [(service, span) for span in scope.spans]
-        return pb.ExportTraceServiceResponse()
-
-    def of(self, trace):
-        """Return (service, span) of a trace, in the order of their beginning."""
-        with self._lock:
-            found = [one for one in self._spans if one[1].trace_id.hex() == trace]
-        return sorted(found, key=lambda one: one[1].start_time_unix_nano)
-
-    def wait_for(self, trace, count):
-        wait_until(lambda: len(self.of(trace)) >= count, 20, f"{count} spans of {trace}")
-        return self.of(trace)
-
-
-def attributes(holder):
-    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in holder.attributes}
-
-
 @pytest.fixture(scope="module")
 def collector() -> Iterator[tuple[Collector, str]]:
-    servicer = Collector()
-    server = grpc.server(ThreadPoolExecutor(2))
-    pb_grpc.add_TraceServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield servicer, f"http://127.0.0.1:{port}"
-    server.stop(0).wait()
+    with collecting() as running:
+        yield running
 
 
 class Cases:
