@@ -6,27 +6,16 @@ import signal
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes import answers
 from tests.fakes.engine import Engine
 from tests.integration.gateway.front import Front
 from tests.integration.gateway.test_workers import CHAT, client, engines, hive, pids, settle
 from tests.processes import Service, Spawn, wait_until
+from tests.series import series
 
 BODY = {"model": "small", "messages": []}
-ANSWERED = "geniehive_gateway_upstream_requests_total,{service},answered"
-
-
-def series(text: str) -> dict[str, float]:
-    """Return each series of a scrape with its value, `name,service,outcome`."""
-    return {
-        ",".join((one.name, *(value for _, value in sorted(one.labels.items(), reverse=True)))): (
-            one.value
-        )
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-    }
+ANSWERED = "upstream_requests_total,{service},answered"
 
 
 async def scrape(front: Front, **headers: str) -> httpx.Response:
@@ -48,11 +37,11 @@ async def test_requests_are_counted_before_and_after_control_is_told(front: Fron
     assert first.headers["x-request-id"].startswith("req_")
     assert series(first.text)[ANSWERED.format(service="h/0")] == 1
     assert second[ANSWERED.format(service="h/0")] == 2
-    assert second["geniehive_gateway_tokens_total,h/0,prompt"] == 24
-    assert second["geniehive_gateway_request_duration_seconds_count,h/0"] == 2
-    assert second["geniehive_gateway_in_flight_requests,h/0"] == 0
-    assert second["geniehive_gateway_routed_services"] == 1
-    assert second["geniehive_gateway_workers"] == 1
+    assert second["tokens_total,h/0,prompt"] == 24
+    assert second["request_duration_seconds_count,h/0"] == 2
+    assert second["in_flight_requests,h/0"] == 0
+    assert second["routed_services"] == 1
+    assert second["workers"] == 1
 
 
 @pytest.mark.anyio
@@ -61,7 +50,7 @@ async def test_a_refused_request_is_counted_by_its_code_and_by_no_name_of_its_ow
     assert (await front.post(junk)).status_code == 404
     text = (await scrape(front)).text
 
-    assert series(text)["geniehive_gateway_refused_requests_total,model_not_found"] == 1
+    assert series(text)["refused_requests_total,model_not_found"] == 1
     assert "nobody" not in text
 
 
@@ -91,7 +80,7 @@ def scraped(gateway: Service) -> dict[str, float]:
 def counted(gateway: Service) -> tuple[float, float]:
     """Return how many requests were answered and refused, by all workers."""
     found = scraped(gateway)
-    refused = [name for name in found if name.startswith("geniehive_gateway_refused_requests_")]
+    refused = [name for name in found if name.startswith("refused_requests_")]
     return found.get(ANSWERED.format(service="h/s0"), 0), sum(found[name] for name in refused)
 
 
@@ -108,7 +97,7 @@ def test_counters_of_all_workers_go_on_when_both_were_killed(tmp_path, spawn: Sp
             assert (ask(gateway), ask(gateway, api_base="x")) == (200, 400)
         # Each worker lets the others know within a second.
         wait_until(lambda: counted(gateway) == (12, 12), 10, "all are counted")
-        assert scraped(gateway)["geniehive_gateway_workers"] == 2
+        assert scraped(gateway)["workers"] == 2
 
         for number in (1, 2):
             before = pids(gateway)[number]

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from control.inventory import Health, Observation
 from control.metrics import ALL, Metrics
+from tests.series import series
 from tests.unit.control.builders import beat, host, offer
 from tests.unit.control.serving import serving
 
@@ -22,20 +23,6 @@ def metrics_of(control) -> Metrics:
     )
 
 
-def series(text: bytes) -> dict[str, float]:
-    """Return each series with its value, `name,method,code`."""
-    return {
-        ",".join(
-            (
-                one.name.removeprefix("geniehive_control_"),
-                *(value for _, value in sorted(one.labels.items(), reverse=True)),
-            )
-        ): one.value
-        for family in text_string_to_metric_families(text.decode())
-        for one in family.samples
-    }
-
-
 async def test_how_the_cluster_stands_and_what_was_done(one_loop):
     async with serving() as control:
         offers = [offer("h1/a"), offer("h1/b", seen=Observation(health=Health.UNHEALTHY))]
@@ -46,7 +33,7 @@ async def test_how_the_cluster_stands_and_what_was_done(one_loop):
         control.edge.counts.count("/x/Get", "not_found", 0.003, streaming=False)
         control.cluster.probes[Health.HEALTHY] += 4
         control.publisher.publish()
-        found = series(await metrics_of(control).text())
+        found = series((await metrics_of(control).text()).decode())
 
     assert found["hosts,online"] == 1
     assert found["hosts,lost"] == 0

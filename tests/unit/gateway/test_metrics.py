@@ -2,13 +2,12 @@
 
 from collections import Counter
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from control.api.families import rendered
 from gateway.meter import Increment
 from gateway.metrics import ALL, families
 from gateway.snapshot import Now, Snapshot
 from gateway.totals import MAX_SERVICES, OTHER, Totals
+from tests.series import series
 
 
 def told(at: float = 10.0, services: int = 1, **now) -> Snapshot:
@@ -22,15 +21,7 @@ def told(at: float = 10.0, services: int = 1, **now) -> Snapshot:
 
 
 def scraped(*snapshots: Snapshot, at: float = 10.0) -> dict[str, float]:
-    """Return each series with its value, `name,service,outcome`."""
-    found = {}
-    text = rendered(families(snapshots, at)).decode()
-    for family in text_string_to_metric_families(text):
-        for one in family.samples:
-            labels = [value for _, value in sorted(one.labels.items(), reverse=True)]
-            name = one.name.removeprefix("geniehive_gateway_")
-            found[",".join((name, *labels))] = one.value
-    return found
+    return series(rendered(families(snapshots, at)).decode())
 
 
 def test_counts_of_all_workers_are_added_up():
