@@ -12,7 +12,7 @@ from control.store.database import Writer
 from control.track_records import TrackRecords
 
 # Samples in one go, about 5 us each; heartbeats are answered in between.
-SLICE = 200
+SLICE = 100
 
 
 class SampleKeeping:

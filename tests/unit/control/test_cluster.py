@@ -1,5 +1,6 @@
 import asyncio
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,12 @@ from control.membership import Membership
 from control.pace import Rhythm, return_time
 from control.probing.samples import Finding, HealthSample
 from control.publisher import COALESCE_S, Publisher
+from control.ranking.offering import Rules
+from control.ranking.presets import LEGACY
+from control.ranking.quality import Outcome
+from control.ranking.runs import Run
 from control.ranking.subject import UNSEEN, Signals
+from control.samples import KeptRun
 from control.settling import MOMENT_S
 from control.table.compile import Compiler
 from control.table.watch import Hub
@@ -318,6 +324,28 @@ async def test_what_gateways_measure_reaches_routes_and_fades(scene_with_notes, 
     await sweeps()
     assert noted == {"h1/s"}
     assert scene.cluster.evidence.signals("h1/s", HEALTHY) == UNSEEN
+
+
+async def test_what_benchmarks_found_reaches_routes_and_is_judged_by_the_rules(
+    scene_with_notes, keeping_time
+):
+    scene, noted = scene_with_notes
+    await scene.join()
+    noted.clear()
+    run = Run("", "chat.a", time.time(), "", Outcome(right=1.0))
+    scene.cluster.evidence.records.put(KeptRun("b", "h1/s", run))
+    assert noted == set()
+
+    await keeping_time(scene)
+    assert noted == {"h1/s"}
+    found = scene.cluster.evidence.subject(host("h1"), offer("h1/s"))
+    assert [one.count for one in found.findings["m"].found] == [1]
+
+    noted.clear()
+    scene.cluster.rule(Rules())
+    assert noted == set()
+    scene.cluster.rule(Rules(scoring=LEGACY))
+    assert noted == {"h1/s"}
 
 
 async def test_a_service_that_is_withdrawn_is_forgotten_and_one_of_a_lost_host_is_not(
