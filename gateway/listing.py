@@ -89,12 +89,12 @@ def as_list(described: Callable[[M], Document], messages: Iterable[M]) -> Steps[
     for one in messages:
         items.append(_encode(described(one)))
         yield
-    return joined(items)
+    return msgspec.Raw(joined(items))
 
 
-def joined(items: Iterable[bytes]) -> msgspec.Raw:
+def joined(items: Iterable[bytes]) -> bytes:
     """Return a list of what is JSON already."""
-    return msgspec.Raw(b"[%b]" % b",".join(items))
+    return b"[%b]" % b",".join(items)
 
 
 def json(content: object) -> Response:

@@ -35,7 +35,8 @@ def router(control: ControlCalls, knowledge: Knowledge) -> APIRouter:
     paths = APIRouter(prefix="/v1/cluster")
 
     async def whole(lines: Callable[[Known], Steps[list[bytes]]]) -> Response:
-        return json(joined(await paced(lines(await knowledge.now()))))
+        found = await paced(lines(await knowledge.now()))
+        return Response(joined(found), media_type="application/json")
 
     @paths.get("/hosts")
     async def hosts(request: Request, asked: Asked, state: State | None = None) -> Response:
