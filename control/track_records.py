@@ -150,6 +150,8 @@ class TrackRecords:
         before = record.said
         if before is not None and before.service is service and before.holds(now):
             return before.findings
+        if before is not None and before.service is not service:
+            record.collapsed.clear()  # of weights that may never come again
         said = record.said = self._say(record, service, now)
         if before is not None and before.findings != said.findings:
             self._changed.add(service.service_id)
