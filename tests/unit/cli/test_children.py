@@ -165,3 +165,15 @@ def test_a_parent_that_is_killed_takes_its_children_along(tmp_path):
     psutil.wait_procs([child], timeout=30)
 
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-20 10:00:00 INFO control: listening on 127.0.0.1:8801",
+        '{"logger": "control", "message": "listening on 127.0.0.1:8801"}',
+    ],
+    ids=["text", "json"],
+)
+def test_where_a_service_listens_is_read_from_either_log(line):
+    assert LISTENING.search(line)[1] == "127.0.0.1:8801"
