@@ -57,9 +57,9 @@ RPCS = Counter(
 RPC_DURATION = Histogram(
     "geniehive_control_rpc_duration_seconds",
     "How long calls took; streams are not in it.",
-    0.001,
-    16.384,
     ("method",),
+    first=0.001,
+    last=16.384,
 )
 TRANSACTIONS = Counter(
     "geniehive_control_store_transactions", "Transactions that the database took."

@@ -25,16 +25,16 @@ REFUSED = Counter(
 DURATION = Histogram(
     "geniehive_gateway_request_duration_seconds",
     "How long whole answers of a service took.",
-    0.064,
-    524.288,
     _SERVICE,
+    first=0.064,
+    last=524.288,
 )
 FIRST_BYTE = Histogram(
     "geniehive_gateway_time_to_first_byte_seconds",
     "How long streamed answers of a service took to begin.",
-    0.016,
-    65.536,
     _SERVICE,
+    first=0.016,
+    last=65.536,
 )
 TOKENS = Counter(
     "geniehive_gateway_tokens",

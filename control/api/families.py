@@ -1,8 +1,9 @@
 """Families of metrics: what each is called and means, and how counts become what scrapers read."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
+from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -18,13 +19,26 @@ Latencies = Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """What only grows in one life of a process. name: without `_total`."""
+class Family:
+    """What series of one name have in common. name: as `shown`, but for the ending of counters."""
+
+    kind: ClassVar[str]
 
     name: str
     help: str
     labels: Labels = ()
-    kind: str = field(default="counter", init=False)
+
+    @property
+    def shown(self) -> str:
+        """The name of its series; those of a histogram have endings of their own."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Family):
+    """What only grows in one life of a process."""
+
+    kind = "counter"
 
     @property
     def shown(self) -> str:
@@ -37,18 +51,10 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Family):
     """What is so now."""
 
-    name: str
-    help: str
-    labels: Labels = ()
-    kind: str = field(default="gauge", init=False)
-
-    @property
-    def shown(self) -> str:
-        """The name of its series."""
-        return self.name
+    kind = "gauge"
 
     def of(self, values: Values) -> Metric:
         """Return the family; values: by labels."""
@@ -56,23 +62,16 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Family):
     """Latencies in buckets that double from `first` to `last` seconds, both powers of 2 ms.
 
     Their sum is right within 10 %, since only buckets are kept.
     """
 
-    name: str
-    help: str
-    first: float
-    last: float
-    labels: Labels = ()
-    kind: str = field(default="histogram", init=False)
+    kind = "histogram"
 
-    @property
-    def shown(self) -> str:
-        """The name of its series, without their endings."""
-        return self.name
+    first: float = 0.001
+    last: float = 524.288
 
     def of(self, values: Mapping[Labels, Latencies]) -> Metric:
         """Return the family; values: by labels."""

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from control.api.families import Counter, Gauge, Histogram, rendered
 from control.api.latency import BOUNDS, BUCKETS, bucket
 
-LATENCY = Histogram("latency_seconds", "How long.", 0.064, 1.024, ("service",))
+LATENCY = Histogram("latency_seconds", "How long.", ("service",), first=0.064, last=1.024)
 
 
 def samples(*families):
