@@ -5,6 +5,7 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -24,14 +25,12 @@ from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
-from gateway.request_log import Note, RequestLog
-from gateway.request_trace import RequestTrace
 from gateway.route import Choice, Route
 from gateway.sse import Scanner
-from gateway.totals import ANSWERED, LEFT
 from gateway.trace_context import lines
-from gateway.upstream import Call, Unreachable, Upstream
+from gateway.upstream import Call, Unreachable
 from gateway.verdict import Course, error_in, judge
+from gateway.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +98,8 @@ class Exchange:
         "_size",
         "_started",
         "_status",
-        "_trace",
         "_tried",
+        "_witnesses",
         "deadline",
     )
 
@@ -121,7 +120,9 @@ class Exchange:
         self._started = False
         self._paused = False
         self._over = False
-        self._trace: RequestTrace | None = None
+        self._witnesses: Sequence[Witness] = ()
+        if gateway.witnesses:
+            self._witnesses = [begin(head, self._request_id) for begin in gateway.witnesses]
 
     # What the door calls.
 
@@ -143,11 +144,9 @@ class Exchange:
         self._began = self._sent = gateway.clock()
         self._last = self._began + gateway.timeouts.total  # no deadline is later
         try:
-            if gateway.tracer is not None:
-                self._trace = RequestTrace(gateway.tracer, self._head, self._request_id)
             self._body = body.parse(content)
-            if self._trace is not None:
-                self._trace.named(self._body.model)
+            for witness in self._witnesses:
+                witness.named(self._body.model)
             route = gateway.routes.resolve(self._head.operation, self._body.model)
             self._attempt(route, take(route, gateway.random))
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
@@ -161,13 +160,10 @@ class Exchange:
             name = self._request_id.decode()
             log.warning("%s: %s", name, error, extra={"request_id": name})
         self._gateway.refused[error.code] += 1
-        if self._gateway.request_log is not None:
-            status = self._status if self._started else error.http
-            self._note(self._gateway.request_log, error.code, status)
         if self._choice is not None:
             self._failed(error)
-        if self._trace is not None:
-            self._trace.over(self._status if self._started else error.http, error)
+        for witness in self._witnesses:
+            witness.over(self._status if self._started else error.http, None, error)
         self._release()
         downstream = self._finish()
         if self._started:
@@ -245,7 +241,7 @@ class Exchange:
             self._request_id,
             content,
             self._sent,
-            self._trace_lines(upstream),
+            self._lines(choice),
         )
 
     def _elsewhere_or(self, error: GenieHiveError) -> None:
@@ -328,8 +324,8 @@ class Exchange:
         now = self._gateway.clock()
         if self._first == NEVER and (data or done):  # the head alone may come long before
             self._first = now
-            if self._trace is not None:
-                self._trace.first_byte()
+            for witness in self._witnesses:
+                witness.first_byte()
         passed = scanner.feed(data)
         if not self._framed:
             self._last_events = passed or self._last_events
@@ -365,13 +361,13 @@ class Exchange:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
         return self._head.may_hide and choice.strips(default=self._gateway.strip)
 
-    def _trace_lines(self, upstream: Upstream) -> bytes:
-        """Return what tells the service which trace its work belongs to; maybe nothing."""
-        if self._trace is not None:
-            assert self._choice is not None
-            return self._trace.attempt(upstream, msgspec.json.decode(self._choice.asset))
+    def _lines(self, choice: Choice) -> bytes:
+        """Return the header lines that tell a service what it works for; maybe none."""
         context = self._head.trace_context
-        return lines(context) if context else b""
+        if not self._witnesses:
+            return lines(context) if context else b""
+        told = [witness.attempt(choice.upstream, choice.asset) for witness in self._witnesses]
+        return b"".join(told) or lines(context)
 
     # How an attempt ends.
 
@@ -379,50 +375,23 @@ class Exchange:
         self, first_s: float, whole_s: float, usage: Usage | None, *, streamed: bool
     ) -> None:
         self._tally().answered(first_s, whole_s, usage, streamed=streamed)
-        if self._gateway.request_log is not None:
-            self._note(self._gateway.request_log, ANSWERED, self._status, usage)
-        if self._trace is not None:
-            self._trace.answered(usage)
-            self._trace.over(self._status)
+        for witness in self._witnesses:
+            witness.over(self._status, usage, None)
         self._release()
 
     def _failed(self, error: GenieHiveError) -> None:
         self._tally().failed(error.code)
-        if self._trace is not None:
-            self._trace.failed(error)
+        for witness in self._witnesses:
+            witness.failed(error)
 
     def _left(self) -> Downstream:
         """Drop everything: nobody waits for it any more."""
         if self._choice is not None:
             self._tally().left()
-        if self._gateway.request_log is not None:
-            self._note(self._gateway.request_log, LEFT, self._status if self._started else 0)
-        if self._trace is not None:
-            self._trace.left()
+        for witness in self._witnesses:
+            witness.left(self._status if self._started else 0)
         self._release()
         return self._finish()
-
-    def _note(
-        self, requests: RequestLog, outcome: str, status: int, usage: Usage | None = None
-    ) -> None:
-        """Leave a note for the log of requests. status: that the client was told."""
-        gateway, tried = self._gateway, self._tried
-        asked: body.Body | None = getattr(self, "_body", None)  # it may not have been taken
-        began: float = getattr(self, "_began", gateway.clock())
-        requests.add(
-            Note(
-                self._request_id,
-                self._head.path,
-                asked.model if asked is not None else "",
-                tried[-1].upstream.service_id if tried else "",
-                tried[-1].asset if tried else b"",
-                len(tried),
-                outcome,
-                status,
-                gateway.clock() - began,
-                usage,
-            )
-        )
 
     def _tally(self) -> Tally:
         """Return where the attempt under way is counted."""

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from control.api.errors import NotReady
@@ -19,6 +20,7 @@ from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
 from gateway.request_log import RequestLog
+from gateway.request_trace import RequestTrace
 from gateway.resources import Resource
 from gateway.resources import read_resource as read_route
 from gateway.routes import Routes
@@ -27,6 +29,7 @@ from gateway.steps import finished
 from gateway.table import Replica
 from gateway.totals import Totals
 from gateway.upstream import Origin, Upstream
+from gateway.witness import Begin
 
 if TYPE_CHECKING:
     from gateway.exchange import Exchange
@@ -66,7 +69,13 @@ class Gateway:
         self.strip = config.reasoning == "strip"
         self.draining = False
         self.tracer = tracer
-        self.request_log = RequestLog(wall_time, part) if config.log.requests else None
+        self.request_log = RequestLog(wall_time, clock, part) if config.log.requests else None
+        witnesses: list[Begin] = []
+        if tracer is not None:
+            witnesses.append(partial(RequestTrace, tracer))
+        if self.request_log is not None:
+            witnesses.append(self.request_log.begin)
+        self.witnesses = tuple(witnesses)  # of requests, which has to be asked of each
         self._wall_time = wall_time
         self._connected = False
         # While control is away: when what is held was last known to be true, if it was.

@@ -7,13 +7,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TextIO
 
 import msgspec
 
+from control.api.errors import GenieHiveError
 from control.api.logs import rfc3339
 from gateway.reasoning import Usage
+from gateway.request_head import RequestHead
+from gateway.totals import ANSWERED, LEFT
+from gateway.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -23,30 +26,83 @@ SLICE = 200  # lines written at once, a millisecond
 MAX_MODEL = 200  # characters of what a client calls a model
 
 
-@dataclass(frozen=True, slots=True)
 class Note:
-    """What is known of a request at its end."""
+    """A `Witness` that remembers what the line of its request is made of."""
 
-    request_id: bytes
-    path: bytes
-    model: str  # as the client calls it; empty when it was not understood
-    service_id: str  # the last that was asked; empty for none
-    asset: bytes  # JSON
-    attempts: int
-    outcome: str  # answered, client_left or the code of an error
-    status: int  # as the client was told; 0 when it was not
-    duration: float  # seconds
-    usage: Usage | None
+    __slots__ = (
+        "_began",
+        "_log",
+        "asset",
+        "attempts",
+        "duration",
+        "model",
+        "outcome",
+        "path",
+        "request_id",
+        "service_id",
+        "status",
+        "usage",
+    )
+
+    def __init__(self, log: "RequestLog", head: RequestHead, request_id: bytes) -> None:
+        self._log = log
+        self._began = log.clock()
+        self.request_id = request_id
+        self.path = head.path
+        self.model = ""  # as the client calls it; empty when it was not understood
+        self.service_id = ""  # the last that was asked; empty for none
+        self.asset = b""  # JSON
+        self.attempts = 0
+        self.outcome = ""  # answered, client_left or the code of an error
+        self.status = 0  # as the client was told; 0 when it was not
+        self.duration = 0.0  # seconds
+        self.usage: Usage | None = None
+
+    def named(self, model: str) -> None:
+        self.model = model
+
+    def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
+        self.attempts += 1
+        self.service_id, self.asset = upstream.service_id, asset
+        return b""
+
+    def first_byte(self) -> None:
+        pass
+
+    def failed(self, error: GenieHiveError) -> None:
+        pass
+
+    def over(self, status: int, usage: Usage | None, error: GenieHiveError | None) -> None:
+        self.usage = usage
+        self._end(ANSWERED if error is None else error.code, status)
+
+    def left(self, status: int) -> None:
+        self._end(LEFT, status)
+
+    def _end(self, outcome: str, status: int) -> None:
+        self.outcome, self.status = outcome, status
+        self.duration = self._log.clock() - self._began
+        self._log.add(self)
 
 
 class RequestLog:
-    """Keeps notes until they are written. wall_time: now, in seconds since 1970."""
+    """Keeps notes until they are written.
 
-    def __init__(self, wall_time: Callable[[], float], part: str = "") -> None:
+    wall_time: now, in seconds since 1970. clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, wall_time: Callable[[], float], clock: Callable[[], float], part: str = ""
+    ) -> None:
         self._wall_time = wall_time
+        self.clock = clock
         self._part = part
         self._notes: list[tuple[float, Note]] = []
         self.lost = 0  # notes, because so many waited
+
+    def begin(self, head: RequestHead, request_id: bytes) -> Note:
+        """Return the witness of a request."""
+        return Note(self, head, request_id)
 
     def add(self, note: Note) -> None:
         """Keep a note, or count that it is lost."""

@@ -6,6 +6,8 @@ have one.
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from control.api.errors import GenieHiveError
 from control.api.tracing import FAULT, MAX_NAME, Attributes, Tracer
 from gateway.reasoning import Usage
@@ -22,7 +24,7 @@ PROVIDER = "openai"
 
 
 class RequestTrace:
-    """Begins with the request; `over` ends it. Attempts begin and end in between."""
+    """A `Witness` that makes spans of what it sees."""
 
     __slots__ = ("_asked", "_attempt", "_attempts", "_operation", "_tracer")
 
@@ -44,13 +46,12 @@ class RequestTrace:
         )
 
     def named(self, model: str) -> None:
-        """Note what is asked for, as the client calls it."""
         self._asked.update_name(f"{self._operation} {model}"[:MAX_NAME])
         self._asked.set_attribute("gen_ai.request.model", model[:MAX_NAME])
 
-    def attempt(self, upstream: Upstream, asset_id: str) -> bytes:
-        """Begin to ask a service; return the header lines that tell it for what."""
+    def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
         self._attempts += 1
+        asset_id: str = msgspec.json.decode(asset)
         span = self._attempt = self._tracer.client(
             f"{self._operation} {asset_id}",
             self._asked,
@@ -67,41 +68,36 @@ class RequestTrace:
         return lines(self._tracer.context(span))
 
     def first_byte(self) -> None:
-        """Note that the answer of the service begins."""
         if self._attempt is not None:
             self._attempt.add_event("first_byte")
 
-    def answered(self, usage: Usage | None) -> None:
-        """Note that the service has answered to the end, and what that used, if it told."""
+    def failed(self, error: GenieHiveError) -> None:
+        self._end_attempt({"error.type": error.code}, fault=True)
+
+    def over(self, status: int, usage: Usage | None, error: GenieHiveError | None) -> None:
         told: Attributes = {}
         if usage is not None:
             told = {
                 "gen_ai.usage.input_tokens": usage.prompt_tokens,
                 "gen_ai.usage.output_tokens": usage.completion_tokens,
             }
-        self._asked.set_attributes(told)
         self._end_attempt(told)
-
-    def failed(self, error: GenieHiveError) -> None:
-        """Note that the service, if one is being asked, does not answer as it should."""
-        self._end_attempt({"error.type": error.code}, fault=True)
-
-    def over(self, status: int, error: GenieHiveError | None = None) -> None:
-        """End it. status: that the client was told."""
-        self._end_attempt({})
         span = self._asked
+        span.set_attributes(told)
         span.set_attribute("http.response.status_code", status)
-        span.set_attribute("geniehive.attempts", self._attempts)
         if error is not None:
             span.set_attribute("error.type", error.code)
             if error.http >= FAULT:
                 _fault(span)
-        span.end()
+        self._end()
 
-    def left(self) -> None:
-        """End it: the client did."""
+    def left(self, status: int) -> None:
         self._end_attempt({"error.type": "client_left"})
         self._asked.set_attribute("error.type", "client_left")
+        self._end()
+
+    def _end(self) -> None:
+        self._asked.set_attribute("geniehive.attempts", self._attempts)
         self._asked.end()
 
     def _end_attempt(self, told: Attributes, *, fault: bool = False) -> None:

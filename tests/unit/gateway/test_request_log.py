@@ -5,19 +5,20 @@ import io
 import json
 
 import pytest
+from geniehive.v1 import inventory_pb2 as inventory
 
 from gateway import request_log
 from gateway.reasoning import Usage
+from gateway.request_head import RequestHead
 from gateway.request_log import MAX_MODEL, Note, RequestLog
 
-CHAT = b"/v1/chat/completions"
+HEAD = RequestHead(inventory.OPERATION_CHAT, b"/v1/chat/completions", [])
 USAGE = Usage(prompt_tokens=12, completion_tokens=3)
 
 
 def note(**fields):
     known = {
         "request_id": b"req_1",
-        "path": CHAT,
         "model": "chat",
         "service_id": "h/a",
         "asset": b'"m\\u00fc"',
@@ -27,11 +28,18 @@ def note(**fields):
         "duration": 0.25,
         "usage": USAGE,
     }
-    return Note(**{**known, **fields})
+    made = Note(new_log(), HEAD, b"")
+    for name, value in {**known, **fields}.items():
+        setattr(made, name, value)
+    return made
+
+
+def new_log(part=""):
+    return RequestLog(lambda: 1_800_000_000.0, lambda: 1.0, part)
 
 
 def lines(*notes, part=""):
-    log, out = RequestLog(lambda: 1_800_000_000.0, part), io.StringIO()
+    log, out = new_log(part), io.StringIO()
     for one in notes:
         log.add(one)
     log.write(out, 1_000)
@@ -78,7 +86,7 @@ def test_more_than_can_be_kept_is_counted_and_told(monkeypatch, caplog):
 @pytest.mark.anyio
 async def test_all_is_written_at_the_end(monkeypatch):
     monkeypatch.setattr(request_log, "INTERVAL_SECONDS", 0.001)
-    log, out = RequestLog(lambda: 0.0), io.StringIO()
+    log, out = new_log(), io.StringIO()
     running = asyncio.create_task(log.run(out))
     for _ in range(500):
         log.add(note())
