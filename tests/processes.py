@@ -15,7 +15,8 @@ import yaml
 START_SECONDS = 30.0  # a cold import on a busy machine; a start is usually under a second
 STOP_SECONDS = 15.0  # above the 10 s that every service allows itself
 
-LISTENING = re.compile(r"listening on \S+:(\d+)$", re.MULTILINE)
+# As text, or at the end of a line of JSON.
+LISTENING = re.compile(r"listening on \S+:(\d+)(?:\"\})?$", re.MULTILINE)
 
 
 def wait_until(fact: Callable[[], bool], seconds: float, what: str) -> None:

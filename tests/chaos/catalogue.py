@@ -40,7 +40,6 @@ class Entry:
 FAILOVER = "comes with failover, breakers and overload protection"
 KEYS = "comes with keys that have a name"
 MONEY = "comes with budgets"
-RECORDS = "comes with metrics and the audit log"
 
 PROMISES = (
     Entry(1, "Control away does not hurt clients", leaves="keys that have a name"),
@@ -85,7 +84,11 @@ PROMISES = (
     Entry(36, "Budgets hold under concurrency", MONEY),
     Entry(37, "Our own fault is never reported as the client's", KEYS),
     Entry(38, "Nothing leaks", leaves="streams that idle for a day"),
-    Entry(39, "Secrets and content are never recorded", RECORDS),
+    Entry(
+        39,
+        "Secrets and content are never recorded",
+        leaves="the audit log, keys of providers",
+    ),
     Entry(40, "The number of metric series is bounded"),
     Entry(41, "Certificates rotate while serving", "comes with certificates of our own"),
     Entry(42, "A backup restores", "comes with backups"),
