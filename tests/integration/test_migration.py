@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
+from bench.__main__ import bench
+from cli.__main__ import cli
 from control.api.settings import load
 from control.rules.catalog import read_catalog
 from tests.integration.conftest import ROOT
@@ -96,3 +99,18 @@ def test_the_catalog_of_today_is_taken(tmp_path):
     file.write_text(files("now")["roles"])
 
     assert list(read_catalog(file).warnings) == []
+
+
+def test_the_commands_that_stand_for_scripts_are_there():
+    table = PAGE.partition("## Scripts\n")[2].partition("\n## ")[0]
+    lines = [line.split() for line in re.findall(r"`geniehive ([^`]+)`", table)]
+    assert len(lines) > 10
+
+    for words in lines:
+        command: click.Command = cli
+        if words[0] == "bench":  # a command that hands on what comes after it
+            command, words = bench, words[1:]
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]
+        options = {name for one in command.params for name in one.opts}
+        assert {word for word in words if word.startswith("--")} <= options
