@@ -21,6 +21,8 @@ COALESCE_S = 0.010
 # Offers and resources made in one go, about 15 us each; heartbeats are answered in between.
 # A service that serves a hundred roles is told in one update.
 SLICE = 210
+# So long services are looked at in one go: those that were benchmarked take 50 us each.
+LOOK_S = 0.002
 
 log = logging.getLogger(__name__)
 
@@ -96,9 +98,12 @@ class Publisher:
     def _publish_slice(self) -> None:
         if self._settled:
             self._compiler.settle()
+        until = self._now() + LOOK_S
         for service_id in list(islice(self._dirty, max(0, SLICE - self._compiler.arriving))):
             del self._dirty[service_id]
             self._compiler.take(service_id, self._entry(service_id))
+            if self._now() >= until:
+                break
         delta = self._compiler.make(self._hub.table, SLICE)
         # Only what comes with the last slice can say that the rest is gone.
         settled = self._hub.settled if self._unfinished() else self._settled

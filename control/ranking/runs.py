@@ -6,11 +6,12 @@ own age, and the best of them decides. Of other weights than those registered no
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import fsum, inf
 from typing import NamedTuple
 
 from control.ranking.benchmarks import Finding, Findings
-from control.ranking.overlap import words
+from control.ranking.overlap import Words, words
 from control.ranking.presets import Benchmark, Runs, Scoring
 from control.ranking.quality import Outcome, quality
 
@@ -103,12 +104,18 @@ def _finding(workload: str, runs: Collapsed, scoring: Scoring, now: float) -> Fi
     newest_at = runs.points[0].observed_at
     return Finding(
         workload,
-        words(workload, ascii_only=scoring.ascii_words),
+        _words(workload, scoring.ascii_words),
         freshness(now - newest_at, half_life),
         max(freshness(now - at, half_life) * quality for at, quality in runs.points),
         newest_at,
         runs.count,
     )
+
+
+@lru_cache(maxsize=4_096)
+def _words(workload: str, ascii_only: bool) -> Words:
+    # The same few workloads are run against all services.
+    return words(workload, ascii_only=ascii_only)
 
 
 def freshness(age: float, half_life: float) -> float:

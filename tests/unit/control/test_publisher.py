@@ -322,3 +322,26 @@ async def test_a_hundred_roles_of_many_services_are_compiled_a_little_at_a_time(
 
     assert longest < 0.05  # 0.005 s here; 0.06 s in one piece
     assert [len(scene.choices(f"r{n}")) for n in range(100)] == [30] * 100
+
+
+async def test_services_that_take_long_to_look_at_are_looked_at_a_few_at_a_time(scene, monkeypatch):
+    looked, goes = [], []
+
+    def subject(host, offer):
+        scene.clock.now += publisher_module.LOOK_S / 2
+        looked.append(offer.service.service_id)
+        return Subject(host, offer.service)
+
+    def make(*arguments):
+        goes.append(len(looked))
+        return Compiler.make(scene.compiler, *arguments)
+
+    monkeypatch.setattr(scene.publisher, "_subject", subject)
+    monkeypatch.setattr(scene.compiler, "make", make)
+    for n in range(5):
+        scene.membership.register(host(f"h{n}"), "i", [offer(f"h{n}/s")], 0.0)
+    scene.follow()
+    scene.publisher.publish()
+
+    assert goes[:3] == [2, 4, 5]
+    assert len(looked) == 5
