@@ -82,7 +82,7 @@ def run(
     from bench.runs.runner import Plan
     from cli.gateway import client_key, gateway_url
 
-    if everybody == (target is not None):
+    if everybody == bool(target):
         raise click.UsageError("either --target NAME or --all is needed")
     if not everybody and not workloads:
         raise click.UsageError(f"a workload is needed: {', '.join(_own())}, or a YAML file")
@@ -197,7 +197,7 @@ def compare(output: Output, old: Path, new: Path, fail_on_worse: bool) -> None:
         raise Failure(f"{old}, {new}: {why}", USAGE, "report") from error
     if not changes:
         fix = "compare runs of the same workload"
-        raise Failure("the two reports have no case in common", USAGE, "report", fix=fix)
+        raise Failure("the two reports have nothing in common", USAGE, "report", fix=fix)
     if odd:
         output.say(clean(f"only in one of them, left out: {', '.join(odd)}"))
     worse = [one.figure for one in changes if one.verdict == "worse"]

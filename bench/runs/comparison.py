@@ -7,7 +7,7 @@ that the same two files always say the same.
 
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -66,7 +66,7 @@ class Change:
 
 def compare(old: Document, new: Document) -> list[Change]:
     """Return what changed between two reports, over the cases that both have."""
-    if not (isinstance(old.get("requests"), list) and isinstance(new.get("requests"), list)):
+    if not _have_requests(old, new):
         return _of_samples(old, new)
     changes = []
     for figure in (*FIGURES, PASSED):
@@ -84,12 +84,24 @@ def compare(old: Document, new: Document) -> list[Change]:
 
 
 def only_in_one(old: Document, new: Document) -> list[str]:
-    """Return the cases that one report alone has: they are not compared."""
-    cases = [
-        {f"{one['workload']}/{one['case']}" for one in report.get("requests") or ()}
-        for report in (old, new)
-    ]
-    return sorted(cases[0] ^ cases[1])
+    """Return the cases that one report alone has: they are not compared.
+
+    Of reports without single times, the workloads.
+    """
+    names = _cases if _have_requests(old, new) else _workloads
+    return sorted(names(old) ^ names(new))
+
+
+def _have_requests(*reports: Document) -> bool:
+    return all(isinstance(one.get("requests"), list) for one in reports)
+
+
+def _cases(report: Document) -> set[str]:
+    return {f"{one['workload']}/{one['case']}" for one in report["requests"]}
+
+
+def _workloads(report: Document) -> set[str]:
+    return {str(one.get("workload")) for one in report["samples"]}
 
 
 def _values(report: Document, figure: Figure) -> dict[tuple[str, str], list[float]]:
@@ -170,20 +182,23 @@ def _all(groups: Groups) -> list[float]:
 
 def _of_samples(old: Document, new: Document) -> list[Change]:
     """Return changes of reports without single times: figures alone, and no word on noise."""
+    common = _workloads(old) & _workloads(new)
     changes = []
     for figure in (*FIGURES, PASSED):
-        before, after = (_medians(report["samples"], figure.sample) for report in (old, new))
+        before, after = (_middle(report, common, figure.sample) for report in (old, new))
         if before is not None and after is not None:
             change = _difference(figure, before, after)
             changes.append(_told(figure, before, after, change, None, "no single times", 0, 0))
     return changes
 
 
-def _medians(samples: Iterable[object], name: str) -> float | None:
-    results = [one["results"] for one in samples if isinstance(one, dict) and "results" in one]
+def _middle(report: Document, workloads: Collection[str], name: str) -> float | None:
+    """Return the median of a result over the samples of some workloads."""
     found = [
         float(value)
-        for one in results
-        if isinstance(value := one.get(name), (int, float)) and not isinstance(value, bool)
+        for one in report["samples"]
+        if str(one.get("workload")) in workloads
+        and isinstance(value := one["results"].get(name), (int, float))
+        and not isinstance(value, bool)
     ]
     return statistics.median(found) if found else None

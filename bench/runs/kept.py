@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from geniehive.v1 import benchmark_service_pb2 as pb
 from geniehive.v1 import benchmark_service_pb2_grpc as pb_grpc
+from google.protobuf.message import DecodeError
 
 from bench.runs.report import Document
 from cli.output import USAGE, Failure
@@ -48,6 +49,8 @@ def samples(report: Document, name: str) -> list[pb.BenchmarkSample]:
             found.append(_sample(report, one, index))
         except _Unusable as error:
             problems.append(f"{name}: {place}{error}")
+        except UnicodeEncodeError:
+            problems.append(f"{name}: {place}: half of a surrogate pair is no character")
     if problems:
         raise SettingsError(problems)
     return found
@@ -152,7 +155,8 @@ def _sample(report: Document, one: Any, index: int) -> pb.BenchmarkSample:
         raise _Unusable(f".observed_at: {observed!r:.60} is no time in seconds since 1970")
     service_id, workload = _text(one, "service_id"), _text(one, "workload")
     asset_id = _text(one, "asset_id")
-    parts = (report.get("report_id"), service_id, asset_id, workload, observed, index)
+    report_id = report.get("report_id") or "report"
+    parts = (report_id, service_id, asset_id, workload, float(observed), index)
     digest = hashlib.sha1("|".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
     sample = pb.BenchmarkSample(
         benchmark_id=_text(one, "benchmark_id") or f"bench_{digest[:16]}",
@@ -162,12 +166,19 @@ def _sample(report: Document, one: Any, index: int) -> pb.BenchmarkSample:
         asset_digest=_text(one, "asset_digest"),
     )
     sample.observed_time.FromNanoseconds(round(observed * 1e6) * 1_000)
+    source = report.get("source")
     try:
-        sample.results.update(results)
+        sample.results.update({"source": str(source), **results} if source else results)
+        # Control reads as deep as this does.
+        pb.IngestBenchmarkSamplesRequest.FromString(
+            pb.IngestBenchmarkSamplesRequest(samples=[sample]).SerializeToString()
+        )
+    except (RecursionError, DecodeError) as error:
+        raise _Unusable(".results: nested too deeply") from error
+    except UnicodeEncodeError:
+        raise
     except (ValueError, TypeError, OverflowError) as error:
         raise _Unusable(f".results: {error}") from error
-    if source := report.get("source"):
-        sample.results.update({"source": str(source)})
     return sample
 
 

@@ -1,6 +1,7 @@
 """The report of a run: what control takes in, and the single times for comparing."""
 
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,7 +87,11 @@ def results(records: Sequence[Record]) -> Document:
     gaps = [gap for one in answered for gap in one.gaps_ms]
     latencies = [one.latency_ms for one in answered]
     firsts = _known(one.ttft_ms for one in answered)
-    sources = {"counted" if one.counted else "usage" for one in answered}
+    sources = {
+        "counted" if one.counted else "usage"
+        for one in answered
+        if one.completion_tokens is not None
+    }
     return {
         "case_count": len({one.case for one in records}),
         "request_count": len(records),
@@ -125,7 +130,7 @@ def read(path: Path) -> Document:
     """
     content = read_bytes(path, MAX_REPORT_BYTES)
     try:
-        found = json.loads(content, parse_constant=_refused)
+        found = json.loads(content, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise SettingsError([f"{path}: {_why(error)}"]) from error
     if isinstance(found, dict) and isinstance(inner := found.get("benchmark_report"), dict):
@@ -141,6 +146,18 @@ class _NotFinite(ValueError):
 
 def _refused(word: str) -> float:
     raise _NotFinite(f"{word} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _NotFinite(f"{text[:20]} is too large")
+    return value
+
+
+def _whole(text: str) -> int:
+    _finite(text)  # what nobody can reckon with is no figure
+    return int(text)
 
 
 def _why(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Workloads: what is asked, and what an answer must be like, read from YAML."""
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -64,6 +65,10 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
     for name in RESERVED:
         if name in value:
             raise PydanticCustomError("reserved", "{name} is said by the runner", {"name": name})
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise PydanticCustomError("json", "no JSON: {why}", {"why": str(error).lower()}) from error
     return value
 
 
@@ -111,10 +116,12 @@ class Workload(Asking):
     operation: Literal["chat", "embeddings"]
     description: str = ""
     system_prompt: Text | None = None
-    cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=MAX_CASES)]
+    cases: Annotated[tuple[Case, ...], Field(max_length=MAX_CASES)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if not self.cases:  # asked here, or a bad case would be told as none, too
+            raise PydanticCustomError("cases", "a case is needed", {"at": ("cases",)})
         seen: set[str] = set()
         for number, case in enumerate(self.cases):
             if case.case in seen:

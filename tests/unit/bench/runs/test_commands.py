@@ -36,6 +36,7 @@ def reports(tmp_path):
     [
         (["chat.short_reasoning"], "either --target NAME or --all is needed"),
         (["--all", "--target", "m"], "either --target NAME or --all is needed"),
+        (["chat.short_reasoning", "--target", ""], "either --target NAME or --all is needed"),
         (["--target", "m"], "a workload is needed: chat.concise_support,"),
         (["--all", "--concurrency", "0"], "'--concurrency'"),
         (["--all", "--repeats", "1000000000"], "'--repeats'"),
@@ -97,7 +98,7 @@ def test_reports_of_other_cases_are_not_compared(reports, tmp_path):
     other = tmp_path / "other.json"
     report.write(other, run([record("z")]))
 
-    assert str(refused("compare", reports[0], other)) == "the two reports have no case in common"
+    assert str(refused("compare", reports[0], other)) == "the two reports have nothing in common"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,7 @@ def test_reports_of_other_cases_are_not_compared(reports, tmp_path):
         "no",
         '{"samples": [1], "requests": [1]}',
         '{"samples": [], "requests": [{}]}',
+        '{"samples": [], "requests": [{"workload": "w", "case": "a", "latency_ms": 1e999}]}',
         '{"samples": [], "requests": [{"workload": "w", "case": "a", "ttft_ms": "x"}]}',
     ],
 )

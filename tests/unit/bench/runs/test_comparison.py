@@ -97,6 +97,27 @@ def test_reports_without_single_times_are_compared_by_their_results():
     assert (found.figure, found.change, found.verdict) == ("TTFT p50", -0.5, "no single times")
 
 
+def test_without_single_times_only_the_same_workloads_are_compared():
+    def results(**firsts):
+        samples = [{"workload": n, "results": {"ttft_ms": v}} for n, v in firsts.items()]
+        return {"samples": samples}
+
+    old, new = results(a=100, b=9), results(a=50, c=7)
+
+    (found,) = compare(old, new)
+    assert (found.old, found.new) == (100, 50)
+    assert only_in_one(old, new) == ["b", "c"]
+    assert compare(results(b=9), results(c=7)) == []
+
+
+def test_a_report_with_single_times_is_compared_with_one_without_by_its_samples():
+    old = {"samples": [{"workload": "chat.w", "results": {"ttft_ms": 200}}]}
+    found = compare(old, drawn(1, 100.0))
+
+    assert found[0].verdict == "no single times"
+    assert only_in_one(old, drawn(1, 100.0)) == []
+
+
 def test_what_was_nothing_has_no_change():
     old, new = (run([record(ttft=value) for _ in range(9)]) for value in (0.0, 5.0))
     found = compare(old, new)[0]

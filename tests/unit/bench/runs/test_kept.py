@@ -56,6 +56,13 @@ def sample(**changes):
     return {**SEED["samples"][0], **changes}
 
 
+def nested(depth):
+    found = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
 def test_the_report_of_the_seed_is_taken_as_it_is():
     (found,) = kept.samples(SEED, "r.json")
 
@@ -80,6 +87,22 @@ def test_the_same_report_has_the_same_ids_and_two_samples_have_two():
     assert len({one.benchmark_id for one in first}) == 2
 
 
+def made_id(**report):
+    (found,) = kept.samples({**SEED, **report}, "r.json")
+    return found.benchmark_id
+
+
+def test_ids_are_those_of_the_first_geniehive():
+    # A time is a number of it with a fraction, a report without a name is `report`.
+    assert made_id(observed_at=1775583000) == made_id() == "bench_43443b18c252dbcc"
+    assert made_id(report_id=None) == made_id(report_id="report") == "bench_398c03cd9ddc0c80"
+
+
+def test_a_sample_may_say_itself_where_it_is_from():
+    (found,) = kept.samples({**SEED, "samples": [sample(results={"source": "lab"})]}, "r.json")
+    assert found.results["source"] == "lab"
+
+
 def test_an_id_and_a_time_of_its_own_win():
     one = sample(benchmark_id="bench-qwen-1", observed_at=1775582000.5)
     (found,) = kept.samples({**SEED, "samples": [one]}, "r.json")
@@ -102,6 +125,10 @@ def test_null_is_unknown():
         ("text", ": a mapping is expected"),
         (sample(results=None), ".results: a mapping is expected"),
         (sample(results={"a": object}), ".results: "),
+        (sample(results=nested(40)), ".results: nested too deeply"),
+        (sample(results=nested(800)), ".results: nested too deeply"),
+        (sample(results={"a": "\ud800"}), ": half of a surrogate pair is no character"),
+        (sample(workload="\ud800"), ": half of a surrogate pair is no character"),
         (sample(observed_at="yesterday"), ".observed_at: 'yesterday' is no time"),
         (sample(observed_at=True), ".observed_at: True is no time"),
         (sample(observed_at=1e300), ".observed_at: 1e+300 is no time"),
@@ -109,7 +136,7 @@ def test_null_is_unknown():
         (sample(service_id=7), ".service_id: a text is expected"),
         (sample(benchmark_id=[]), ".benchmark_id: a text is expected"),
     ],
-    ids=str,
+    ids=lambda one: ascii(one)[:60],
 )
 def test_a_sample_that_cannot_be_read_is_named(one, said):
     with pytest.raises(SettingsError) as refused:

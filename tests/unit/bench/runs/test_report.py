@@ -76,6 +76,11 @@ def test_figures_that_nobody_can_know_are_null():
     assert sample["results"]["pass_rate"] == 0.0
 
 
+def test_answers_without_tokens_do_not_say_who_counted_them():
+    (sample,) = run([record(completion_tokens=None)])["samples"]
+    assert sample["results"]["token_source"] is None
+
+
 def test_a_run_that_was_stopped_is_partial():
     made = run([record()], stopped="the last 5 requests failed (timeout)")
 
@@ -121,6 +126,8 @@ def test_a_report_may_stand_under_its_name(tmp_path):
         ('{"samples": {}}', "samples: a list is expected"),
         ('{"samples": [{"results": {"ttft_ms": NaN}}]}', "NaN is no number"),
         ('{"samples": [{"results": {"ttft_ms": -Infinity}}]}', "-Infinity is no number"),
+        ('{"samples": [{"results": {"ttft_ms": 1e999}}]}', "1e999 is too large"),
+        ('{"samples": [{"results": {"ttft_ms": 1' + "0" * 400 + "}}]}", "1000"),
         ("[" * 100_000, "not JSON"),
     ],
 )

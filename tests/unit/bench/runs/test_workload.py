@@ -106,7 +106,8 @@ def test_embeddings_are_asked_whole(tmp_path):
             "5: cases[0].case: exactly one of prompt",
         ),
         (("prompt: What is 2 + 2?", "input: [x]"), "5: cases[0].case: a case of chat has prompt"),
-        (("cases:", "cases: []\nx:"), "4: cases: tuple should have at least 1 item"),
+        (("max_tokens: 8", "seed: .nan"), "3: body: no JSON: out of range float values"),
+        (("max_tokens: 8", "day: 2026-01-02"), "3: body: no JSON: object of type date"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_line(tmp_path, change, said):
@@ -129,3 +130,13 @@ def test_a_name_that_nobody_knows_is_answered_with_those_there_are():
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match="no such file"):
         workload.load(str(tmp_path / "nowhere.yaml"))
+
+
+def test_a_bad_case_is_told_once(tmp_path):
+    found = problem(tmp_path, CHAT.replace("prompt: What is 2 + 2?", "prompt: 4"))
+    assert found.startswith("6: cases[0].prompt: ")
+
+
+def test_a_workload_has_cases(tmp_path):
+    found = problem(tmp_path, "workload: w\noperation: chat\ncases: []\n")
+    assert found == "3: cases: a case is needed"
