@@ -63,6 +63,7 @@ def ran(command: list[str], cluster: Cluster) -> str:
         **os.environ,
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         "GENIEHIVE_CONTROL": cluster.control_address,
+        "GENIEHIVE_GATEWAY": cluster.url,
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
