@@ -23,11 +23,13 @@ UNPROBED = Standing()
 def after(standing: Standing, found: Health) -> Standing:
     """Return what holds after one more probe.
 
-    Ways of being unwell confirm each other: down and loading in turn is not well.
+    Ways of being unwell confirm each other: down and loading in turn is not well. What tells
+    nothing confirms neither.
     """
-    if found is standing.health:
-        return Standing(found)
-    healthy = Health.HEALTHY
-    if standing.doubt is not None and (standing.doubt is healthy) == (found is healthy):
+    if found is standing.health or (standing.doubt and _agree(standing.doubt, found)):
         return Standing(found)
     return Standing(standing.health, doubt=found)
+
+
+def _agree(one: Health, other: Health) -> bool:
+    return one is other or {one, other} == {Health.UNHEALTHY, Health.LOADING}
