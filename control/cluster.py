@@ -49,6 +49,7 @@ class Cluster:
         self.evidence = evidence or Evidence()
         self.probes: Counter[Health] = Counter()  # made so far, by what they found
         self.spared = 0  # hosts that are silent and not lost, because too many are
+        self._cut_off = False  # from services, as far as probes tell
         self._keeper = keeper
         self._publisher = publisher
         self._now = now
@@ -176,12 +177,25 @@ class Cluster:
         if self.spared and not spared:
             log.warning("hosts are heard again; a silent one is lost, as ever")
         self.spared = spared
+        self._tell_cut_off()
         for host_id in lost:
             log.warning("host %s is lost: no heartbeat", host_id)
         for name in self.membership.release(now):
             log.info("%s has been quiet; it is held back no longer", name)
         self.evidence.look(now)
         self._follow()
+
+    def _tell_cut_off(self) -> None:
+        probes = self.membership.probes
+        if probes.cut_off and not self._cut_off:
+            log.error(
+                "probes of %d services get no answer, although their nodes call them well; control"
+                " itself may be cut off from them, so no more are withdrawn",
+                probes.silent,
+            )
+        if self._cut_off and not probes.cut_off:
+            log.warning("most services answer probes again; who does not is withdrawn, as ever")
+        self._cut_off = probes.cut_off
 
     def _see(self, host_id: str) -> None:
         now = self._now()

@@ -229,7 +229,8 @@ class Membership:
         if found is None or moved(asked, found[1].service):
             return
         before = self.health(found[1])
-        self.probes.take(asked.service_id, sample)
+        called_well = found[1].observation.health is Health.HEALTHY
+        self.probes.take(asked.service_id, sample, called_well=called_well)
         self._note_health(*found, before, now)
 
     def unprobed(self, service_id: str, now: float) -> None:

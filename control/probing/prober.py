@@ -22,6 +22,8 @@ MAX_AT_ONCE = 64
 # Turns are looked for no more often than the first, and no less than the second. What
 # begins together is a burst for the event loop; a service may come at any time.
 TICK_S, IDLE_S = 0.010, 0.250
+# A probe that took so much longer than it may tells that control itself stood still.
+LATE_S = 1.0
 # What was probed of a service is forgotten when it could not be for so many intervals.
 STALE_INTERVALS = 3
 
@@ -99,8 +101,11 @@ class Prober:
         began = self._now()
         try:
             found = self._membership.offer(service_id)
-            if found is not None:
-                audience.probed(found[1].service, await self._probe(found[1], context))
+            if found is None:
+                return
+            sample = await self._probe(found[1], context)
+            if sample.latency is not None or self._now() - began <= self._timeout + LATE_S:
+                audience.probed(found[1].service, sample)
         except Exception:  # the one edge: whatever a service provokes, others are probed on
             log.exception("probing %s broke", service_id)
         finally:

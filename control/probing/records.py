@@ -8,6 +8,10 @@ from control.probing.hysteresis import UNPROBED, Standing, after
 from control.probing.samples import HealthSample
 
 KEPT = 10  # samples of a service
+# When more than this share of at least so many services does not answer, control takes itself
+# for the one that is cut off from them: their nodes call them well, and gateways may reach them.
+MASS_SILENCE_SHARE = 0.55
+MASS_SILENCE_SERVICES = 5
 
 
 @dataclass(slots=True)
@@ -44,11 +48,26 @@ class Records:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
+        self._answering: set[str] = set()  # by their last samples, however
+        self._silent: set[str] = set()  # by these, although their nodes call them well
 
-    def take(self, service_id: str, sample: HealthSample) -> None:
-        """Take a sample."""
+    def take(self, service_id: str, sample: HealthSample, *, called_well: bool = True) -> None:
+        """Take a sample; silence changes nothing while control is cut off.
+
+        called_well: whether its node calls the service healthy.
+        """
+        silent = sample.latency is None
+        self._answering.discard(service_id)
+        self._silent.discard(service_id)
+        if not silent:
+            self._answering.add(service_id)
+        elif called_well:
+            self._silent.add(service_id)
         record = self._records.setdefault(service_id, Record())
-        record.standing = after(record.standing, sample.finding.health)
+        if silent and self.cut_off:
+            record.standing = Standing(record.standing.health)
+        else:
+            record.standing = after(record.standing, sample.finding.health)
         # Made of the time, so that control's next life does not give it again.
         number = int(sample.observed_time * 1000)
         if record.samples:
@@ -69,6 +88,20 @@ class Records:
     def forget(self, service_id: str) -> None:
         """Forget a service; harmless when it is not there."""
         self._records.pop(service_id, None)
+        self._answering.discard(service_id)
+        self._silent.discard(service_id)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether so many do not answer that it must be control that does not reach them."""
+        silent = len(self._silent)
+        together = silent + len(self._answering)
+        return silent >= MASS_SILENCE_SERVICES and silent > MASS_SILENCE_SHARE * together
+
+    @property
+    def silent(self) -> int:
+        """How many do not answer although their nodes call them well."""
+        return len(self._silent)
 
     def __len__(self) -> int:
         return len(self._records)

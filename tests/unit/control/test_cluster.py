@@ -402,3 +402,28 @@ async def test_what_probes_find_reaches_routes_and_who_follows_is_told():
     await asyncio.sleep(2 * COALESCE_S)
 
     assert [one.service_id for one in scene.hub.table["target/chat/m"].body.candidates] == ["h1/s"]
+
+
+async def test_a_control_that_reaches_no_service_says_so_once_and_withdraws_none(
+    keeping_time, caplog
+):
+    scene = Scene()
+    for n in range(6):
+        await scene.join(f"h{n}")
+    await keeping_time(scene)
+    silent = HealthSample(Finding(Health.UNHEALTHY, {"http_ok": False}), 0.0)
+    answers = HealthSample(Finding(Health.HEALTHY, {"http_ok": True}), 0.0, latency=0.001)
+
+    async def probe(sample):
+        for _, found in list(scene.membership.offers()):
+            scene.cluster.probed(found.service, sample)
+        await sweeps()
+        return [scene.membership.routable(*one) for one in scene.membership.offers()]
+
+    caplog.set_level("WARNING")
+    rounds = [await probe(sample) for sample in (silent, silent, silent, answers)]
+    first, second = (record.getMessage() for record in caplog.records)
+
+    assert all(map(all, rounds))
+    assert first.startswith("probes of 6 services get no answer")
+    assert second.startswith("most services answer probes again")

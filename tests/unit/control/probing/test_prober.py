@@ -114,6 +114,18 @@ async def test_who_hangs_is_unwell_after_the_timeout():
     assert here.samples[0][1].latency is None
 
 
+async def test_a_probe_while_control_stood_still_tells_nothing():
+    async with Engine(lambda _: [Hang()]) as engine, scene(patience=0.05) as here:
+        here.join(at(engine))
+        await here.until(lambda: engine.in_flight)
+        here.clock.now += 60.0
+        await here.until(lambda: not engine.in_flight)
+        stopped = list(here.samples)
+        await here.until(lambda: here.samples)
+
+    assert stopped == []
+
+
 async def test_who_is_gone_from_its_port_is_unwell():
     async with Engine(openai(["m"])) as engine:
         address = engine.address

@@ -11,7 +11,7 @@ from control.inventory import Health, Observation
 from control.membership import Membership
 from control.pace import Rhythm
 from control.probing.samples import Finding, HealthSample
-from control.probing.schedule import JITTER
+from control.probing.schedule import JITTER, Schedule
 from tests.unit.control.builders import HEALTHY, beat, host, offer
 
 TEN_MINUTES = 600.0
@@ -121,3 +121,33 @@ def test_who_does_the_worst_that_two_in_a_row_allow_is_held_back(interval):
 
     print(f"\nprobed every {interval} s: {times_back} times back in ten minutes")
     assert times_back <= TEN_MINUTES / WINDOW_S * FREE_FALLS
+
+
+@INTERVALS
+@pytest.mark.parametrize("takes", [0.0, 0.4], ids=["refused", "swallowed"])
+def test_a_control_that_is_cut_off_from_all_of_them_withdraws_none(interval, takes):
+    """However a probe ends, and however many wait for others: each fails once before any twice.
+
+    takes: until a probe is over, in intervals.
+    """
+    chance = Random(1)
+    members = Membership(Rhythm(interval=BEAT_S), jitter=lambda: 0.0)
+    services = {f"h{n}/s" for n in range(200)}
+    for one in services:
+        members.register(host(one[:-2]), "i", [offer(one)], 0.0)
+    schedule = Schedule(interval, chance.random)
+    for one in sorted(services):
+        schedule.add(one, 0.0)
+    cut_at, end = 3 * interval, 12 * interval
+    slots = [0.0] * 64  # when each is free
+    while (now := max(heapq.heappop(slots), schedule.wait(0.0))) < end:
+        one = schedule.take(now)
+        silent = now >= cut_at
+        over = now + (takes * interval if silent else 0.0)
+        sample = HealthSample(DOWN, over) if silent else HealthSample(WELL, over, latency=0.001)
+        members.probed(members.offer(one)[1].service, sample, over)
+        schedule.again(one, now)
+        heapq.heappush(slots, over)
+
+    assert members.probes.cut_off
+    assert {members.probes.health(one) for one in services} == {Health.HEALTHY}
