@@ -92,17 +92,20 @@ class Scene:
         return str(answer.headers.get("x-geniehive-service", answer.text))
 
     def wait_for(self, service_id: str) -> None:
-        """Wait until a service answers for the role, and both are known to be idle."""
-        wait_until(lambda: self.server() == service_id, START_SECONDS, f"{service_id} answers")
-        wait_until(self._idle, START_SECONDS, "both are idle")
+        """Wait until a service answers for the role, and both are known to be ready and idle."""
+        wait_until(
+            lambda: self.server() == service_id and self.is_settled(),
+            START_SECONDS,
+            f"{service_id} answers",
+        )
 
-    def is_loaded(self) -> bool:
-        """Return whether both are known to have the model in memory."""
-        details = [str(term["detail"]) for one in self._explained() for term in one["terms"]]
-        return sum(detail.startswith("loaded") for detail in details) == len(POLICIES)
-
-    def _idle(self) -> bool:
-        return not any(one["in_flight"] or one["queue_depth"] for one in self._explained())
+    def is_settled(self) -> bool:
+        """Return whether both are known to have the model in memory, and nothing to do."""
+        found = self._explained()
+        details = [str(term["detail"]) for one in found for term in one["terms"]]
+        loaded = sum(detail.startswith("loaded") for detail in details)
+        busy = any(one["in_flight"] or one["queue_depth"] for one in found)
+        return loaded == len(POLICIES) and not busy
 
     def _explained(self) -> Sequence[dict[str, Any]]:
         """Return what control says of the two; nothing while it does not know the role."""
@@ -141,7 +144,7 @@ def scene(folder: Path, engines: Mapping[str, str]) -> Iterator[Scene]:
             )
         gateway = spawn("gateway", {"listen": "127.0.0.1:0", "control": address})
         here = Scene(folder, spawn, settings, control, f"http://127.0.0.1:{gateway.port()}")
-        wait_until(here.is_loaded, START_SECONDS, "both serve")
+        wait_until(here.is_settled, START_SECONDS, "both serve")
         yield here
 
 
@@ -161,10 +164,10 @@ def story(here: Scene, fade: Callable[[], None]) -> Sequence[Moment]:
         AssertionError: another one serves than should.
     """
     here.wait_for(CUT)
-    before = Moment("Before", CUT, [_ask(here, EXPLAIN)])
+    before = Moment("Before the run", CUT, [_ask(here, EXPLAIN)])
     run = _ask(here, RUN)
     here.wait_for(WHOLE)
-    after = Moment("The role is asked, two requests at a time", WHOLE, [run, _ask(here, EXPLAIN)])
+    after = Moment("After it", WHOLE, [run, _ask(here, EXPLAIN)])
     fade()
     here.wait_for(CUT)
     return before, after, Moment("Ten minutes later", CUT, [_ask(here, EXPLAIN)])
@@ -179,7 +182,7 @@ def told(moments: Sequence[Moment]) -> str:
     parts = []
     for one in moments:
         blocks = "\n".join(f"$ geniehive {' '.join(words)}\n{said}" for words, said in one.said)
-        parts.append(f"{one.when}; `{one.server}` answers:\n\n```console\n{blocks}```\n")
+        parts.append(f"{one.when} `{one.server}` answers:\n\n```console\n{blocks}```\n")
     return "\n".join(parts)
 
 
