@@ -65,9 +65,10 @@ class Door(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gateway.incoming.discard(self)
-        if self._front is not None:
-            self._front.abandon()
-            self._front = None
+        for turn in (self._front, *(waiting for waiting, _ in reversed(self.pipeline))):
+            if isinstance(turn, Turn):
+                turn.abandon()
+        self._front = None
         self.pipeline.clear()
         self._unset_keepalive_if_required()
         self.wire.lost()

@@ -64,3 +64,24 @@ async def test_nothing_is_kept_by_default(front):
     await front.post({"model": "small", "messages": []})
 
     assert front.gateway.request_log is None
+
+
+async def test_requests_behind_one_that_a_client_leaves(engine: Engine):
+    """They were read, and never begun; behind the ASGI door the server alone knows of them."""
+    engine.script = lambda _: answers.cut(answers.document({}), 0, Hang())
+    async with front("protocol", log={"requests": True}) as started:
+        started.offer(engine.address)
+        _, writer = await started.connect()
+        writer.write(request(b'{"model":"small"}') * 3)
+        async with asyncio.timeout(10):
+            while not started.gateway.active:  # noqa: ASYNC110  # it sends no events
+                await asyncio.sleep(0.005)
+        writer.close()
+        await started.idle()
+        told = lines(started)
+
+    assert [(one["outcome"], one["attempts"]) for one in told] == [
+        ("client_left", 1),
+        ("client_left", 0),
+        ("client_left", 0),
+    ]
