@@ -59,7 +59,7 @@ class Note:
         self.usage: Usage | None = None
 
     def named(self, model: str) -> None:
-        self.model = model
+        self.model = model[:MAX_MODEL]  # or what waits could be large
 
     def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
         self.attempts += 1
@@ -98,7 +98,7 @@ class RequestLog:
         self.clock = clock
         self._part = part
         self._notes: list[tuple[float, Note]] = []
-        self.lost = 0  # notes, because so many waited
+        self.lost = 0  # notes, because so many waited, or their lines were not written
 
     def begin(self, head: RequestHead, request_id: bytes) -> Note:
         """Return the witness of a request."""
@@ -125,11 +125,15 @@ class RequestLog:
     def write(self, out: TextIO, most: int) -> None:
         """Write at most so many lines, oldest first."""
         taken, self._notes[:most] = self._notes[:most], []
+        try:
+            out.write("".join(map(self._line, taken)))
+            out.flush()
+        except OSError:  # no space is left, or nobody reads; later lines may be written
+            self.lost += len(taken)
+            return
         if self.lost:
-            log.warning("%d requests are not in the log: too many at once", self.lost)
+            log.warning("%d requests are not in the log", self.lost)
             self.lost = 0
-        out.write("".join(map(self._line, taken)))
-        out.flush()
 
     def _line(self, kept: tuple[float, Note]) -> str:
         at, note = kept
@@ -143,7 +147,7 @@ class RequestLog:
             told["part"] = self._part
         told |= {
             "request_id": note.request_id.decode(),
-            "model": note.model[:MAX_MODEL],
+            "model": note.model,
             "service": note.service_id,
             "asset": msgspec.json.decode(note.asset) if note.asset else "",
             "attempts": note.attempts,

@@ -1,6 +1,7 @@
 """Lines of JSON about requests: what stands in them, and what they cost."""
 
 import asyncio
+import errno
 import io
 import json
 
@@ -70,8 +71,11 @@ def test_a_line_tells_who_served_and_what_it_took():
 
 @pytest.mark.parametrize("model", ["a\nb", "\u2028", "\x1b[31m", '","status":200', "x" * 1_000])
 def test_what_a_client_calls_a_model_stays_within_its_field(model):
-    (line,) = lines(note(model=model, service_id="", asset=b"", usage=None))
+    made = note(service_id="", asset=b"", usage=None)
+    made.named(model)
+    (line,) = lines(made)
 
+    assert len(made.model) <= MAX_MODEL  # of what waits, too
     assert line.isascii()
     assert json.loads(line)["model"] == model[:MAX_MODEL]
 
@@ -80,6 +84,37 @@ def test_more_than_can_be_kept_is_counted_and_told(monkeypatch, caplog):
     monkeypatch.setattr(request_log, "MAX_NOTES", 2)
 
     assert len(lines(note(), note(), note())) == 2
+    assert "1 requests are not in the log" in caplog.text
+
+
+class Full(io.StringIO):
+    """A file on a disk without space, until there is some."""
+
+    space = False
+
+    def write(self, text):
+        if not self.space:
+            raise OSError(errno.ENOSPC, "no space")
+        return super().write(text)
+
+
+@pytest.mark.anyio
+async def test_what_could_not_be_written_is_counted_and_the_rest_written(monkeypatch, caplog):
+    monkeypatch.setattr(request_log, "INTERVAL_SECONDS", 0.001)
+    log, out = new_log(), Full()
+    running = asyncio.create_task(log.run(out))
+    async with asyncio.timeout(5):
+        log.add(note())
+        while not log.lost:  # noqa: ASYNC110  # no event tells it
+            await asyncio.sleep(0.001)
+        out.space = True
+        log.add(note(request_id=b"req_later"))
+        while not out.getvalue():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert "req_later" in out.getvalue()
     assert "1 requests are not in the log" in caplog.text
 
 
