@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.meter import Increment
 
+MAX_TOKENS = 2**53  # whatever engines say of theirs: a scraper cannot tell more from one more
 MAX_SERVICES = 200  # with sums of their own; series are not cheap for those who store them
 OTHER = "other"
 
@@ -45,9 +46,9 @@ class Sums(msgspec.Struct):
         self.since = min(self.since, other.since)
 
     def _add(self, other: "Increment | Sums") -> None:
-        self.prompt_tokens += other.prompt_tokens
-        self.completion_tokens += other.completion_tokens
-        self.decoded_tokens += other.decoded_tokens
+        self.prompt_tokens = min(self.prompt_tokens + other.prompt_tokens, MAX_TOKENS)
+        self.completion_tokens = min(self.completion_tokens + other.completion_tokens, MAX_TOKENS)
+        self.decoded_tokens = min(self.decoded_tokens + other.decoded_tokens, MAX_TOKENS)
         self.decode_s += other.decode_s
         self.first_bytes.update(other.first_bytes)
         self.durations.update(other.durations)

@@ -7,7 +7,7 @@ from control.api.latency import BUCKETS
 from gateway.meter import Increment
 from gateway.slots import HALF
 from gateway.snapshot import FRESH_SECONDS, Now, Snapshot
-from gateway.totals import MAX_SERVICES, Totals
+from gateway.totals import MAX_SERVICES, MAX_TOKENS, Totals
 
 LARGE = 2**53
 
@@ -32,6 +32,15 @@ def test_it_comes_back_as_it_was_and_fits_into_a_slot():
     assert Snapshot.read(written) == snapshot
     assert isinstance(Snapshot.read(written).refused, Counter)
     assert len(written) < HALF - 8
+
+
+def test_an_engine_that_lies_of_its_tokens_keeps_nobody_from_telling():
+    totals = Totals()
+    for _ in range(3):
+        totals.count(Increment("h/a", "m", 1, 0, {}, 2**63, 2**63, 2**63), now=1.5)
+    told = Snapshot.read(Snapshot(Now(at=1.0), totals).written())
+
+    assert told.totals.services["h/a"].prompt_tokens == MAX_TOKENS
 
 
 def test_what_was_told_long_ago_is_not_so_any_more():
