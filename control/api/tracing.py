@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from control.api.errors import GenieHiveError
+from control.api.ports import parse_address
 from control.api.settings import Section
 
 if TYPE_CHECKING:  # 0.1 s, for those who trace
@@ -30,9 +31,17 @@ Attributes = Mapping[str, str | int | float | bool]
 
 
 def _endpoint(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise PydanticCustomError("endpoint", "not http://HOST:PORT or https://HOST:PORT")
+    problem = PydanticCustomError("endpoint", "not http://HOST:PORT or https://HOST:PORT")
+    try:
+        parts = urlsplit(text)
+        parse_address(parts.netloc)
+    except ValueError as error:
+        raise problem from error
+    if (
+        parts.scheme not in ("http", "https")
+        or text.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise problem
     return text
 
 

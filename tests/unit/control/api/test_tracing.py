@@ -35,8 +35,14 @@ def test_without_an_endpoint_nothing_is_traced():
     assert tracing.start(Tracing(), "s", "1", "i") is None
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:4317", "http://", "ftp://a:1", "http://a:1/v1"])
-def test_an_endpoint_is_a_url_without_a_path(endpoint):
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("127.0.0.1:4317", "http://", "ftp://a:1", "http://[::1", "http://a", "http://:1"),
+        *("http://a:x", "http://a:65536", "http://u:p@a:1", "http://a:1/v1", "http://a:1?b#c"),
+    ],
+)
+def test_an_endpoint_is_a_scheme_a_host_and_a_port(endpoint):
     with pytest.raises(ValidationError, match="not http://HOST:PORT"):
         Tracing(otlp_endpoint=endpoint)
 
