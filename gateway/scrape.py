@@ -42,7 +42,7 @@ class Scrape:
         """Let siblings know how this worker is, once a second, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lag.run())
-            while True:
+            while self._slots is not None:
                 self._publish()
                 await asyncio.sleep(PUBLISH_SECONDS)
 
