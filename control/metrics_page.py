@@ -1,7 +1,6 @@
 """Serves `/metrics` of control, and nothing else: plain HTTP, one answer a connection."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -53,13 +52,15 @@ class MetricsPage:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         try:
-            # Whoever leaves, or does not speak HTTP, or takes too long, gets no answer.
-            with contextlib.suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
-                    if self._connections <= MAX_CONNECTIONS:
-                        head = await reader.readuntil(b"\r\n\r\n")
-                        writer.write(await self._answer(head.decode("latin-1")))
-                        await writer.drain()
+            async with asyncio.timeout(PATIENCE_S):
+                if self._connections <= MAX_CONNECTIONS:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(await self._answer(head.decode("latin-1")))
+                    await writer.drain()
+        except TimeoutError:
+            writer.transport.abort()  # what was not read by now would wait for ever
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            pass  # who leaves, or does not speak HTTP, gets no answer
         finally:
             self._connections -= 1
             writer.close()

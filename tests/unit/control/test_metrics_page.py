@@ -108,6 +108,33 @@ async def test_who_asks_for_too_much_or_too_slowly_is_left(caplog, monkeypatch):
         assert (await ask(GET)).startswith("HTTP/1.1 200 ")
 
 
+async def test_what_a_scraper_does_not_read_is_not_kept_for_it(monkeypatch):
+    monkeypatch.setattr(metrics_page, "PATIENCE_S", 0.05)
+    size = 64 << 20  # more than the kernel takes
+
+    async def text():
+        return b"x" * size
+
+    page = MetricsPage(text, ())
+    await page.listen("127.0.0.1:0")
+    reader, writer = await asyncio.open_connection(
+        *page._server.sockets[0].getsockname(), limit=1_024
+    )
+    writer.write(GET + b"\r\n")
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\r\n")
+        while page._connections:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.001)
+        read = 0
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 20):
+                read += len(data)
+    writer.close()
+    page.close()
+
+    assert read < size
+
+
 async def test_connections_are_bounded(caplog, monkeypatch):
     monkeypatch.setattr(metrics_page, "MAX_CONNECTIONS", 0)
     async with serving(caplog) as ask:
