@@ -16,8 +16,8 @@ from bench.runs.listening import (
     count,
     failure_in,
     parsed,
-    said,
     vectors_in,
+    word,
 )
 from bench.runs.record import Record
 from bench.runs.workload import Case, Workload
@@ -76,14 +76,14 @@ class _Asking:
             self._note_who(answer.headers)
             if answer.status_code != httpx.codes.OK:
                 content = await self._read(answer, MAX_ERROR_BYTES)
-                self.fail(_word(answer.status_code, content))
+                self.fail(_failure(answer.status_code, content))
             elif self._question.workload.operation == "embeddings":
                 self._take_vectors(await self._read(answer, MAX_BYTES))
             else:
                 await self._listen(answer)
 
-    def fail(self, word: str) -> None:
-        self.record = replace(self.record, failure=word, latency_ms=self._elapsed())
+    def fail(self, failure: str) -> None:
+        self.record = replace(self.record, failure=failure, latency_ms=self._elapsed())
 
     def _elapsed(self) -> float:
         return (time.perf_counter() - self._sent) * 1_000
@@ -144,17 +144,16 @@ class _Asking:
         usage = answer.get("usage")
         self.record = replace(
             self.record,
-            asset_id=self.record.asset_id or said(answer, "model"),
+            asset_id=self.record.asset_id or word(answer, "model"),
             fault="empty" if missing else judging.vectors_fault(vectors, case.expect),
             latency_ms=self._elapsed(),
             prompt_tokens=count(usage, "prompt_tokens") if isinstance(usage, dict) else None,
         )
 
 
-def _word(status: int, content: bytes) -> str:
+def _failure(status: int, content: bytes) -> str:
     """Return what an error is about."""
     try:
-        word = failure_in(parsed(content))
+        return failure_in(parsed(content)) or f"http_{status}"
     except Unreadable:
-        word = ""
-    return word or f"http_{status}"
+        return f"http_{status}"

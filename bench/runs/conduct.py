@@ -1,6 +1,8 @@
 """One `bench run` from its plan to its last line: asked, written, told, handed over."""
 
 import asyncio
+import contextlib
+import itertools
 import os
 import time
 from collections.abc import Sequence
@@ -62,8 +64,8 @@ def conduct(
         Failure: it could not begin, nobody answered, or the report could not be kept.
     """
     began = time.time()
-    path = keeping.path or Path(time.strftime("bench-%m%d-%H%M%S.json", time.localtime(began)))
-    _require_writable(path, keeping.html)
+    named = Path(time.strftime("bench-%m%d-%H%M%S.json", time.localtime(began)))
+    _require_writable(keeping.path or named, keeping.html)
     skipped: dict[str, str] = {}
     plans = [plan]
     if not plan.target:
@@ -84,7 +86,7 @@ def conduct(
         stopped=stopped,
     )
     report = reports.document(asked, records, skipped)
-    _write(report, path, keeping.html)
+    path = written(report, keeping, named)
     _tell(report, path, output)
     handed = _ingested(report, path, keeping.ingest, output, access)
     output.say(clean(f"{shown.summary(records, stopped)} | report {path} | {handed}"))
@@ -135,18 +137,34 @@ def _nobody(records: Sequence[Record], stopped: str, url: str, target: str) -> F
 def _require_writable(path: Path, html: Path | None) -> None:
     """Raise the failure of a report that could not be kept, before anything is asked."""
     for one in (path, html):
-        if one is not None and (one.is_dir() or not os.access(one.parent, os.W_OK)):
-            raise Failure(f"{one}: cannot be written", USAGE, "output")
+        if one is not None:
+            touched = one if one.exists() else one.parent
+            if one.is_dir() or not os.access(touched, os.W_OK):
+                raise Failure(f"{one}: cannot be written", USAGE, "output")
 
 
-def _write(report: Document, path: Path, html: Path | None) -> None:
+def written(report: Document, keeping: Keeping, named: Path) -> Path:
+    """Write a report; return where. named: its name where nobody gave one."""
+    path = keeping.path or named
     try:
+        path = keeping.path or _new(named)
         reports.write(path, report)
-        if html is not None:
-            html.write_text(page.page(report), encoding="utf-8")
+        if keeping.html is not None:
+            keeping.html.write_text(page.page(report), encoding="utf-8")
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise Failure(f"{error.filename}: {why}", USAGE, "output") from error
+        raise Failure(f"{error.filename or path}: {why}", USAGE, "output") from error
+    return path
+
+
+def _new(named: Path) -> Path:
+    """Return a file that was not there before: runs may begin in the same second."""
+    for number in itertools.count(1):
+        path = named if number == 1 else named.with_stem(f"{named.stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            break
+    return path
 
 
 def _tell(report: Document, path: Path, output: Output) -> None:

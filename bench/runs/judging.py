@@ -16,7 +16,7 @@ Vectors = Sequence[Sequence[float]]
 
 def text_fault(text: str, expect: Expect) -> str:
     """Return why the visible `text` of an answer does not pass; empty when it does."""
-    if not text.strip():
+    if not _is_visible(text):
         return "empty"
     folded = text.casefold()
     if expect.contains_any and not any(one.casefold() in folded for one in expect.contains_any):
@@ -49,6 +49,11 @@ def vectors_fault(vectors: Vectors, expect: Expect) -> str:
         if not all(likeness[nearest] > value for value in others):
             return "nearest_to_first"
     return ""
+
+
+def _is_visible(text: str) -> bool:
+    # Some characters are no spaces, and have no shape either: zero-width ones, for instance.
+    return any(one.isprintable() and not one.isspace() for one in text)
 
 
 def _is_json(text: str) -> bool:

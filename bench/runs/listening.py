@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_BYTES = 16 << 20  # of one answer
+MAX_WORD = 200  # characters of a name or a code
 DONE = b"[DONE]"
 
 
@@ -50,7 +51,7 @@ class Heard:
         event = parsed(content)
         if "error" in event:
             self.failure = failure_in(event) or "stream_error"
-        self.model = said(event, "model") or self.model
+        self.model = word(event, "model") or self.model
         if isinstance(usage := event.get("usage"), dict):
             self.usage = usage
         choices = event.get("choices")
@@ -91,13 +92,15 @@ def failure_in(answer: dict[str, Any]) -> str:
     error = answer.get("error")
     if not isinstance(error, dict):
         return ""
-    return said(error, "code") or said(error, "type")
+    return word(error, "code") or word(error, "type")
 
 
 def count(usage: dict[str, Any], name: str) -> int | None:
     """Return a count of tokens; None when it is none that can be believed."""
     value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_BYTES else None  # a token is a byte at least
 
 
 def parsed(content: bytes) -> dict[str, Any]:
@@ -119,3 +122,8 @@ def said(source: dict[str, Any], name: str) -> str:
     """Return a text of `source`; what is no text, null for instance, is empty."""
     value = source.get(name)
     return value if isinstance(value, str) else ""
+
+
+def word(source: dict[str, Any], name: str) -> str:
+    """Return a text of `source` that is a name or a code: short, and of whole characters."""
+    return said(source, name)[:MAX_WORD].encode("utf-8", "replace").decode()

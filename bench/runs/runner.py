@@ -19,6 +19,7 @@ FINAL = {
     *("invalid_api_key", "operation_not_allowed", "model_not_found", "operation_mismatch"),
 }
 CONNECT_SECONDS = 5.0
+AWAY_SECONDS = 0.5  # before the next request when nobody listens: a gateway may be starting again
 INTERRUPTED = "interrupted"
 
 
@@ -114,6 +115,8 @@ async def _run(opened: httpx.AsyncClient, plan: Plan, progress: Progress, tell: 
                 progress.take(record)
                 progress.stopped = f"the first request failed ({record.failure})"
                 return
+            if record.failure:
+                break  # whether it is dead, the requests that count find out
     questions = plan.questions()
     limit = max(FAILURES_IN_A_ROW, 2 * plan.concurrency)
     async with asyncio.TaskGroup() as group:
@@ -131,8 +134,11 @@ async def _work(
     tell: Tell,
 ) -> None:
     for question in questions:
-        progress.take(await ask(opened, question, plan.deadline, plan.service_id))
+        record = await ask(opened, question, plan.deadline, plan.service_id)
+        progress.take(record)
         progress.give_up_after(limit)
         tell(progress)
         if progress.stopped:
             return
+        if record.failure == UNREACHABLE:
+            await asyncio.sleep(AWAY_SECONDS)

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from bench.runs import shown
 from bench.runs.runner import Plan, Progress, Tell, client, run
@@ -23,12 +24,13 @@ async def measure(
     """
     done: list[Progress] = []
     stop = asyncio.Event()
-    with _stopping(stop):
+    with stopping(stop):
         for plan in plans:
             progress = Progress(plan.size)
             done.append(progress)
             async with client(gateway, key, plan.concurrency) as opened:
                 with _bar(output, plan.target if len(plans) > 1 else "") as tell:
+                    tell(progress)  # a model may be loaded before the first answer
                     await run(opened, plan, progress, stop, tell)
             if stop.is_set():
                 break
@@ -36,21 +38,20 @@ async def measure(
 
 
 @contextlib.contextmanager
-def _stopping(stop: asyncio.Event) -> Iterator[None]:
+def stopping(stop: asyncio.Event) -> Iterator[None]:
     """Let the first Ctrl-C end the run in order; another one ends the command."""
     loop = asyncio.get_running_loop()
 
-    def interrupted() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        stop.set()
+    # No handler of the loop: a pattern of a workload may keep that busy for good.
+    def interrupted(number: int, at: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        loop.call_soon_threadsafe(stop.set)
 
-    with contextlib.suppress(NotImplementedError):  # there are no handlers on Windows
-        loop.add_signal_handler(signal.SIGINT, interrupted)
+    before = signal.signal(signal.SIGINT, interrupted)
     try:
         yield
     finally:
-        with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
 """The commands about runs: what they refuse, what they print, how they end."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import bench
-from bench.runs import report
+from bench.runs import conduct, report
 from cli.output import USAGE, Failure
 from tests.unit.bench.runs.made import record, run
 
@@ -68,6 +69,30 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_asked(tmp_pa
         place = tmp_path / "nowhere" / "r"
         failure = refused("run", "chat.short_reasoning", "--target", "m", flag, place)
         assert str(failure) == f"{place}: cannot be written"
+
+
+def test_what_is_there_and_cannot_be_written_is_told_too(tmp_path, monkeypatch):
+    """Root may write anything, so that the question is answered for it."""
+    place = tmp_path / "old.json"
+    place.touch()
+    monkeypatch.setattr(conduct.os, "access", lambda path, _: path != place)
+    failure = refused("run", "chat.short_reasoning", "--target", "m", "-o", place)
+
+    assert str(failure) == f"{place}: cannot be written"
+
+
+def test_runs_that_begin_in_the_same_second_have_files_of_their_own(tmp_path):
+    named, content = tmp_path / "bench-1.json", run([record()])
+    places = [conduct.written(content, conduct.Keeping(), named) for _ in range(3)]
+
+    assert [one.name for one in places] == ["bench-1.json", "bench-1-2.json", "bench-1-3.json"]
+    assert all(report.read(one) == content for one in places)
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tmp_path):
+    full = Path("/dev/full")
+    with pytest.raises(Failure, match="/dev/full: no space left on device"):
+        conduct.written(run([record()]), conduct.Keeping(path=full), full)
 
 
 def test_a_comparison_is_a_table(reports):

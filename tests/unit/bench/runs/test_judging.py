@@ -30,7 +30,7 @@ def test_each_rule(text, expect, fault):
     assert text_fault(text, Expect(**expect)) == fault
 
 
-@given(st.text(alphabet=" \t\n\r\u2003", max_size=20))
+@given(st.text(alphabet=" \t\n\r\u2003\u200b\ufeff\u2060\x00", max_size=20))
 def test_what_nobody_can_see_never_passes(text):
     assert text_fault(text, Expect()) == "empty"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.runs.listening import Heard, Unreadable, count, vectors_in
+from bench.runs.listening import MAX_WORD, Heard, Unreadable, count, vectors_in
 from tests.fakes.answers import completion_events, data
 
 STREAM = b"".join(completion_events(["a ", "b ", "ü"], "small", with_usage=True))
@@ -61,6 +61,12 @@ def test_what_is_no_chat_cannot_be_read(content):
         heard(content)
 
 
+def test_a_name_or_a_code_is_short_and_of_whole_characters():
+    found = heard(data({"model": "m\ud800", "error": {"code": "x" * 100_000}}))
+
+    assert (found.model, found.failure) == ("m?", "x" * MAX_WORD)
+
+
 def test_vectors_come_in_the_order_of_their_inputs():
     vectors, answer = vectors_in(
         b'{"model":"m","data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}]}'
@@ -78,6 +84,9 @@ def test_what_holds_no_vectors_cannot_be_read(content):
         vectors_in(content)
 
 
-@pytest.mark.parametrize(("value", "told"), [(3, 3), (0, 0), (-1, None), ("3", None), (True, None)])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(3, 3), (0, 0), (-1, None), ("3", None), (True, None), (1.5, None), (10**12, None)],
+)
 def test_only_counts_are_believed(value, told):
     assert count({"n": value}, "n") == told

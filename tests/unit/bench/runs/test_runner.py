@@ -1,6 +1,7 @@
 """Runs against a scripted engine: what is asked, what is noted, and when a run ends."""
 
 import asyncio
+import time
 
 import httpx
 import pytest
@@ -261,3 +262,37 @@ async def test_a_gateway_that_is_not_there_is_asked_once():
         await runner.run(client, plan, progress, asyncio.Event(), lambda _: None)
 
     assert [one.failure for one in progress.records] == ["unreachable"]
+
+
+@pytest.mark.anyio
+async def test_a_gateway_that_is_away_has_time_to_come_back(monkeypatch):
+    monkeypatch.setattr(runner, "AWAY_SECONDS", 0.05)
+    plan = Plan("mentor", [CHAT], repeats=5, warmups=0)
+    progress, began = Progress(plan.size), time.monotonic()
+    async with runner.client("http://127.0.0.1:1", None, 1) as client:
+        await runner.run(client, plan, progress, asyncio.Event(), lambda _: None)
+
+    assert progress.stopped == "the last 5 requests failed (unreachable)"
+    assert time.monotonic() - began >= 4 * 0.05
+
+
+@pytest.mark.anyio
+async def test_a_warmup_that_fails_is_the_last_one():
+    plan = Plan("mentor", [CHAT], repeats=2, warmups=100, deadline=0.1)
+    _, engine = await ran(lambda _: [Hang()], plan)
+
+    assert len(engine.requests) == 1 + plan.size
+
+
+@pytest.mark.anyio
+async def test_counts_that_nobody_can_believe_are_not_believed():
+    def script(_):
+        usage = {"prompt_tokens": 10**400, "completion_tokens": 10**12}
+        told = answers.data({"choices": [], "usage": usage})
+        *events, done = answers.completion_events(["a ", "b ", "c"], "m")
+        return answers.events([*events, told, done], 0.01)
+
+    found = await asked(script)
+
+    assert (found.prompt_tokens, found.completion_tokens, found.counted) == (None, 3, True)
+    assert found.tokens_per_sec < 300

@@ -1,6 +1,8 @@
 """What a terminal sees while a run goes on."""
 
+import asyncio
 import io
+import signal
 import sys
 
 import pytest
@@ -39,7 +41,8 @@ async def test_a_terminal_has_one_line_that_is_drawn_over(monkeypatch):
     stream = Terminal()
     (done,) = await measured(monkeypatch, stream, Output(), "m")
 
-    last = stream.getvalue().rpartition("\r")[2]
+    first, *_, last = stream.getvalue().strip("\r").split("\r")
+    assert first.startswith("[--------------]  0/2  ok 0")
     assert last.startswith("[##############]  2/2  ok 2  TTFT p50 ")
     assert stream.getvalue().count("\n") == 1
     assert len(last.rstrip("\n")) == 99
@@ -69,3 +72,19 @@ async def test_several_targets_are_named_and_one_that_is_dead_keeps_none_waiting
 async def test_nothing_is_drawn_where_nobody_looks(monkeypatch, stream, output):
     await measured(monkeypatch, stream, output, "m")
     assert stream.getvalue() == ""
+
+
+def test_a_second_interrupt_ends_what_never_lets_the_loop_run():
+    async def busy():
+        stop = asyncio.Event()
+        with session.stopping(stop):
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0)
+            assert stop.is_set()
+            signal.raise_signal(signal.SIGINT)  # as if in the middle of a pattern
+            pytest.fail("nothing was ended")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(busy())
+    assert signal.getsignal(signal.SIGINT) is before
