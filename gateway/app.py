@@ -22,7 +22,6 @@ from gateway.gateway import Gateway
 from gateway.known import NOTHING, Knowledge, Known
 from gateway.model_items import RouteType, line, named
 from gateway.models import Models
-from gateway.named import Named
 from gateway.openapi import describing
 from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
@@ -115,7 +114,6 @@ def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
         app.include_router(router, dependencies=[Depends(principal)])
     app.include_router(docs_page.router())
     app.openapi = describing(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
-    app.add_middleware(Named, gateway=gateway)
     for path, operation in INFERENCE.items():
         app.post(path.decode(), openapi_extra=_described(_BODIES[operation]))(_behind_the_door)
     return app

@@ -1,4 +1,4 @@
-"""What every answer of the app gets, whatever it answers: a name, and a span."""
+"""What every answer of the app gets, whatever it answers, a bug too: a name, and a span."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control.api import logs
+from control.api.tracing import FAULT, MAX_NAME, failed
 from gateway import trace_context
 from gateway.gateway import Gateway
 
@@ -20,9 +21,9 @@ UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 class Named:
     """Gives every answer of the app a request id, and traces it."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app = app
+    def __init__(self, gateway: Gateway, app: ASGIApp) -> None:
         self._gateway = gateway
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._gateway.next_request_id()
@@ -38,6 +39,8 @@ class Named:
                     message["headers"] = [*message.get("headers", ()), name]
                     if span is not None:
                         span.set_attribute("http.response.status_code", message["status"])
+                        if message["status"] >= FAULT:
+                            failed(span)
                 await send(message)
 
             await self._app(scope, receive, named)
@@ -48,8 +51,9 @@ class Named:
         if tracer is None or scope["type"] != "http" or scope["path"] in UNTRACED:
             yield None
             return
-        what = {"http.request.method": scope["method"], "url.path": scope["path"]}
-        span = tracer.server(f"{scope['method']} {scope['path']}", told, what)
+        method, path = scope["method"], scope["path"][:MAX_NAME]
+        what = {"http.request.method": method, "url.path": path}
+        span = tracer.server(f"{method} {path}", told, what)
         try:
             yield span
         finally:

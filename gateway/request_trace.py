@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from control.api.errors import GenieHiveError
-from control.api.tracing import FAULT, MAX_NAME, Attributes, Tracer
+from control.api.tracing import FAULT, MAX_NAME, Attributes, Tracer, failed
 from gateway.reasoning import Usage
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
@@ -88,7 +88,7 @@ class RequestTrace:
         if error is not None:
             span.set_attribute("error.type", error.code)
             if error.http >= FAULT:
-                _fault(span)
+                failed(span)
         self._end()
 
     def left(self, status: int) -> None:
@@ -105,11 +105,5 @@ class RequestTrace:
         if span is not None:
             span.set_attributes(told)
             if fault:
-                _fault(span)
+                failed(span)
             span.end()
-
-
-def _fault(span: "Span") -> None:
-    from opentelemetry.trace import StatusCode
-
-    span.set_status(StatusCode.ERROR)

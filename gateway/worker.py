@@ -36,6 +36,7 @@ from gateway.door import Door
 from gateway.gateway import Gateway
 from gateway.listening import BACKLOG, address_of
 from gateway.memory import Memory
+from gateway.named import Named
 from gateway.place import READY, UP, Place, place_in
 from gateway.scrape import Scrape
 from gateway.scrape import router as scraped
@@ -154,7 +155,8 @@ def http_config(
     """Return how uvicorn serves clients of `gateway`, behind the door that `settings` name."""
     built = build(gateway, control)
     built.include_router(scraped(gateway, scrape or Scrape(gateway)))
-    app: Any = built
+    # Around all that the framework does, which answers bugs of ours outside of middleware.
+    app: Any = Named(gateway, built)
     protocol: Any = partial(Door, gateway)
     if settings.door == "asgi":
         app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol

@@ -133,8 +133,6 @@ def call(
     if tracer is None:
         yield
         return
-    from opentelemetry.trace import StatusCode
-
     service, _, name = method.strip("/").partition("/")
     told = {key: value for key, value in metadata if isinstance(value, str)}
     what = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
@@ -144,11 +142,18 @@ def call(
     except GenieHiveError as error:
         span.set_attribute("error.type", error.code)
         if error.http >= FAULT:
-            span.set_status(StatusCode.ERROR)
+            failed(span)
         raise
     except BaseException as error:
         span.set_attribute("error.type", type(error).__name__)
-        span.set_status(StatusCode.ERROR)
+        failed(span)
         raise
     finally:
         span.end()
+
+
+def failed(span: "Span") -> None:
+    """Tell that what `span` is about failed, and not by the caller's doing."""
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR)
