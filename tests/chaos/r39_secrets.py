@@ -50,6 +50,11 @@ def run(folder: Path, *, rounds: int, seed: int = 39) -> list[Figure]:
         Figure("ways to fail", len(here.ways), at_least=LEAST_WAYS),
         none("requests that should have failed and did not", here.unexpected),
         all_of("answers with what the engine was to say", here.answered, 3 * rounds),
+        Figure(
+            "lines of logs about single requests",
+            left["logs at the end"].count(b'"gateway.requests"'),
+            at_least=LEAST_WAYS * rounds,
+        ),
     ]
     for place, content in left.items():
         sought = HIDDEN if place == "good answers" else EVERYTHING
