@@ -74,10 +74,18 @@ class Client:
 class World:
     """A gateway that routes the model `m` to services `h/0`, `h/1`, …"""
 
-    def __init__(self, *tiers, strategy, stand_in=None, reasoning=("strip", None), **fields):
+    def __init__(
+        self,
+        *tiers,
+        strategy,
+        stand_in=None,
+        reasoning=("strip", None),
+        upstream=Asked,
+        **fields,
+    ):
         gateway_says, role_says = reasoning
         self.gateway = Gateway(Config(reasoning=gateway_says), random=Random(1).random)
-        self.gateway.routes = Routes(Asked)
+        self.gateway.routes = Routes(upstream)
         names = [f"h/{number}" for number in range(len(tiers))]
         # Alike but for their order, so that all that strategies may look at differs.
         candidates = [
