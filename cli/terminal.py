@@ -63,6 +63,11 @@ class Terminal:
     @property
     def size(self) -> os.terminal_size:
         """Columns and lines, in cells."""
+        # Not by the environment: what is exported there does not follow a resize.
+        with contextlib.suppress(OSError):
+            found = os.get_terminal_size(sys.stdout.fileno())
+            if found.columns and found.lines:
+                return found
         return shutil.get_terminal_size()
 
     @contextlib.contextmanager
