@@ -83,7 +83,7 @@ class Seen:
         self.attempts = self.failures = 0
         self.ends = []
 
-    def named(self, model):
+    def named(self, *_):
         assert not self.ends
 
     first_byte = named
