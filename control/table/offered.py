@@ -109,7 +109,7 @@ class Offered:
     def first_serving(self, service_ids: Iterable[str]) -> str | None:
         """Return the first of these services that would serve the name now, if any."""
         meant = self.meant
-        for service_id in service_ids:
+        for service_id in service_ids if meant.candidates else ():
             held = self._held.get(service_id)
             if held and held[1] is meant:
                 return service_id

@@ -86,3 +86,11 @@ def test_what_changed_is_forgotten_when_it_is_as_much_as_all_of_it():
     offered.drop("b")
 
     assert offered.patch() is None
+
+
+def test_where_nobody_serves_a_name_no_service_is_looked_at():
+    """One role after another would look at all the services of a fleet."""
+    services = iter(["a", "b"])
+
+    assert Offered(Operation.CHAT, "m").first_serving(services) is None
+    assert list(services) == ["a", "b"]
