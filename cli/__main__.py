@@ -1,6 +1,5 @@
 """The `geniehive` command. Commands import what they need when they run: help is fast."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -277,6 +276,7 @@ def admin_main() -> None:
 def _run(command: click.Command, name: str) -> None:
     """Run a command; every failure leaves in one form, on stderr."""
     try:
+        _require_text(sys.argv)
         command.main(prog_name=name, standalone_mode=False)
     except Failure as failure:
         _leave(failure)
@@ -289,9 +289,15 @@ def _run(command: click.Command, name: str) -> None:
         _leave(Failure(message[:1].lower() + message[1:], USAGE, "usage", fix=f"{path} --help"))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our answer has seen enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse what neither a message nor a terminal can hold."""
+    for one in arguments:
+        try:
+            one.encode()
+        except UnicodeEncodeError as error:
+            raise Failure(f"{one!r} is not UTF-8", USAGE, "usage") from error
 
 
 def _leave(failure: Failure) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,8 @@ NAME = "names.json"
 MOST = 2_000  # names of a kind
 LONGEST = 200  # characters of a name
 MAX_BYTES = 4 << 20
+# What no shell does anything with, and what is no option.
+SAFE = re.compile(r"[\w@+:./][\w@+:./,=%-]*")
 
 
 def remember(state: Path, **listed: Iterable[str]) -> None:
@@ -35,17 +38,18 @@ def recall(state: Path, kind: str, begun: str) -> list[str]:
 
 
 def _read(state: Path) -> dict[str, list[str]]:
+    path = state / NAME
     try:
-        with (state / NAME).open("rb") as file:
+        if not path.is_file():
+            return {}  # a pipe would have us wait
+        with path.open("rb") as file:
             kept = json.loads(file.read(MAX_BYTES))
         return {str(kind): _usable(map(str, names)) for kind, names in kept.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
 
 def _usable(names: Iterable[str]) -> list[str]:
     """Return the names that a shell can be given: a node may have called a model anything."""
-    found = dict.fromkeys(
-        name for name in names if name and len(name) <= LONGEST and name.isprintable()
-    )
-    return [name for name in found if not set(name) & set(" '\"`$\\")][:MOST]
+    found = dict.fromkeys(name for name in names if len(name) <= LONGEST and SAFE.fullmatch(name))
+    return list(found)[:MOST]

@@ -77,14 +77,26 @@ class Output:
     yes: bool = False
 
     def answer(self, text: str) -> None:
-        """Print what was asked for."""
-        click.echo(text, color=self.colorful(sys.stdout))
+        """Print what was asked for.
+
+        Raises:
+            Failure: it cannot be written. BrokenPipeError: nobody reads it any more.
+        """
+        try:
+            click.echo(text, color=self.colorful(sys.stdout))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # What is left of it goes nowhere; Python would complain once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            why = (error.strerror or str(error)).lower()
+            raise Failure(f"the answer cannot be written: {why}", BAD, "output") from error
 
     def document(self, schema: str, content: Mapping[str, object]) -> None:
         """Print the answer for programs: one object that names its schema."""
         made = {"schema": f"geniehive.{schema}/1", **content}
         # What is JSON already, such as a request policy, comes as its bytes.
-        click.echo(json.dumps(made, default=lambda raw: json.loads(bytes(raw))))
+        self.answer(json.dumps(made, default=lambda raw: json.loads(bytes(raw))))
 
     def say(self, text: str) -> None:
         """Print progress or a hint."""

@@ -22,7 +22,7 @@ MODELS: Mapping[str, type[Profiled]] = {
     "node": NodeConfig,
     "gateway": GatewayConfig,
 }
-KINDS = (*MODELS, ROLES)
+WHOSE = ", ".join(f"--kind {one}" for one in (*MODELS, ROLES))
 IS_CATALOG = re.compile(rb"^[\"']?roles[\"']?[ \t]*:", re.MULTILINE)
 
 # What a service takes from the environment while its file says nothing.
@@ -67,6 +67,8 @@ def recognised(path: Path) -> str:
     Raises:
         Failure: nobody can tell. SettingsError: it is no YAML.
     """
+    if path.exists() and not path.is_file():  # a pipe, for instance
+        raise Failure(f"{path}: can be read only once", USAGE, "unknown_kind", fix=WHOSE)
     if IS_CATALOG.search(read_bytes(path, MAX_CATALOG_BYTES)):
         return ROLES
     document, _ = read_document(path)
@@ -80,7 +82,7 @@ def recognised(path: Path) -> str:
             f"{path}: its keys do not tell whose settings they are",
             USAGE,
             "unknown_kind",
-            fix=f"--kind {', --kind '.join(KINDS)}",
+            fix=WHOSE,
         )
     return likely[0]
 

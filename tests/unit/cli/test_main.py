@@ -1,6 +1,7 @@
 """The command as a shell sees it: streams, exit codes, help."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,11 +11,12 @@ import pytest
 SECONDS = 30.0
 
 
-def run(*arguments, entry="main", **environment):
+def run(*arguments, entry="main", stdout=subprocess.PIPE, **environment):
     code = f"import sys; from cli.__main__ import {entry} as main; main()"
     return subprocess.run(
         [sys.executable, "-P", "-c", code, *arguments],
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=SECONDS,
         stdin=subprocess.DEVNULL,
@@ -140,7 +142,6 @@ def test_loss_is_not_caused_without_an_answer():
 
 
 def test_port_in_use_names_who_has_it(tmp_path):
-    import os
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -159,3 +160,29 @@ def test_state_folder_that_is_a_file_is_named(tmp_path):
 
     assert ended.returncode == 2
     assert "cannot be written" in ended.stderr
+
+
+def test_what_is_no_text_is_refused_in_one_line():
+    ended = run("hosts", "a\udcff")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "error: 'a\\udcff' is not UTF-8\n"
+
+
+@pytest.mark.parametrize("arguments", [["config", "show"], ["config", "show", "--json"]])
+def test_an_answer_that_cannot_be_written_is_a_failure(arguments):
+    with open("/dev/full", "w") as full:
+        ended = run(*arguments, stdout=full)
+
+    assert ended.returncode == 1
+    assert "the answer cannot be written: no space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_who_stops_reading_is_told_nothing():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        ended = run("config", "show", stdout=pipe)
+
+    assert ended.stderr == ""

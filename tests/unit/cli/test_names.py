@@ -1,5 +1,7 @@
 """The names of the last list: bounded, ours alone, and never trusted."""
 
+import os
+
 import pytest
 
 from cli import names
@@ -29,16 +31,29 @@ def test_they_are_bounded(tmp_path):
     assert len(names.recall(tmp_path, "hosts", "")) == names.MOST
 
 
-@pytest.mark.parametrize("hostile", ["$(reboot)", "a b", "`x`", "\x1b[2J", 'a"', "a\nb", ""])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        *("$(reboot)", "a b", "`x`", "\x1b[2J", 'a"', "a\nb", ""),
+        *("x;reboot", "x&reboot", "x|sh", "x>y", "<(x)", "*", "{a,b}", "#", "!!", "~root"),
+        *("--control=evil:1", "-q"),
+    ],
+)
 def test_what_a_shell_would_obey_is_no_name(tmp_path, hostile):
     names.remember(tmp_path, models=[hostile, "good"])
 
     assert names.recall(tmp_path, "models", "") == ["good"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"hosts": 3}', '{"hosts": null}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"hosts": 3}', '{"hosts": null}', "[" * 200_000])
 def test_garbage_holds_no_names(tmp_path, text):
     (tmp_path / names.NAME).write_text(text)
+
+    assert names.recall(tmp_path, "hosts", "") == []
+
+
+def test_a_pipe_in_their_place_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / names.NAME)
 
     assert names.recall(tmp_path, "hosts", "") == []
 

@@ -1,5 +1,7 @@
 """Settings before a service reads them: whose they are, what is wrong, what holds."""
 
+import os
+
 import pytest
 
 from cli import settings_files
@@ -153,6 +155,14 @@ def test_secrets_are_only_set_or_not(write):
     assert keys["auth.client_api_keys"].value == "set"
     assert keys["auth.admin_api_keys"].value == "not set"
     assert keys["gateway_key_env"].value == "GENIEHIVE_GATEWAY_KEY (set)"
+
+
+def test_of_a_pipe_the_kind_must_be_said(tmp_path):
+    pipe = tmp_path / "control.yaml"
+    os.mkfifo(pipe)
+    with pytest.raises(Failure, match="can be read only once") as failed:
+        check(pipe)
+    assert failed.value.fix == "--kind control, --kind node, --kind gateway, --kind roles"
 
 
 @pytest.mark.parametrize("kind", settings_files.MODELS)
