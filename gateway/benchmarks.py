@@ -18,26 +18,30 @@ from gateway.control_calls import ControlCalls
 from gateway.listing import as_list, json, listed
 from gateway.request_head import check_content
 from gateway.steps import paced
-from gateway.views import Asked, Name
+from gateway.views import MAX_NAME, Asked, Name
 
 MAX_BODY = 8 << 20  # bytes
 MAX_MESSAGE = 4_000_000  # bytes; control reads no more
 MAX_SAMPLES = 10_000
+MAX_RESULTS = 128 << 10  # bytes as they are written; control takes 16 kB of what they say
 MAX_DEPTH = 16  # of results; protobuf itself reads no more than 100 levels
 MAX_SHOWN = 60  # characters of a name in a message
 LARGE = 100_000  # bytes that take a millisecond to read
 YEAR_10000 = 253_402_300_800  # seconds: what a timestamp cannot say any more
 
 
-class Sample(msgspec.Struct):
-    """One run of a workload. observed_at: seconds since 1970."""
+Text = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 
-    service_id: str
-    workload: str
+
+class Sample(msgspec.Struct):
+    """One run of a workload. observed_at: seconds since 1970. results: an object."""
+
+    service_id: Text
+    workload: Text
     observed_at: float
-    results: dict[str, msgspec.Raw]
-    benchmark_id: str | None = None
-    asset_id: str | None = None
+    results: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+    benchmark_id: Text | None = None
+    asset_id: Text | None = None
 
 
 class Samples(msgspec.Struct):
@@ -48,6 +52,7 @@ class Samples(msgspec.Struct):
 
 _samples = msgspec.json.Decoder(Samples).decode
 _sample = msgspec.json.Decoder(Sample).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
 
 _BODY = {
@@ -140,10 +145,11 @@ def read(raw: bytes) -> pb.IngestBenchmarkSamplesRequest:
 
     Raises:
         InvalidBody: it is not one JSON object in UTF-8.
-        InvalidValue: names the sample and the field that cannot be read.
+        InvalidValue: names the sample and the field that cannot be read, or is too long.
         BodyTooLarge: control could not read it at once.
     """
     request = pb.IngestBenchmarkSamplesRequest()
+    size = 0
     for number, one in enumerate(bodies.decoded(_samples, raw).samples):
         place = f"samples[{number}]"
         sample = bodies.decoded(_sample, one, place)
@@ -158,17 +164,19 @@ def read(raw: bytes) -> pb.IngestBenchmarkSamplesRequest:
             results=_results(sample.results, f"{place}.results"),
         )
         message.observed_time.FromNanoseconds(round(sample.observed_at * 1e6) * 1_000)
-    if request.ByteSize() > MAX_MESSAGE:
-        raise BodyTooLarge(
-            f"these samples are too long for one call; send {len(request.samples) // 2} at once"
-        )
+        # At once, not at the end: 8 MB of zeros become 400 MB of values.
+        size += message.ByteSize()
+        if size > MAX_MESSAGE:
+            raise BodyTooLarge(f"these samples are too long for one call; send {number} at once")
     return request
 
 
-def _results(told: dict[str, msgspec.Raw], place: str) -> Struct:
+def _results(told: msgspec.Raw, place: str) -> Struct:
+    if (size := memoryview(told).nbytes) > MAX_RESULTS:
+        raise InvalidValue(f"{place!r}: {size:,} bytes are more than {MAX_RESULTS:,}", param=place)
     found = Struct()
     try:
-        for name, raw in told.items():
+        for name, raw in bodies.decoded(_members, told, place).items():
             where = f"{place}.{_short(name)}"
             value = bodies.decoded(_value, raw, where)
             _check(value, where, MAX_DEPTH)

@@ -1,10 +1,12 @@
 """Results of benchmarks over HTTP: what is told is kept whole, or refused by name."""
 
+import re
+
 import msgspec
 import pytest
 
-from control.api.errors import InvalidValue, StorageUnavailable
-from gateway.benchmarks import MAX_BODY, MAX_SAMPLES
+from control.api.errors import BodyTooLarge, InvalidValue, StorageUnavailable
+from gateway.benchmarks import MAX_BODY, MAX_SAMPLES, read
 from tests.unit.gateway.stub_control import StubControl
 from tests.unit.gateway.test_views import client_of
 
@@ -93,6 +95,12 @@ async def test_what_is_kept_can_be_looked_at():
             f"samples[0].results.{'x' * 60}...",
         ),
         ({"samples": [0] * (MAX_SAMPLES + 1)}, "invalid_value", "samples"),
+        ({"samples": [changed(workload="w" * 1_000_000)]}, "invalid_value", "samples[0].workload"),
+        (
+            {"samples": [changed(results={"a": [0] * 99_999})]},
+            "invalid_value",
+            "samples[0].results",
+        ),
     ],
 )
 async def test_what_cannot_be_read_is_refused_by_name(content, code, param):
@@ -131,10 +139,19 @@ async def test_ten_thousand_samples_are_taken_at_once():
 
 
 async def test_samples_that_control_could_not_read_at_once_are_refused():
-    answer = await post(StubControl(), {"samples": [changed(workload="w" * 1_000_000)] * 5})
+    long = changed(results={"text": "x" * 100_000})
+    answer = await post(StubControl(), {"samples": [long] * 80})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
-    assert "send 2 at once" in answer.json()["error"]["message"]
+    (most,) = map(int, re.findall(r"send (\d+) at once", answer.json()["error"]["message"]))
+    assert (await post(StubControl(), {"samples": [long] * most})).status_code == 200
+
+
+async def test_many_small_values_are_not_made_larger_than_control_reads():
+    """A zero is two bytes of JSON, and fifty of memory once it is a value of a message."""
+    zeros = changed(results={"n_count": [0] * 60_000})
+    with pytest.raises(BodyTooLarge, match=r"send [1-9] at once"):
+        read(msgspec.json.encode({"samples": [zeros] * 12}))
 
 
 async def test_a_body_without_end_is_not_waited_for():
