@@ -121,8 +121,8 @@ def _served(item: Named, known: Known) -> Document:
     status = known.services[first].message
     service: Any = documents.service(status)
     only = item.name if item.kind == "asset" else None
-    loaded = sum(_loaded(one, only) for one in found)
-    warm = [one for one in found if _loaded(one, only)]
+    loads = [_loaded(one, only) for one in found]
+    warm = [one for one, count in zip(found, loads, strict=True) if count]
     latencies = [milliseconds(one, "latency_p50") for one in warm or found]
     latency = min((one for one in latencies if one is not None), default=None)
     return told | {
@@ -131,7 +131,7 @@ def _served(item: Named, known: Known) -> Document:
         "health": service["state"]["health"],
         "availability": service["state"]["availability"],
         **_host(known, _host_of(first)),
-        "loaded_asset_count": loaded,
+        "loaded_asset_count": sum(loads),
         "assets": [
             {field: one[field] for field in _OF_ASSETS}
             for one in service["assets"]
@@ -140,7 +140,7 @@ def _served(item: Named, known: Known) -> Document:
         "runtime": service["runtime"],
         "observed": service["observed"],
         "roles": _roles(found, only),
-        "offload_hint": offload.hint(item.operations[0], loaded, latency),
+        "offload_hint": offload.hint(item.operations[0], sum(loads), latency),
     }
 
 
