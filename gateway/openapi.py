@@ -16,12 +16,12 @@ from control.api.errors import GenieHiveError, family
 from gateway import errors, examples
 from gateway.schema import Schema, schema_of
 
-JSON = "application/json"
-_KEYED = "/v1/"  # paths below it need a key
+JSON, TEXT = "application/json", "text/plain"
+_KEYED = ("/v1/", "/metrics")  # what begins so needs a key
 
 _ASKED = ("400", "401", "403", "503")
-_NAMED = ("401", "403", "404", "503")
-_BODIES = ("400", "401", "403", "408", "413", "415", "503")
+_NAMED = (*_ASKED, "404")
+_BODIES = (*_ASKED, "408", "413", "415")
 _INFERENCE = (*_BODIES, "404", "414", "429", "431", "502", "504")
 
 
@@ -67,14 +67,14 @@ def answers() -> Mapping[tuple[str, str], Answer]:
         ("get", "/v1/cluster/services/{service_id}"): Answer(*service, _NAMED),
         ("get", "/v1/cluster/roles"): Answer([role[0]], [role[1]], _ASKED),
         ("get", "/v1/cluster/roles/{role_id}"): Answer(*role, _NAMED),
-        ("get", "/v1/cluster/health"): Answer(*health, ("401", "403", "503")),
-        ("get", "/v1/cluster/health/samples"): Answer([sample[0]], [sample[1]], (*_ASKED, "404")),
+        ("get", "/v1/cluster/health"): Answer(*health, _ASKED),
+        ("get", "/v1/cluster/health/samples"): Answer([sample[0]], [sample[1]], _NAMED),
         ("get", "/v1/cluster/benchmarks"): Answer([run[0]], [run[1]], _ASKED),
         ("post", "/v1/cluster/benchmarks"): Answer(
             examples.ingested(), examples.ingested(), _BODIES
         ),
         ("get", "/v1/cluster/routes/resolve"): Answer(
-            examples.resolved(), examples.resolved(), (*_ASKED, "404", "429")
+            examples.resolved(), examples.resolved(), (*_NAMED, "429")
         ),
         ("post", "/v1/cluster/routes/match"): Answer(
             examples.matched(), examples.matched(), (*_BODIES, "429")
@@ -83,6 +83,7 @@ def answers() -> Mapping[tuple[str, str], Answer]:
         ("post", "/v1/embeddings"): Answer(_EMBEDDINGS, _EMBEDDINGS, _INFERENCE),
         ("get", "/health"): Answer({"status": "ok"}, {"status": "ok"}, ()),
         ("get", "/ready"): Answer(_READY, _READY, ("503",)),
+        ("get", "/metrics"): Answer(_METRICS, _METRICS, _ASKED),
     }
 
 
@@ -106,6 +107,7 @@ _EMBEDDINGS = {
     "model": "minilm",
     "usage": {"prompt_tokens": 2, "total_tokens": 2},
 }
+_METRICS = "geniehive_gateway_workers 1.0\n"
 _READY = {"status": "ok", "route_version": 812, "settled": True, "control": "connected"}
 
 _SCHEMES = {
@@ -177,12 +179,13 @@ def _part(path: str) -> str:
     """Return what a path is about."""
     if path.startswith("/v1/cluster/"):
         return "cluster"
-    return "models" if path.startswith(_KEYED) else "this gateway"
+    return "models" if path.startswith("/v1/") else "this gateway"
 
 
 def _responses(path: str, operation: dict[str, Any], answer: Answer) -> dict[str, Any]:
     names = {one["name"] for one in operation.get("parameters", ())}
-    content = {JSON: {"schema": _schema(answer), "example": answer.example}}
+    kind = TEXT if isinstance(answer.example, str) else JSON
+    content = {kind: {"schema": _schema(answer), "example": answer.example}}
     if "stream" in str(operation.get("requestBody", "")):
         content["text/event-stream"] = {"schema": {"type": "string"}}
     headers = _REQUEST_ID | (_NEXT if "page_token" in names else {})

@@ -10,13 +10,17 @@ from gateway.app import SERVED, build
 from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.openapi import answers
+from gateway.scrape import Scrape, router
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def described():
-    return build(Gateway(Config()), None).openapi()
+    gateway = Gateway(Config())
+    app = build(gateway, None)
+    app.include_router(router(gateway, Scrape(gateway)))
+    return app.openapi()
 
 
 def operations(described):
@@ -37,8 +41,9 @@ async def test_each_path_tells_what_it_answers(described):
 async def test_what_needs_a_key_says_so(described):
     for _, path, operation in operations(described):
         keyed = operation.get("security") == [{"bearer": []}, {"key": []}]
-        assert keyed is path.startswith("/v1/"), path
-        assert ("401" in operation["responses"]) is keyed
+        assert keyed is path.startswith(("/v1/", "/metrics")), path
+        # Two different keys are 400.
+        assert ({"400", "401", "403", "503"} <= set(operation["responses"])) is keyed, path
 
 
 async def test_every_refusal_is_one_that_is_described(described):
@@ -55,8 +60,13 @@ async def test_every_refusal_is_one_that_is_described(described):
 async def test_what_the_gateway_names_is_described(described):
     known = {f"{method.upper()} {path}" for method, path, _ in operations(described)}
     named = {one.replace("/{id}", "/{model_id}") for one in SERVED}
-    # Metrics are wired in beside the app, the page describes itself.
-    assert named - known <= {"GET /metrics", "GET /docs"}
+    assert named - known == {"GET /docs"}  # the page describes itself
+
+
+async def test_metrics_are_text(described):
+    (kind,) = described["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
+
+    assert kind == "text/plain"
 
 
 async def test_parameters_have_their_bounds(described):
