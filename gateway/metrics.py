@@ -19,7 +19,8 @@ REQUESTS = Counter(
 )
 REFUSED = Counter(
     "geniehive_gateway_refused_requests",
-    "Requests that ended with an error for the client, by its code.",
+    "Requests for inference, and such as were not understood, that ended with an error for the"
+    " client, by its code.",
     ("code",),
 )
 DURATION = Histogram(
