@@ -24,6 +24,8 @@ MAX_PAIRS = 200
 SLICE, MAX_FADED = 2_000, 50
 
 Pair = tuple[str, str]  # asset, empty for any of the service, and workload
+# Weights that no run of a service names: of whatever number, they are all alike. No digest.
+_OTHERS = "\0"
 
 
 @dataclass(slots=True)
@@ -43,16 +45,28 @@ class _Said:
 
 @dataclass(slots=True)
 class _Record:
-    """The runs of a service. collapsed: by workload, of an asset with its weights."""
+    """The runs of a service. collapsed: by workload, of an asset with its weights.
+
+    digests: that runs name; None while that is to be found out.
+    """
 
     pairs: dict[Pair, dict[str, Run]] = field(default_factory=lambda: defaultdict(dict))
     collapsed: dict[str, dict[Pair, Collapsed]] = field(default_factory=lambda: defaultdict(dict))
+    digests: frozenset[str] | None = None
     said: _Said | None = None
 
     def changed(self, workload: str) -> None:
         """Forget what was made of the runs of a workload."""
         self.collapsed.pop(workload, None)
+        self.digests = None
         self.said = None
+
+    def weights(self, digest: str) -> str:
+        """Return what tells weights from others, as far as runs do; empty when unknown."""
+        if self.digests is None:
+            every = (run.digest for runs in self.pairs.values() for run in runs.values())
+            self.digests = frozenset(every)
+        return digest if not digest or digest in self.digests else _OTHERS
 
 
 class TrackRecords:
@@ -150,8 +164,6 @@ class TrackRecords:
         before = record.said
         if before is not None and before.service is service and before.holds(now):
             return before.findings
-        if before is not None and before.service is not service:
-            record.collapsed.clear()  # of weights that may never come again
         said = record.said = self._say(record, service, now)
         if before is not None and before.findings != said.findings:
             self._changed.add(service.service_id)
@@ -162,11 +174,11 @@ class TrackRecords:
         if (one := self._kept.get(benchmark_id)) is None:
             return 0.0
         run = one.run
-        assets = () if service is None else service.assets
-        digests = [asset.digest for asset in assets if run.asset_id in ("", asset.asset_id)] or [""]
         record, scoring = self._records[one.service_id], self._scoring
+        assets = () if service is None else service.assets
+        meant = (asset for asset in assets if run.asset_id in ("", asset.asset_id))
         benchmark = scoring.benchmark
-        for digest in dict.fromkeys(digests):
+        for digest in {record.weights(asset.digest) for asset in meant} or {""}:
             if run.digest and digest and run.digest != digest:
                 continue
             counting = _collapsed(record, (run.asset_id, digest), run.workload, scoring)
@@ -186,7 +198,7 @@ class TrackRecords:
             if not (own or of_any):
                 continue
             # Assets without runs of their own are told apart by their weights alone.
-            key = asset.asset_id if own else "", asset.digest
+            key = asset.asset_id if own else "", record.weights(asset.digest)
             if key not in made:
                 each = {
                     workload: _collapsed(record, key, workload, scoring)
@@ -215,14 +227,12 @@ def _newest(record: _Record, pair: Pair) -> float:
 
 
 def _collapsed(record: _Record, key: tuple[str, str], workload: str, scoring: Scoring) -> Collapsed:
-    """Return what counts of a workload. key: asset, empty for any, and its weights."""
+    """Return what counts of a workload. key: asset, empty for any, and what tells its weights."""
     asset_id, digest = key
+    own = record.pairs.get((asset_id, workload), {}) if asset_id else {}
+    key = asset_id if own else "", digest
     held = record.collapsed[workload]
     if key not in held:
-        runs = [
-            run
-            for one in dict.fromkeys(("", asset_id))
-            for run in record.pairs.get((one, workload), {}).values()
-        ]
+        runs = [*record.pairs.get(("", workload), {}).values(), *own.values()]
         held[key] = collapsed(runs, digest, scoring.benchmark)
     return held[key]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import track_records
+from control.ranking import runs as runs_module
 from control.ranking.benchmarks import NO_FINDINGS
 from control.ranking.presets import LEGACY, SEED
 from control.ranking.quality import Outcome, quality
@@ -221,10 +222,31 @@ def test_by_legacy_all_samples_have_weight():
     assert records.weight("old", SERVICE) == 1.0
 
 
+def test_weights_that_no_run_names_are_looked_at_once_however_many_they_are(monkeypatch):
+    """Else a host with thousands of models would hold up everybody for seconds."""
+    looks = []
+
+    def collapsed(runs, digest, benchmark):
+        looks.append(runs)
+        return runs_module.collapsed(runs, digest, benchmark)
+
+    monkeypatch.setattr(track_records, "collapsed", collapsed)
+    assets = [asset(f"m{n}", digest=f"d{n}") for n in range(100)]
+    records = Records(
+        kept("a", asset_id=""), kept("b", asset_id="m1", workload="x"), kept("c", digest="d7")
+    )
+    for revision in range(3):
+        again = [replace(one, digest=f"{one.digest}-{revision}") for one in assets]
+        records.of(service("h/s", *again))
+        records.weight("a", service("h/s", *again))
+
+    assert len(looks) <= 4
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from("abcd"),
-        st.sampled_from(["", "m", "n"]),
+        st.sampled_from(["", "m", "n", "o"]),
         st.sampled_from(["w", "x"]),
         st.integers(0, 3).map(lambda days: days * DAY),
         st.sampled_from(["", "d0", "d1"]),
@@ -236,6 +258,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.sampled_from([SEED, LEGACY]), st.integers(0, 9))
 def test_whatever_came_before_what_is_said_is_what_all_kept_runs_say(steps, scoring, days):
+    of_all = replace(SERVICE, assets=(*SERVICE.assets, asset("o", digest="d9")))
     records, held = Records(), {}
     records.rule(scoring)
     for benchmark_id, asset_id, workload, observed_at, digest, share in steps:
@@ -247,14 +270,14 @@ def test_whatever_came_before_what_is_said_is_what_all_kept_runs_say(steps, scor
             one = kept(benchmark_id, observed_at, share, **of)
             records.put(one)
             held[benchmark_id] = one.run
-        records.of(SERVICE)
+        records.of(of_all)
     records.time = days * DAY
     expected = defaultdict(lambda: NO_FINDINGS)
-    for each in SERVICE.assets:
+    for each in of_all.assets:
         runs = [run for run in held.values() if run.asset_id in ("", each.asset_id)]
         expected[each.asset_id] = found(each, *runs, scoring=scoring, now=records.time)
 
-    said = records.of(SERVICE)
+    said = records.of(of_all)
     assert len(records) == len(held)
-    for each in SERVICE.assets:
+    for each in of_all.assets:
         assert said.get(each.asset_id, NO_FINDINGS) == expected[each.asset_id]
