@@ -1,10 +1,13 @@
 """Two runs side by side: what changed, and whether that is more than noise.
 
-Intervals are bootstrapped: the requests of each run are drawn anew, with replacement, again
-and again, and the middle 95 % of the changes seen are the interval. Chance is seeded, so
-that the same two files always say the same.
+A figure is the mean, over the cases, of the median of each: cases differ more than requests
+do, and a median over all of them would lie between two and tell of neither. Intervals are
+bootstrapped: the requests of each run are drawn anew, with replacement, again and again, and
+the middle 95 % of the changes seen are the interval. Chance is seeded, so that the same two
+files always say the same.
 """
 
+import math
 import random
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,10 +20,11 @@ SEED = 5
 DRAWS = 1_000
 WORK = 4_000_000  # values drawn for one figure, at most: a second or two
 FEWEST = 5  # requests of a run: fewer tell nothing of noise
+FEWEST_OF_CASE = 3
 
 Verdict = Literal["better", "worse", "within noise", "too few to tell", "no single times"]
-Statistic = Callable[[Sequence[float]], float]
-Groups = Mapping[tuple[str, str], Sequence[float]]
+Groups = Mapping[tuple[str, str], Sequence[float]]  # values by workload and case
+Statistic = Callable[[Groups], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +119,25 @@ def _values(report: Document, figure: Figure) -> dict[tuple[str, str], list[floa
 
 
 def _change(figure: Figure, before: Groups, after: Groups) -> Change:
-    statistic: Statistic = statistics.fmean if figure is PASSED else statistics.median
-    old, new = _all(before), _all(after)
-    was, now = statistic(old), statistic(new)
+    statistic = _rate if figure is PASSED else _middle
+    old, new = len(_all(before)), len(_all(after))
+    was, now = statistic(before), statistic(after)
     change = _difference(figure, was, now)
-    if min(len(old), len(new)) < FEWEST or change is None:
-        return _told(figure, was, now, change, None, "too few to tell", len(old), len(new))
+    if min(old, new) < FEWEST or change is None:
+        return _told(figure, was, now, change, None, "too few to tell", old, new)
     low, high = _interval(figure, statistic, before, after)
     verdict: Verdict = "within noise"
     if low > 0 or high < 0:
         verdict = "better" if (high < 0) == figure.lower_is_better else "worse"
-    return _told(figure, was, now, change, (low, high), verdict, len(old), len(new))
+    return _told(figure, was, now, change, (low, high), verdict, old, new)
+
+
+def _middle(groups: Groups) -> float:
+    return statistics.fmean(statistics.median(values) for values in groups.values())
+
+
+def _rate(groups: Groups) -> float:
+    return statistics.fmean(_all(groups))
 
 
 def _told(
@@ -156,7 +168,7 @@ def _interval(
     draws = max(100, min(DRAWS, WORK // (2 * most)))
     seen = []
     for _ in range(draws):
-        was, now = statistic(_drawn(chance, before)), statistic(_drawn(chance, after))
+        was, now = (statistic(_drawn(chance, one, statistic)) for one in (before, after))
         if (change := _difference(figure, was, now)) is not None:
             seen.append(change)
     seen.sort()
@@ -164,16 +176,21 @@ def _interval(
     return seen[cut], seen[-1 - cut]
 
 
-def _drawn(chance: random.Random, groups: Groups) -> list[float]:
+def _drawn(chance: random.Random, groups: Groups, statistic: Statistic) -> Groups:
     """Return as many values as there are, drawn with replacement.
 
-    Case by case, since cases differ more than requests do; all from one pot where a case has
-    too few to stand for itself.
+    Case by case, and further from the middle than they were, by as much as so few understate
+    how far values lie apart; all from one pot where a case has too few for that.
     """
-    if min(map(len, groups.values())) < FEWEST:
+    if min(map(len, groups.values())) < FEWEST_OF_CASE:
         pot = _all(groups)
-        return chance.choices(pot, k=len(pot))
-    return [value for group in groups.values() for value in chance.choices(group, k=len(group))]
+        return {case: chance.choices(pot, k=len(group)) for case, group in groups.items()}
+    drawn = {}
+    for case, group in groups.items():
+        middle, wider = statistic({case: group}), math.sqrt(len(group) / (len(group) - 1))
+        found = chance.choices(group, k=len(group))
+        drawn[case] = [middle + (value - middle) * wider for value in found]
+    return drawn
 
 
 def _all(groups: Groups) -> list[float]:
@@ -185,14 +202,14 @@ def _of_samples(old: Document, new: Document) -> list[Change]:
     common = _workloads(old) & _workloads(new)
     changes = []
     for figure in (*FIGURES, PASSED):
-        before, after = (_middle(report, common, figure.sample) for report in (old, new))
+        before, after = (_result(report, common, figure.sample) for report in (old, new))
         if before is not None and after is not None:
             change = _difference(figure, before, after)
             changes.append(_told(figure, before, after, change, None, "no single times", 0, 0))
     return changes
 
 
-def _middle(report: Document, workloads: Collection[str], name: str) -> float | None:
+def _result(report: Document, workloads: Collection[str], name: str) -> float | None:
     """Return the median of a result over the samples of some workloads."""
     found = [
         float(value)

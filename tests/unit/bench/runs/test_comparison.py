@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.runs import comparison
 from bench.runs.comparison import compare, only_in_one
 from tests.unit.bench.runs.made import failed, record, run
 
@@ -42,6 +43,37 @@ def test_the_interval_is_around_the_change():
 
     assert found.low < found.change < found.high
     assert found.change == pytest.approx(-0.2, abs=0.05)
+
+
+def of_cases(seed, share=1.0, repeats=3):
+    """A report of three cases, each of which takes ten times what the one before does."""
+    chance = Random(seed)
+    middles = {"a": 100.0, "b": 1_000.0, "c": 10_000.0}
+    return run(
+        [
+            record(case, ttft=chance.gauss(middle, middle / 20) * share)
+            for case, middle in middles.items()
+            for _ in range(repeats)
+        ]
+    )
+
+
+def test_cases_that_differ_do_not_hide_what_changed():
+    assert verdicts(of_cases(1), of_cases(2, 0.5))["TTFT p50"] == "better"
+    assert verdicts(of_cases(1, repeats=20), of_cases(2, 0.9, 20))["TTFT p50"] == "better"
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 10])
+def test_one_verdict_in_twenty_is_chance(monkeypatch, repeats):
+    monkeypatch.setattr(comparison, "DRAWS", 100)
+    pairs = [(of_cases(n, 1, repeats), of_cases(-n - 1, 1, repeats)) for n in range(40)]
+    wrong = sum(verdicts(old, new)["TTFT p50"] != "within noise" for old, new in pairs)
+
+    assert wrong <= 6
+
+
+def test_cases_that_were_asked_twice_say_nothing_of_their_noise():
+    assert verdicts(of_cases(1, 1, 2), of_cases(2, 0.5, 2))["TTFT p50"] == "within noise"
 
 
 def test_more_right_answers_are_better():
