@@ -9,6 +9,7 @@ from geniehive.v1 import benchmark_service_pb2_grpc as pb_grpc
 
 from control.api.errors import InvalidValue, RateLimited
 from control.inventory import Service
+from control.pacing import Looks
 from control.paging import Page, asked
 from control.sample_keeping import SampleKeeping
 from control.sample_messages import sample_message, samples_of
@@ -39,6 +40,7 @@ class BenchmarkServicer(pb_grpc.BenchmarkServiceServicer):
         self._service = service
         self._wall_time = wall_time
         self._calls = 0
+        self._looks = Looks()
 
     async def IngestBenchmarkSamples(
         self,
@@ -47,7 +49,7 @@ class BenchmarkServicer(pb_grpc.BenchmarkServiceServicer):
             pb.IngestBenchmarkSamplesRequest, pb.IngestBenchmarkSamplesResponse
         ],
     ) -> pb.IngestBenchmarkSamplesResponse:
-        if self._calls >= MAX_CALLS:
+        if max(self._calls, self._keeping.busy) >= MAX_CALLS:
             raise RateLimited(f"{MAX_CALLS} others bring samples already; try again later")
         self._calls += 1
         try:
@@ -77,8 +79,12 @@ class BenchmarkServicer(pb_grpc.BenchmarkServiceServicer):
         after = _place(page.after) if page.after else None
         found = await self._keeping.listed(wanted, after, page.size + 1)
         known = {one.service_id: self._service(one.service_id) for one in found}
-        weights = [self._records.weight(one.benchmark_id, known[one.service_id]) for one in found]
         there = [known[one.service_id] is not None for one in found]
+        weights = []
+        async with self._looks.turn() as rest:
+            for one in found:
+                weights.append(self._records.weight(one.benchmark_id, known[one.service_id]))
+                await rest()
         return await asyncio.to_thread(_response, page, found, there, weights)
 
 

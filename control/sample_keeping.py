@@ -31,6 +31,11 @@ class SampleKeeping:
         self._turn = asyncio.Lock()
         self._taking: set[asyncio.Task[Taken]] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many calls bring samples that are not taken yet; who brought them may be gone."""
+        return len(self._taking)
+
     async def take(self, samples: Sequence[Sample]) -> Taken:
         """Return when `samples` are durable, and count.
 

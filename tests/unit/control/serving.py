@@ -104,6 +104,7 @@ class Control:
             now=self.clock,
             version="1.2.3",
         )
+        self.keeping = SampleKeeping(writer, self.records, self.membership.service)
         self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS).difference(keys), SECRET))
         self.server, self.port = build(
             self.edge,
@@ -111,7 +112,7 @@ class Control:
             DiscoveryServicer(overview, condition, self.clock, self.clock.wall_time),
             RoutingServicer(self.membership, lookout, self.routes, self.keys, self.loads),
             BenchmarkServicer(
-                SampleKeeping(writer, self.records, self.membership.service),
+                self.keeping,
                 self.records,
                 self.membership.service,
                 lambda: self.clock.wall_time(self.clock()),

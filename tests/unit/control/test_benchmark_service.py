@@ -1,5 +1,7 @@
 """The service as callers see it: samples come in, are listed, and change routes."""
 
+import asyncio
+
 import grpc
 import pytest
 from geniehive.v1 import benchmark_service_pb2 as pb
@@ -8,6 +10,7 @@ from geniehive.v1 import routing_service_pb2 as routing_pb
 from control import benchmarks
 from control.api.errors import StorageUnavailable
 from control.ranking.offering import Rules
+from control.store.benchmarks import Taken
 from tests.unit.control.builders import asset, host, offer
 from tests.unit.control.serving import serving, until
 
@@ -211,6 +214,34 @@ async def test_too_many_who_bring_samples_are_told_to_come_again(one_loop, write
     monkeypatch.setattr(benchmarks, "MAX_CALLS", 0)
     async with serving(writer=writer) as control:
         code, _ = await refused(ingest(control, sample(control)))
+
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class StuckDisk:
+    """Takes nothing and refuses nothing until a test lets it go."""
+
+    def __init__(self):
+        self.free = asyncio.Event()
+
+    async def run(self, fn, *args):
+        await self.free.wait()
+        return Taken(1, 0, frozenset())
+
+
+async def test_who_goes_away_while_the_disk_is_stuck_leaves_no_room_for_more(one_loop, monkeypatch):
+    """Their samples wait in memory all the same."""
+    monkeypatch.setattr(benchmarks, "MAX_CALLS", 3)
+    disk = StuckDisk()
+    async with serving(writer=disk) as control, asyncio.timeout(10):
+        calls = [asyncio.ensure_future(ingest(control, sample(control, f"b{n}"))) for n in range(3)]
+        await until(lambda: control.keeping.busy == 3)
+        for call in calls:
+            call.cancel()
+        code, _ = await refused(ingest(control, sample(control, "b3")))
+        disk.free.set()
+        await until(lambda: len(control.records) == 3)
+        await ingest(control, sample(control, "b4"))
 
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
