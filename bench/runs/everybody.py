@@ -10,6 +10,7 @@ from geniehive.v1 import routing_service_pb2 as routing
 from bench.runs.workload import Workload
 from cli import cluster, routes
 from control.api import auth
+from control.api.errors import NotFound
 from control.api.route_documents import OPERATION_VALUES, OPERATIONS
 
 
@@ -42,8 +43,12 @@ def everybody(
             found.skipped[service_id] = "no workload fits what it does"
         else:
             operation = fitting[0].operation
-            answer = routes.explain(channel, service_id, operation, timeout, metadata)
-            if why := refusal(answer, service_id):
+            try:
+                answer = routes.explain(channel, service_id, operation, timeout, metadata)
+                why = refusal(answer, service_id)
+            except NotFound as error:  # withdrawn since it was listed
+                why = str(error)
+            if why:
                 found.skipped[service_id] = why
             else:
                 found.asked[service_id] = fitting

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from control.api.channel import control_errors
 from control.api.errors import BadRequest
 from control.api.settings import SettingsError
 
-PART = 1_000  # samples a call: control takes a message of 4 MB
+PART, PART_BYTES = 1_000, 3 << 20  # samples a call: control takes a message of 4 MB
+MAX_SAMPLE_BYTES = 1 << 20
 PAGE = 1_000
 LATEST = 253_402_300_799.0  # the last second of the year 9999, as timestamps go
 
@@ -63,7 +64,7 @@ def ingest(
     timeout: float,
     metadata: auth.Metadata = (),
 ) -> Kept:
-    """Hand samples to control, a thousand at a time; each call keeps all of its own or none.
+    """Hand samples to control, some at a time; each call keeps all of its own or none.
 
     name: of the file that they are from, for messages. timeout: seconds a call.
 
@@ -77,14 +78,16 @@ def ingest(
     created = replaced = 0
     ids: list[str] = []
     unknown: set[str] = set()
-    for start in range(0, len(found), PART):
-        request = pb.IngestBenchmarkSamplesRequest(samples=found[start : start + PART])
+    start = 0
+    for part in _parts(found):
+        request = pb.IngestBenchmarkSamplesRequest(samples=part)
         try:
             with control_errors():
                 answer = stub.IngestBenchmarkSamples(request, timeout=timeout, metadata=metadata)
         except BadRequest as error:
             counted = f", counted from {start}" if start else ""
             raise Failure(f"{name}: {error}{counted}", USAGE, error.code) from error
+        start += len(part)
         created += answer.created_count
         replaced += answer.replaced_count
         ids += answer.benchmark_ids
@@ -136,6 +139,19 @@ def _pages(
             return
 
 
+def _parts(found: Sequence[pb.BenchmarkSample]) -> Iterator[list[pb.BenchmarkSample]]:
+    part: list[pb.BenchmarkSample] = []
+    size = 0
+    for one in found:
+        if len(part) == PART or size + one.ByteSize() > PART_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += one.ByteSize()
+    if part:
+        yield part
+
+
 class _Unusable(Exception):
     """A sample that cannot be read; the message begins with the field."""
 
@@ -179,6 +195,8 @@ def _sample(report: Document, one: Any, index: int) -> pb.BenchmarkSample:
         raise
     except (ValueError, TypeError, OverflowError) as error:
         raise _Unusable(f".results: {error}") from error
+    if sample.ByteSize() > MAX_SAMPLE_BYTES:
+        raise _Unusable(f": larger than {MAX_SAMPLE_BYTES} bytes")
     return sample
 
 

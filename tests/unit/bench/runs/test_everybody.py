@@ -4,7 +4,9 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from bench.runs import everybody, workload
-from tests.unit.cli.clusters import status
+from cli.cluster import Cluster
+from control.api.errors import ModelNotFound
+from tests.unit.cli.clusters import health, status
 
 OWN = [workload.load(name) for name in workload.own()]
 
@@ -45,3 +47,21 @@ def test_a_service_that_answers_no_strangers_is_left_out_with_the_reason():
     said = "direct_requests: employee_device; does not answer"
     assert everybody.refusal(answer, "h1/a") == said
     assert everybody.refusal(answer, "h1/b") == "not to be asked by its own name for chat"
+
+
+def test_a_service_that_is_gone_meanwhile_is_left_out(monkeypatch):
+    listed = Cluster(health(), (), (status("h1/a", "m"), status("h1/b", "m")))
+    monkeypatch.setattr(everybody.cluster, "read", lambda *_: listed)
+
+    def explain(channel, name, *_):
+        if name == "h1/a":
+            raise ModelNotFound("no model or role 'h1/a'")
+        candidate = pb.ResolvedCandidate()
+        candidate.candidate.service_id = name
+        return pb.ResolveRouteResponse(candidates=[candidate])
+
+    monkeypatch.setattr(everybody.routes, "explain", explain)
+    found = everybody.everybody(None, OWN, 1.0)
+
+    assert found.asked.keys() == {"h1/b"}
+    assert found.skipped == {"h1/a": "no model or role 'h1/a'"}

@@ -133,6 +133,7 @@ def test_null_is_unknown():
         (sample(observed_at=True), ".observed_at: True is no time"),
         (sample(observed_at=1e300), ".observed_at: 1e+300 is no time"),
         (sample(observed_at=-1), ".observed_at: -1 is no time"),
+        (sample(results={"a": "x" * 2_000_000}), ": larger than 1048576 bytes"),
         (sample(service_id=7), ".service_id: a text is expected"),
         (sample(benchmark_id=[]), ".benchmark_id: a text is expected"),
     ],
@@ -167,6 +168,20 @@ def test_samples_go_a_thousand_at_a_time_as_who_types(channel, client):
     assert metadata["authorization"] == "Bearer secret"
     assert sizes == [1_000, 500]
     assert asking.result(SECONDS) == kept.Kept(1_000, 6, ("x", "x"), ("h1/a", "h2/b"))
+
+
+def test_no_call_is_larger_than_control_takes(channel, client):
+    large = sample(results={"note": "x" * 15_000})
+    found = kept.samples({**SEED, "samples": [large] * 500}, "r.json")
+    asking = client.submit(kept.ingest, channel, found, "r.json", SECONDS)
+    requests = []
+    while sum(len(one.samples) for one in requests) < 500:
+        done = pb.IngestBenchmarkSamplesResponse()
+        requests.append(answer(channel, "IngestBenchmarkSamples", done)[1])
+
+    asking.result(SECONDS)
+    assert len(requests) == 3
+    assert all(one.ByteSize() < 4 << 20 for one in requests)
 
 
 def test_what_control_refuses_is_told_in_its_words(channel, client):
