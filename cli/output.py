@@ -138,6 +138,8 @@ def columns(stream: TextIO) -> int | None:
 
 def clean(text: str) -> str:
     """Return `text` without what a terminal would obey: what others named is never trusted."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
