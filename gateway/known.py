@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from geniehive.v1 import discovery_service_pb2 as pb
@@ -26,25 +26,34 @@ MAX_AGE_SECONDS = 1.0
 MAX_LATE_SECONDS = 10.0  # of what is told to who does not wait for a slow answer
 
 M = TypeVar("M", bound=Message)
+F = TypeVar("F")
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Entry(Generic[M]):
-    """A message, and the JSON that is made of it when it is first asked for."""
+    """A message, and what is made of it when it is first asked for."""
 
-    __slots__ = ("_json", "message", "wire")
+    __slots__ = ("_facts", "_json", "message", "wire")
 
     def __init__(self, message: M, wire: bytes) -> None:
         self.message = message
         self.wire = wire
         self._json: bytes | None = None
+        self._facts: Any = None
 
     def json(self, described: Callable[[M], Document]) -> bytes:
         """Return what `described` makes of it, always the same function."""
         if self._json is None:
             self._json = _encode(described(self.message))
         return self._json
+
+    def facts(self, found_in: Callable[[M], F]) -> F:
+        """Return what `found_in` finds in it, always the same function."""
+        if self._facts is None:
+            self._facts = found_in(self.message)
+        facts: F = self._facts
+        return facts
 
 
 @dataclass(frozen=True, slots=True)

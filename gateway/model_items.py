@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api import cluster_documents as documents
 from control.api.message_values import milliseconds
-from control.api.route_documents import Document
+from control.api.route_documents import Document, url
 from gateway import offload
 from gateway.known import Entry, Known
 from gateway.resources import WORDS
@@ -30,6 +31,37 @@ _OF_ASSETS = (
     "family",
     "roles",
 )
+
+
+class Facts:
+    """What matters of a service, by asset: one may have thousands, each with an entry.
+
+    only: the asset that is asked about; None for all of them.
+    """
+
+    __slots__ = ("_assets", "_loaded", "_places", "_roles", "latency_ms", "observed")
+
+    def __init__(self, status: pb.ServiceStatus) -> None:
+        self._assets = status.service.assets
+        self._places = {one.asset_id: place for place, one in enumerate(self._assets)}
+        self._loaded = frozenset(one.asset_id for one in self._assets if one.loaded)
+        self._roles = documents.roles_by_asset(status.roles)
+        self.latency_ms = milliseconds(status, "latency_p50")
+        self.observed = documents.observed(status)
+
+    def loaded_count(self, only: str | None) -> int:
+        return len(self._loaded) if only is None else only in self._loaded
+
+    def roles(self, only: str | None) -> Iterable[str]:
+        return chain(*self._roles.values()) if only is None else self._roles.get(only, ())
+
+    def assets(self, only: str | None) -> list[Document]:
+        names = self._places if only is None else self._places.keys() & {only}
+        return [self._asset(name) for name in names]
+
+    def _asset(self, name: str) -> Document:
+        found = documents.asset(self._assets[self._places[name]], self._roles.get(name, ()))
+        return {field: found[field] for field in _OF_ASSETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +147,28 @@ def _served(item: Named, known: Known) -> Document:
     told: Document = {"service_id": first, "host_id": _host_of(first), **_routed(item)}
     if item.kind == "asset":
         told = {"asset_id": item.name} | told
-    found = [known.services[one].message for one in item.services if one in known.services]
     if first not in known.services:
         return told
     status = known.services[first].message
-    service: Any = documents.service(status)
+    facts = known.services[first].facts(Facts)
     only = item.name if item.kind == "asset" else None
-    loads = [_loaded(one, only) for one in found]
-    warm = [one for one, count in zip(found, loads, strict=True) if count]
-    latencies = [milliseconds(one, "latency_p50") for one in warm or found]
+    found = [known.services[one].facts(Facts) for one in item.services if one in known.services]
+    loaded = sum(one.loaded_count(only) for one in found)
+    warm = [one for one in found if one.loaded_count(only)]
+    latencies = (one.latency_ms for one in warm or found)
     latency = min((one for one in latencies if one is not None), default=None)
     return told | {
-        "protocol": service["protocol"],
-        "endpoint": service["endpoint"],
-        "health": service["state"]["health"],
-        "availability": service["state"]["availability"],
+        "protocol": documents.PROTOCOL,
+        "endpoint": url(status.service.endpoint),
+        "health": documents.HEALTHS.get(status.health, "unknown"),
+        "availability": documents.availability(status.service.observation),
         **_host(known, _host_of(first)),
-        "loaded_asset_count": sum(loads),
-        "assets": [
-            {field: one[field] for field in _OF_ASSETS}
-            for one in service["assets"]
-            if only in (None, one["asset_id"])
-        ],
-        "runtime": service["runtime"],
-        "observed": service["observed"],
-        "roles": _roles(found, only),
-        "offload_hint": offload.hint(item.operations[0], sum(loads), latency),
+        "loaded_asset_count": loaded,
+        "assets": facts.assets(only),
+        "runtime": documents.runtime(status.service),
+        "observed": facts.observed,
+        "roles": sorted({role_id for one in found for role_id in one.roles(only)}),
+        "offload_hint": offload.hint(item.operations[0], loaded, latency),
     }
 
 
@@ -163,15 +191,6 @@ def _host(known: Known, host_id: str) -> Document:
         "device_class": message.device_class or None,
         "workload_classes": list(message.workload_classes),
     }
-
-
-def _loaded(status: pb.ServiceStatus, only: str | None) -> int:
-    return sum(one.loaded and only in (None, one.asset_id) for one in status.service.assets)
-
-
-def _roles(found: Iterable[pb.ServiceStatus], only: str | None) -> list[str]:
-    served = (one for status in found for one in status.roles)
-    return sorted({one.role_id for one in served if only in (None, one.asset_id)})
 
 
 def _host_of(service_id: str) -> str:

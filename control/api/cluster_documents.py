@@ -78,9 +78,9 @@ def service(message: pb.ServiceStatus) -> Document:
     """Return a model server and all that control knows of it."""
     found = message.service
     seen = found.observation
-    availability = AVAILABILITIES.get(seen.availability, "available")
+    open_to = availability(seen)
     offered = operations(found.assets)
-    roles_of = _roles_by_asset(message.roles)
+    roles_of = roles_by_asset(message.roles)
     loaded = sum(one.loaded for one in found.assets)
     return {
         "service_id": found.service_id,
@@ -89,22 +89,13 @@ def service(message: pb.ServiceStatus) -> Document:
         "operations": offered,
         "protocol": PROTOCOL,
         "endpoint": url(found.endpoint),
-        "runtime": {
-            "engine": found.engine or None,
-            "launcher": None,
-            "provider_id": None,
-            "context_size": None,
-            "max_context_tokens": None,
-            "concurrency": found.concurrency or None,
-            "load_mode": LOAD_MODES.get(found.load_mode, "none"),
-            "has_api_key": found.has_api_key,
-        },
+        "runtime": runtime(found),
         "assets": [asset(one, roles_of.get(one.asset_id, ())) for one in found.assets],
         "state": {
             "health": HEALTHS.get(message.health, "unknown"),
             "load_state": "loaded" if loaded else "unloaded",
-            "availability": availability,
-            "accept_requests": availability not in CLOSED,
+            "availability": open_to,
+            "accept_requests": open_to not in CLOSED,
             "allow_employee_direct_requests": found.direct_requests,
             "reported_health": HEALTHS.get(seen.health, "unknown"),
             "detail": seen.detail or None,
@@ -116,6 +107,25 @@ def service(message: pb.ServiceStatus) -> Document:
         "measured": _measured(message.measured) if message.HasField("measured") else None,
         "updated_at": moment(message, "update_time"),
     }
+
+
+def runtime(message: inventory.Service) -> Document:
+    """Return how a service serves."""
+    return {
+        "engine": message.engine or None,
+        "launcher": None,
+        "provider_id": None,
+        "context_size": None,
+        "max_context_tokens": None,
+        "concurrency": message.concurrency or None,
+        "load_mode": LOAD_MODES.get(message.load_mode, "none"),
+        "has_api_key": message.has_api_key,
+    }
+
+
+def availability(message: inventory.ServiceObservation) -> str:
+    """Return who may use a service, as its node says."""
+    return AVAILABILITIES.get(message.availability, "available")
 
 
 def operations(assets: Iterable[inventory.Asset]) -> list[str]:
@@ -340,7 +350,8 @@ def _object(text: str) -> object:
     return msgspec.json.decode(text) if text else {}
 
 
-def _roles_by_asset(served: Iterable[pb.ServedRole]) -> dict[str, list[str]]:
+def roles_by_asset(served: Iterable[pb.ServedRole]) -> dict[str, list[str]]:
+    """Return the roles that each asset of a service is a candidate for."""
     found: dict[str, list[str]] = {}
     for one in served:
         found.setdefault(one.asset_id, []).append(one.role_id)

@@ -1,6 +1,7 @@
 """The list of models: names as the routes have them, details as control knows them."""
 
 import json
+import time
 
 import pytest
 
@@ -262,3 +263,22 @@ def test_no_field_is_missing():
     assert set(OF_SERVICES.split()) <= gateway.item("h/a", known).keys()
     assert {*OF_SERVICES.split(), "asset_id"} <= gateway.item("m", known).keys()
     assert set(OF_ROLES.split()) <= gateway.item("mentor", known).keys()
+
+
+def test_a_service_with_many_assets_holds_nobody_up():
+    """Each has an entry of its own: to look at all of them for each would take seconds."""
+    names = [f"m{number}" for number in range(1_000)]
+    gateway = Gateway(
+        service("h/a"), target("h/a", ("h/a", 1)), *(target(name, ("h/a", 1)) for name in names)
+    )
+    known = told(
+        services=[told_service("h/a", *(told_asset(one, loaded=one == "m7") for one in names))]
+    )
+    began = time.process_time()
+    listed = gateway.listed(known)["data"]
+
+    assert time.process_time() - began < 1.5
+    found = {one["id"]: one["geniehive"] for one in listed}
+    assert len(found["h/a"]["assets"]) == 1_000
+    assert [one["asset_id"] for one in found["m7"]["assets"]] == ["m7"]
+    assert (found["m7"]["loaded_asset_count"], found["m8"]["loaded_asset_count"]) == (1, 0)
