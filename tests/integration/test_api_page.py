@@ -5,7 +5,7 @@ import re
 from gateway.openapi import answers
 from tests.transcript.api import EXAMPLE, PAGE, made, running
 
-NOT_SHOWN = {"/v1/embeddings", "/health", "/ready"}
+NOT_SHOWN = {"/v1/embeddings", "/health", "/ready", "/metrics"}
 
 
 def test_the_gateway_answers_what_the_page_shows():
