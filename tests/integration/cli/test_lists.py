@@ -1,12 +1,16 @@
 """Lists, details, clients and completion, against a real cluster."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from tests.conformance.project import ROOT
 from tests.integration.cli.small_hive import COMMAND, SECONDS, environment, geniehive
+
+PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,23 @@ def test_settings_are_checked_and_shown(hive, tmp_path):
     refused = geniehive(hive, "config", "show", str(good))
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith(f"error: {good}:1: listen: ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("status", "hosts", "hosts h1", "services", "services h1/demo", "roles", "roles mentor"),
+        *("models", "models small", "route explain mentor", "route match hello", "connect curl"),
+        "config show --kind node",
+    ],
+)
+def test_documents_have_the_fields_that_their_page_tells(hive, command):
+    document = json.loads(geniehive(hive, *command.split(), "--json").stdout)
+    schema = re.escape(document.pop("schema"))
+    row = re.search(rf"^\| `{schema}` \| `[^|]*` \| ([^;:,|]*)", PAGE, re.MULTILINE)
+
+    assert row
+    assert re.findall(r"`(\w+)`", row[1]) == list(document)
 
 
 def test_who_reads_only_the_beginning_ends_the_command(hive):
