@@ -6,7 +6,6 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -21,6 +20,7 @@ from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
 from gateway.answer_head import AnswerHead
 from gateway.balance import take
+from gateway.downstream import Downstream
 from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.reasoning import Unreadable, Usage, cleaned
@@ -44,28 +44,6 @@ _END = b"[DONE]"
 _JSON_HEAD = b"content-type: application/json\r\n"
 
 NEVER = float("inf")
-
-
-class Downstream(Protocol):
-    """The client's side. `head`: header lines without those that frame the body."""
-
-    def respond(self, status: int, head: bytes, content: bytes) -> None:
-        """Send a whole answer."""
-
-    def start(self, status: int, head: bytes) -> None:
-        """Begin an answer of unknown length."""
-
-    def write(self, content: bytes) -> None:
-        """Go on with it."""
-
-    def end(self, content: bytes) -> None:
-        """End it with `content`, possibly nothing."""
-
-    def break_off(self, content: bytes) -> None:
-        """End it with `content`, and the connection with it: it is not what it should be."""
-
-    def cut(self) -> None:
-        """End the connection at once: the client does not read."""
 
 
 class Exchange:
