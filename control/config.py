@@ -15,7 +15,8 @@ from control.rules.routing_config import Routing
 # What fits into a header and into gRPC metadata, of a length that nobody exceeds by chance.
 Key = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]
 
-Keys = tuple[Key, ...]
+# Not in what a traceback or a log shows of the settings.
+Keys = Annotated[tuple[Key, ...], Field(repr=False)]
 
 
 class Server(Section):

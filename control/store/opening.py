@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -27,7 +27,7 @@ class Store:
     """An open store, and what it held when it was opened."""
 
     store_id: str
-    key_hash_secret: bytes
+    key_hash_secret: bytes = field(repr=False)
     hosts: list[StoredHost]
     usage: usage.Totals  # of the days that are shown
     runs: list[KeptRun]  # of benchmarks

@@ -221,3 +221,12 @@ def test_scrapers_need_the_key_of_an_operator_or_administrator_where_operators_d
 
     assert with_auth("127.0.0.1:1", **both).auth.scraper_keys == ("o", "a")
     assert with_auth("127.0.0.1:1", admin_api_keys=["a"]).auth.scraper_keys == ()
+
+
+def test_keys_are_not_in_what_a_traceback_shows():
+    config = Config.model_validate(
+        {"auth": {"client_api_keys": ["k-1"], "admin_api_keys": ["k-2"]}}
+    )
+
+    assert config.auth.admin_api_keys == ("k-2",)
+    assert "k-" not in repr(config) + str(config.auth)

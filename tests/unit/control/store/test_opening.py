@@ -44,6 +44,13 @@ def test_identity_and_secret_stay(path):
     assert first.key_hash_secret == second.key_hash_secret
 
 
+def test_the_secret_is_not_in_what_a_traceback_shows(path):
+    store = reopened(path)
+
+    assert store.store_id in repr(store)
+    assert "key_hash_secret" not in repr(store)
+
+
 def test_only_the_owner_can_read_it(path):
     reopened(path)
 
