@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.output import USAGE, Failure
 from control.api.secret_files import open_to_all
 from control.api.settings import Profiled, SettingsError, read_bytes, read_document, validate
 from control.config import Config as ControlConfig
@@ -22,7 +21,7 @@ MODELS: Mapping[str, type[Profiled]] = {
     "node": NodeConfig,
     "gateway": GatewayConfig,
 }
-WHOSE = ", ".join(f"--kind {one}" for one in (*MODELS, ROLES))
+WHOSE = " or ".join(f"--kind {one}" for one in (*MODELS, ROLES))
 IS_CATALOG = re.compile(rb"^[\"']?roles[\"']?[ \t]*:", re.MULTILINE)
 
 # What a service takes from the environment while its file says nothing.
@@ -65,10 +64,10 @@ def recognised(path: Path) -> str:
     """Return whose settings are in a file, by its keys, or else by its name.
 
     Raises:
-        Failure: nobody can tell. SettingsError: it is no YAML.
+        SettingsError: nobody can tell, or it is no YAML.
     """
     if path.exists() and not path.is_file():  # a pipe, for instance
-        raise Failure(f"{path}: can be read only once", USAGE, "unknown_kind", fix=WHOSE)
+        raise SettingsError([f"{path}: can be read only once; say {WHOSE}"])
     if IS_CATALOG.search(read_bytes(path, MAX_CATALOG_BYTES)):
         return ROLES
     document, _ = read_document(path)
@@ -78,12 +77,7 @@ def recognised(path: Path) -> str:
     if len(likely) > 1:
         likely = [kind for kind in likely if kind in path.stem]
     if len(likely) != 1:
-        raise Failure(
-            f"{path}: its keys do not tell whose settings they are",
-            USAGE,
-            "unknown_kind",
-            fix=WHOSE,
-        )
+        raise SettingsError([f"{path}: its keys do not tell whose settings they are; say {WHOSE}"])
     return likely[0]
 
 
@@ -92,9 +86,6 @@ def check(path: Path, kind: str | None = None) -> Checked:
 
     kind: whose it is; None: find out. What a service would only warn of, a key that is not
     known, is wrong here.
-
-    Raises:
-        Failure: nobody can tell whose it is.
     """
     try:
         kind = kind or recognised(path)
