@@ -388,3 +388,13 @@ async def test_what_is_said_of_thousands_of_services_is_written_in_steps():
     assert json.loads(msgspec.json.encode(matched)) == route_documents.matches(
         fitting, "chat", None
     )
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_who_sends_too_much_reads_why(front, times):
+    """Behind a body that is still being sent the answer would be lost with the connection."""
+    body = b" " * (times * cluster.MAX_BODY)
+    told = await front.raw(request(body, "Connection: close", path="/v1/cluster/routes/match"))
+
+    assert told.startswith(b"HTTP/1.1 413 ")
+    assert b"body_too_large" in told
