@@ -5,9 +5,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from math import inf
 from typing import Literal, get_args
 
 from control.api.settings import Section, SettingsError
@@ -15,6 +17,7 @@ from control.api.settings import Section, SettingsError
 VARIABLE = "GENIEHIVE_LOG_FORMAT"
 
 MAX_TEXT = 8_192  # characters of one field
+SELDOM_S = 300.0
 # What says that a process begins, listens and stops: whoever started it waits for that.
 LIVES = frozenset({"control", "node", "gateway"})
 
@@ -63,6 +66,27 @@ class AsJson(logging.Formatter):
         return json.dumps(told)
 
 
+class Seldom(logging.Filter):
+    """Of what a library says again and again, passes one record in `SELDOM_S`.
+
+    now: seconds, monotonic.
+    """
+
+    def __init__(self, library: str, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(library)
+        self._now = now
+        self._not_before: dict[tuple[str, int], float] = {}  # by its place in the source
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True  # it is not of the library
+        place = record.pathname, record.lineno
+        if self._now() < self._not_before.get(place, -inf):
+            return False
+        self._not_before[place] = self._now() + SELDOM_S
+        return True
+
+
 def name_request(metadata: Iterable[tuple[str, object]]) -> None:
     """Let what is done in this task be told of the request that `metadata` of a call names."""
     for key, value in metadata:
@@ -91,6 +115,7 @@ def configure(settings: Log, part: str = "") -> None:
     handler.setFormatter(AsJson(part) if form == "json" else text)
     least = logging.getLevelNamesMapping()[settings.level.upper()]
     handler.addFilter(lambda record: record.levelno >= least or record.name in LIVES)
+    handler.addFilter(Seldom("opentelemetry"))  # two lines every three seconds without a collector
     logging.basicConfig(level=min(least, logging.INFO), handlers=[handler])
     # One line a request of our own to engines, and what a server says of itself, are no events.
     for chatty in ("httpx", "uvicorn"):

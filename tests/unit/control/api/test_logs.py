@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from control.api import logs
-from control.api.logs import MAX_TEXT, AsJson, Log
+from control.api.logs import MAX_TEXT, SELDOM_S, AsJson, Log, Seldom
 from control.api.settings import SettingsError
 
 # What ends lines, moves cursors, changes colours or the direction of reading, or is no character.
@@ -129,3 +129,18 @@ def test_a_format_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(SettingsError, match="GENIEHIVE_LOG_FORMAT: text or json is expected"):
         logs.configure(Log())
+
+
+def test_a_library_does_not_say_the_same_all_the_time():
+    clock = [100.0]
+    passes = Seldom("opentelemetry", lambda: clock[0]).filter
+    theirs, other = (
+        logging.LogRecord("opentelemetry.exporter", logging.ERROR, "e.py", line, "no", (), None)
+        for line in (1, 2)
+    )
+
+    assert [bool(passes(one)) for one in (theirs, theirs, other)] == [True, False, True]
+    assert passes(record("ours"))
+    assert passes(record("ours"))
+    clock[0] += SELDOM_S
+    assert passes(theirs)
