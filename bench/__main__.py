@@ -1,13 +1,8 @@
 """The `geniehive bench` commands: how models do, and how fast gateways and control are."""
 
-import asyncio
-import os
-import signal
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -30,7 +25,7 @@ CHAT_PATH = "/v1/chat/completions"
 @click.group(context_settings=HELP)
 @click.pass_context
 def bench(context: click.Context) -> None:
-    """Measure how models answer, and how fast gateways and control are (Linux only)."""
+    """Measure how models answer, and how fast gateways are."""
     if context.invoked_subcommand in {one.name for one in COMMANDS}:
         return
     if sys.platform != "linux":
@@ -60,6 +55,10 @@ def upstream(output: Output, port: int, models: int, events: int, gap_ms: float)
     It answers chats whole or as a stream, as the request says, always with the same text.
     A stream has one event more than tokens: its usage.
     """
+    import os
+    import signal
+    import socket
+
     from bench.answers import answers
     from bench.polling import be_punctual
     from bench.upstream import BACKLOG, Pace, Upstream
@@ -119,6 +118,8 @@ def load(
 
     Exits with 1 when all were answered with errors.
     """
+    from urllib.parse import urlsplit
+
     from bench import chat, processes
     from bench.load import Plan, Unreachable, run
     from bench.outcome import outcome
@@ -192,6 +193,8 @@ def peers(
 
     What is not installed is fetched from your package index into build/bench, by hash.
     """
+    import signal
+
     from bench import page as pages
     from bench import tables, targets
     from bench.compare import compare as run
@@ -245,6 +248,8 @@ def page(output: Output, figures: Path | None) -> None:
 @shared
 def roles(output: Output, nodes: int, count: int, mixed: bool, seconds: float) -> None:
     """Measure what roles over simulated nodes cost control, a gateway and its requests."""
+    import asyncio
+
     from bench.fleet_control import FleetFailed
     from bench.role_figures import RolePlan
     from bench.role_fleet import measure
@@ -268,6 +273,8 @@ def views(output: Output, nodes: int, count: int, seconds: float, junk: int) -> 
 
     Also what names that nobody serves do to the metrics.
     """
+    import asyncio
+
     from bench.fleet_control import FleetFailed
     from bench.view_figures import ViewPlan
     from bench.view_fleet import measure
@@ -302,6 +309,8 @@ def fleet(
     processes: int,
 ) -> None:
     """Measure a control with a fleet of simulated nodes: beats, changes, and its SIGKILL."""
+    import asyncio
+
     from bench.fleet import measure
     from bench.fleet_control import FleetFailed
     from bench.fleet_figures import Plan
@@ -325,7 +334,7 @@ def _tell(output: Output, kind: str, figures: "Figures | RoleFigures | ViewFigur
 
 
 if __name__ == "__main__":
-    from cli.__main__ import main
+    import runpy
 
     sys.argv.insert(1, "bench")
-    main()
+    runpy.run_module("cli", run_name="__main__")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.__main__ import bench
 from cli import completion_command, config_commands, connect_command, inventory_commands
 from cli.access import STATE, Access, reaches_control
 from cli.output import (
@@ -111,6 +112,7 @@ def status(output: Output, access: Access, check: bool, watched: bool) -> None:
 
 
 for _command in (
+    bench,
     *inventory_commands.COMMANDS,
     connect_command.connect,
     config_commands.config,
@@ -248,19 +250,6 @@ def _service(name: str, what: str) -> None:
 _service("control", "control: it knows all hosts and decides")
 _service("node", "the node: the agent of this machine")
 _service("gateway", "the gateway: the address of all models")
-
-
-@cli.command(
-    "bench",
-    help="Measure how models answer, and how fast gateways and control are.",
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def bench(arguments: Sequence[str]) -> None:
-    from bench.__main__ import bench as run
-
-    run.main(list(arguments), prog_name="geniehive bench", standalone_mode=False)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.access import Access, reaches_control
+from cli.inventory_commands import named
 from cli.output import (
     BAD,
     USAGE,
@@ -30,7 +31,12 @@ REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.command()
 @click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
-@click.option("--target", metavar="NAME", help="A role, a model or a service.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=named("models"),
+    help="A role, a model or a service.",
+)
 @click.option("--all", "everybody", is_flag=True, help="Every service, by its own name.")
 @click.option(
     "--gateway",

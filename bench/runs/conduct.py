@@ -186,11 +186,11 @@ def _ingested(
     Raises:
         Failure: it is wanted, and control does not take it.
     """
+    if not report["samples"]:
+        return "nothing to ingest"
     later = f"geniehive bench ingest {path}"
     if wanted is False or (wanted is None and not report["complete"]):
         return f"not ingested: {later}"
-    if not report["samples"]:
-        return "nothing to ingest"
     try:
         with cluster.connected(access) as channel:
             samples = kept.samples(report, str(path))

@@ -58,6 +58,8 @@ def bash(tmp_path):
         (["models", "qwen3", ":", "1"], ["14b"]),
         (["connect", "curl", "--model", "llama3.2", ":", "l"], ["latest"]),
         (["stat"], ["status"]),
+        (["bench", "comp"], ["compare"]),
+        (["bench", "run", "--target", "sm"], ["small"]),
     ],
 )
 def test_bash_completes_names_with_colons_in_them(bash, words, found):
