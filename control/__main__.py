@@ -27,7 +27,9 @@ from control.api.process import (
 )
 from control.api.secret_files import open_to_all
 from control.api.settings import SettingsError, read
-from control.benchmarks import BenchmarkServicer
+from control.benchmarks.keeping import SampleKeeping
+from control.benchmarks.records import TrackRecords
+from control.benchmarks.service import BenchmarkServicer
 from control.cluster import Cluster
 from control.condition import Condition
 from control.config import Config
@@ -49,14 +51,12 @@ from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
 from control.rules.reloading import Reloader
-from control.sample_keeping import SampleKeeping
 from control.server import build
 from control.store.database import sqlite_warning
 from control.store.opening import Store, StoreError, open_store
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
-from control.track_records import TrackRecords
 from control.usage import UsageServicer
 from control.vitals import vitals
 

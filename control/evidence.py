@@ -2,7 +2,7 @@
 
 What a node tells of its engine counts. Where it tells nothing, what gateways measured
 does: the median time to the first byte of streamed answers, and the tokens a second of
-one stream, both fading until nothing is known. What benchmarks found, `track_records` has.
+one stream, both fading until nothing is known. What benchmarks found, `benchmarks.records` has.
 
 Routes are made of these values, so what changes little changes nothing.
 """
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from control.benchmarks.records import TrackRecords
 from control.fading import Fading
 from control.inventory import Host, Observation, Service
 from control.measured import MAX_SHOWN, Counts
 from control.members import Offer
 from control.ranking.presets import Scoring
 from control.ranking.subject import Signals, Subject
-from control.track_records import TrackRecords
 
 HALF_LIFE_S = 600.0
 # A new value counts when it is more than this share away from the one that counts.

@@ -20,7 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # no stubs
 
 from control.api.channel import SERVER_OPTIONS
-from control.benchmarks import BenchmarkServicer
+from control.benchmarks.service import BenchmarkServicer
 from control.discovery import DiscoveryServicer
 from control.interceptors import Edge
 from control.registry import RegistryServicer

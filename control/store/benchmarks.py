@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from control.samples import Sample
+from control.benchmarks.samples import Sample
 from control.store.database import database
 from control.store.schema import BenchmarkSampleRow
 

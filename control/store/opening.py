@@ -10,8 +10,8 @@ from typing import TextIO
 
 import msgspec
 
+from control.benchmarks.samples import KeptRun, kept_run
 from control.measured import MAX_SHOWN, shown_days
-from control.samples import KeptRun, kept_run
 from control.store import benchmarks, hosts, schema, usage
 from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost

@@ -13,7 +13,9 @@ from geniehive.v1 import (
     usage_service_pb2_grpc,
 )
 
-from control.benchmarks import BenchmarkServicer
+from control.benchmarks.keeping import SampleKeeping
+from control.benchmarks.records import TrackRecords
+from control.benchmarks.service import BenchmarkServicer
 from control.cluster import Cluster
 from control.condition import Condition
 from control.discovery import DiscoveryServicer
@@ -31,13 +33,11 @@ from control.publisher import Publisher
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
 from control.rules.reloading import Status
-from control.sample_keeping import SampleKeeping
 from control.scopes import GRANTS
 from control.server import build
 from control.table.compile import Compiler
 from control.table.keys import static_keys
 from control.table.watch import Hub
-from control.track_records import TrackRecords
 from control.usage import UsageServicer
 from tests.unit.control.clock import Clock
 

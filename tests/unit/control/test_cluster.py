@@ -7,6 +7,7 @@ import pytest
 
 from control import cluster as cluster_module
 from control.api.errors import HostIdInUse, StorageUnavailable
+from control.benchmarks.samples import KeptRun
 from control.cluster import Cluster
 from control.evidence import HALF_LIFE_S
 from control.inventory import Availability, Health, HostState, Observation
@@ -21,7 +22,6 @@ from control.ranking.presets import LEGACY
 from control.ranking.quality import Outcome
 from control.ranking.runs import Run
 from control.ranking.subject import UNSEEN, Signals
-from control.samples import KeptRun
 from control.settling import MOMENT_S
 from control.table.compile import Compiler
 from control.table.watch import Hub

@@ -1,6 +1,6 @@
 import pytest
 
-from control.samples import Sample, kept_run
+from control.benchmarks.samples import Sample, kept_run
 from control.store import benchmarks
 from control.store.benchmarks import KEPT, Filter, Taken
 from control.store.opening import open_store

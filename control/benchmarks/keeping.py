@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from control.benchmarks.records import TrackRecords
+from control.benchmarks.samples import Sample, kept_run
 from control.inventory import Service
-from control.samples import Sample, kept_run
 from control.store import benchmarks
 from control.store.benchmarks import Filter, Place, Taken
 from control.store.database import Writer
-from control.track_records import TrackRecords
 
 # Samples in one go, about 5 us each; heartbeats are answered in between.
 SLICE = 100

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import track_records
+from control.benchmarks import records as records_module
+from control.benchmarks.records import TrackRecords
+from control.benchmarks.samples import KeptRun
 from control.ranking import runs as runs_module
 from control.ranking.benchmarks import NO_FINDINGS
 from control.ranking.presets import LEGACY, SEED
 from control.ranking.quality import Outcome, quality
 from control.ranking.runs import Run, freshness
-from control.samples import KeptRun
-from control.track_records import TrackRecords
 from tests.unit.control.builders import asset, service
 from tests.unit.control.ranking.trials import found
 
@@ -169,7 +169,7 @@ def test_other_rules_change_what_is_said():
 
 
 def test_only_some_services_are_asked_anew_in_one_go(monkeypatch):
-    monkeypatch.setattr(track_records, "MAX_FADED", 2)
+    monkeypatch.setattr(records_module, "MAX_FADED", 2)
     records = Records(*(kept(f"{n}", service_id=f"h/{n}") for n in range(5)))
     for n in range(5):
         records.of(service(f"h/{n}", asset("m")))
@@ -184,7 +184,7 @@ def test_only_some_services_are_asked_anew_in_one_go(monkeypatch):
 
 
 def test_only_the_newest_pairs_count(monkeypatch):
-    monkeypatch.setattr(track_records, "MAX_PAIRS", 2)
+    monkeypatch.setattr(records_module, "MAX_PAIRS", 2)
     records = Records(*(kept(f"{n}", float(n), workload=f"w{n}") for n in range(4)))
     (findings,) = records.of(SERVICE).values()
 
@@ -230,7 +230,7 @@ def test_weights_that_no_run_names_are_looked_at_once_however_many_they_are(monk
         looks.append(runs)
         return runs_module.collapsed(runs, digest, benchmark)
 
-    monkeypatch.setattr(track_records, "collapsed", collapsed)
+    monkeypatch.setattr(records_module, "collapsed", collapsed)
     assets = [asset(f"m{n}", digest=f"d{n}") for n in range(100)]
     records = Records(
         kept("a", asset_id=""), kept("b", asset_id="m1", workload="x"), kept("c", digest="d7")

@@ -6,8 +6,8 @@ from typing import Any, cast
 from geniehive.v1 import benchmark_service_pb2 as pb
 from google.protobuf.struct_pb2 import Struct, Value
 
-from control.sample_admission import admitted, refusal
-from control.samples import Sample
+from control.benchmarks.admission import admitted, refusal
+from control.benchmarks.samples import Sample
 
 
 def samples_of(request: pb.IngestBenchmarkSamplesRequest, now: float) -> list[Sample]:

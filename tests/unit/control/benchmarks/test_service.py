@@ -7,8 +7,8 @@ import pytest
 from geniehive.v1 import benchmark_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2 as routing_pb
 
-from control import benchmarks
 from control.api.errors import StorageUnavailable
+from control.benchmarks import service
 from control.ranking.offering import Rules
 from control.store.benchmarks import Taken
 from tests.unit.control.builders import asset, host, offer
@@ -170,7 +170,7 @@ async def test_lists_are_paged_and_filtered_and_tokens_are_of_their_question(one
 
 
 async def test_a_page_ends_when_it_is_large(one_loop, writer, monkeypatch):
-    monkeypatch.setattr(benchmarks, "MAX_PAGE_BYTES", 3_000)
+    monkeypatch.setattr(service, "MAX_PAGE_BYTES", 3_000)
     async with serving(writer=writer) as control:
         large = {"log": "x" * 2_000}
         await ingest(control, *(sample(control, f"b{n}", n, large) for n in range(3)))
@@ -211,7 +211,7 @@ async def test_ten_thousand_samples_come_in_one_call(one_loop, writer):
 
 
 async def test_too_many_who_bring_samples_are_told_to_come_again(one_loop, writer, monkeypatch):
-    monkeypatch.setattr(benchmarks, "MAX_CALLS", 0)
+    monkeypatch.setattr(service, "MAX_CALLS", 0)
     async with serving(writer=writer) as control:
         code, _ = await refused(ingest(control, sample(control)))
 
@@ -231,7 +231,7 @@ class StuckDisk:
 
 async def test_who_goes_away_while_the_disk_is_stuck_leaves_no_room_for_more(one_loop, monkeypatch):
     """Their samples wait in memory all the same."""
-    monkeypatch.setattr(benchmarks, "MAX_CALLS", 3)
+    monkeypatch.setattr(service, "MAX_CALLS", 3)
     disk = StuckDisk()
     async with serving(writer=disk) as control, asyncio.timeout(10):
         calls = [asyncio.ensure_future(ingest(control, sample(control, f"b{n}"))) for n in range(3)]

@@ -8,14 +8,14 @@ from geniehive.v1 import benchmark_service_pb2 as pb
 from geniehive.v1 import benchmark_service_pb2_grpc as pb_grpc
 
 from control.api.errors import InvalidValue, RateLimited
+from control.benchmarks.keeping import SampleKeeping
+from control.benchmarks.messages import sample_message, samples_of
+from control.benchmarks.records import TrackRecords
+from control.benchmarks.samples import Sample
 from control.inventory import Service
 from control.pacing import Looks
 from control.paging import Page, asked
-from control.sample_keeping import SampleKeeping
-from control.sample_messages import sample_message, samples_of
-from control.samples import Sample
 from control.store.benchmarks import Filter, Place
-from control.track_records import TrackRecords
 
 MAX_CALLS = 8  # that bring samples at the same time, 4 MB each at most
 MAX_UNKNOWN = 100  # services that are named

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from math import inf
 
+from control.benchmarks.samples import KeptRun
 from control.inventory import Service
 from control.ranking.benchmarks import NO_FINDINGS, Findings
 from control.ranking.presets import SEED, Runs, Scoring
 from control.ranking.runs import Collapsed, Run, collapsed, fades_at, findings, freshness
 from control.ranking.subject import UNTRIED
-from control.samples import KeptRun
 
 # Pairs of an asset and a workload that count, of each service, the newest.
 MAX_PAIRS = 200

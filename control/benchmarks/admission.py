@@ -8,8 +8,8 @@ from math import isfinite
 import msgspec
 
 from control.api.errors import InvalidValue
+from control.benchmarks.samples import Sample
 from control.ranking.quality import CORRECTNESS, SPEED
-from control.samples import Sample
 from control.text import printable, unprintable
 
 MAX_SAMPLES = 10_000

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.api.errors import InvalidValue
+from control.benchmarks.admission import EARLIEST, admitted, content_id
+from control.benchmarks.samples import Sample
 from control.ranking.quality import CORRECTNESS
-from control.sample_admission import EARLIEST, admitted, content_id
-from control.samples import Sample
 
 NOW = 1_800_000_000.0
 GOOD = Sample("b1", "h/s", "m", "chat.a", NOW, {"pass_rate": 0.5}, "d")

@@ -1,0 +1,1 @@
+"""Results of benchmark runs: taken, kept, listed, and what they say of services."""
