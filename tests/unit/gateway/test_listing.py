@@ -1,9 +1,11 @@
 """Lists are whole or in pages, and made a little at a time."""
 
+import json
+
 import pytest
 
 from control.api.errors import InvalidValue
-from gateway.listing import DEFAULT_LIMIT, MAX_PAGES, PAGE, as_list, everything, page
+from gateway.listing import DEFAULT_LIMIT, MAX_PAGES, PAGE, as_list, everything, listed, page
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +32,33 @@ async def test_a_list_that_never_ends_is_left():
         await everything(fetch)
     assert asked[:2] == [(PAGE, ""), (PAGE, "more")]
     assert len(asked) == MAX_PAGES
+
+
+class Message:
+    """What a page holds, and how many of them are held."""
+
+    held = 0
+
+    def __init__(self):
+        Message.held += 1
+
+    def __del__(self):
+        Message.held -= 1
+
+
+async def test_a_whole_list_does_not_hold_what_it_is_made_of():
+    most = 0
+
+    async def fetch(size, token):
+        nonlocal most
+        most = max(most, Message.held)
+        number = int(token or 0) + 1
+        return [Message() for _ in range(size)], str(number) if number < 10 else ""
+
+    answer = await listed(None, page(None, ""), fetch, lambda message: {"n": 1})
+
+    assert len(json.loads(answer.body)) == 10 * PAGE
+    assert most <= 2 * PAGE
 
 
 def test_what_is_listed_is_made_one_by_one():
