@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from bench.runs import shown
+from bench.runs.asking import UNREACHABLE
 from bench.runs.runner import Plan, Progress, Tell, client, run
 from cli.output import Output, clean, columns, interactive
 
@@ -32,8 +33,8 @@ async def measure(
                 with _bar(output, plan.target if len(plans) > 1 else "") as tell:
                     tell(progress)  # a model may be loaded before the first answer
                     await run(opened, plan, progress, stop, tell)
-            if stop.is_set():
-                break
+            if stop.is_set() or (progress.stopped and progress.records[-1].failure == UNREACHABLE):
+                break  # a gateway that is away is so for all targets
     return done
 
 

@@ -74,6 +74,14 @@ async def test_nothing_is_drawn_where_nobody_looks(monkeypatch, stream, output):
     assert stream.getvalue() == ""
 
 
+@pytest.mark.anyio
+async def test_a_gateway_that_is_away_is_not_asked_for_each_target():
+    plans = [Plan(target, [CHAT]) for target in "mn"]
+    done = await session.measure("http://127.0.0.1:1", None, plans, Output(quiet=True))
+
+    assert [one.stopped for one in done] == ["the first request failed (unreachable)"]
+
+
 def test_a_second_interrupt_ends_what_never_lets_the_loop_run():
     async def busy():
         stop = asyncio.Event()
