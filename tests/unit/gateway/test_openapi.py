@@ -1,5 +1,6 @@
 """The description of the API: every path with its parameters, answers, errors and keys."""
 
+import httpx
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
@@ -11,6 +12,7 @@ from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.openapi import answers
 from gateway.scrape import Scrape, router
+from tests.integration.gateway.front import front
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +46,14 @@ async def test_what_needs_a_key_says_so(described):
         assert keyed is path.startswith(("/v1/", "/metrics")), path
         # Two different keys are 400.
         assert ({"400", "401", "403", "503"} <= set(operation["responses"])) is keyed, path
+
+
+async def test_what_is_said_to_need_a_key_does(described):
+    async with front("protocol") as serving, httpx.AsyncClient(trust_env=False) as http:
+        serving.allow("k1")
+        for method, path, operation in operations(described):
+            answer = await http.request(method, serving.url + path, json={})
+            assert (answer.status_code == 401) is ("security" in operation), path
 
 
 async def test_every_refusal_is_one_that_is_described(described):
