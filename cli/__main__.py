@@ -273,7 +273,7 @@ def _run(command: click.Command, name: str) -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(USAGE)
     except click.UsageError as error:
-        message = error.format_message().rstrip(".")
+        message = " ".join(error.format_message().split()).rstrip(".")
         path = error.ctx.command_path if error.ctx else name
         _leave(Failure(message[:1].lower() + message[1:], USAGE, "usage", fix=f"{path} --help"))
     except (click.Abort, KeyboardInterrupt):

@@ -40,7 +40,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
     "geniehive completion fish | source     in ~/.config/fish/config.fish",
 )
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print what makes a shell complete commands, options and names.

@@ -65,7 +65,7 @@ def connect(output: Output, name: str, gateway: str | None, model: str | None, s
             f"{name} cannot be connected: {snippets.LATER[name]}",
             BAD,
             "not_served",
-            fix=f"geniehive connect NAME, with one of {here}",
+            fix=f"geniehive connect CLIENT, with one of {here}",
         )
     url = gateway_url(gateway, state)
     key = client_key()

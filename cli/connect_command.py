@@ -13,7 +13,7 @@ CLIENTS = ("curl", "python", "langchain", "openwebui", "claude", "codex")
 
 @examples("geniehive connect python", "geniehive connect curl --gateway http://127.0.0.1:8800")
 @click.command()
-@click.argument("name", type=click.Choice(CLIENTS), metavar="|".join(CLIENTS))
+@click.argument("name", type=click.Choice(CLIENTS), metavar="CLIENT")
 @click.option(
     "--gateway",
     metavar="URL",
@@ -33,6 +33,7 @@ def connect(
 ) -> None:
     """Show how a client is pointed here, and try it.
 
+    CLIENT is curl, python, langchain or openwebui; what claude and codex speak is not served yet.
     A key, where the gateway asks for one, is taken from GENIEHIVE_API_KEY. Writes no file.
     """
     from cli.connect import connect as run

@@ -84,6 +84,7 @@ def test_help_does_not_load_what_only_commands_need():
         (["route", "match", "--limit", "0"], "error: invalid value for '--limit'"),
         (["route", "match", "--limit", "1000000000"], "error: invalid value for '--limit'"),
         (["admin", "hosts", "remove"], "error: missing argument 'HOST_ID'"),
+        (["connect"], "error: missing argument 'CLIENT'. Choose from: curl, python, langchain, "),
         (["node", "--config", "/nowhere.yaml"], "error: /nowhere.yaml: no such file or directory"),
     ],
 )
