@@ -104,7 +104,9 @@ def check(path: Path, kind: str | None = None) -> Checked:
         problems = error.problems
     if kind == "control" and isinstance(named, str):
         catalog = check(Path(named), ROLES)
-        problems += catalog.problems
+        where = f"{path}:{lines['roles_path',]}: roles_path: "
+        whole = f"{named}: "  # what has no line of its own, such as a file that is not there
+        problems += [where + one if one.startswith(whole) else one for one in catalog.problems]
         warnings += catalog.warnings
     return Checked(kind, tuple(problems), tuple(warnings))
 
@@ -136,6 +138,7 @@ def show(path: Path | None, kind: str, environment: Mapping[str, str]) -> list[S
     return [
         _setting(keys, value, path, lines, VARIABLES[kind], environment)
         for keys, value in _leaves((), values)
+        if not (value is None and keys[:2] == ("routing", "scoring"))  # the preset says it
     ]
 
 

@@ -228,7 +228,7 @@ class Config(Profiled):
     services: tuple[Service, ...] = Field(default=(), max_length=MAX_SERVICES)
     detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
     log: Log = Log()
-    control_plane: ControlPlane = ControlPlane()
+    control_plane: ControlPlane = Field(default=ControlPlane(), exclude=True)
 
     @model_validator(mode="after")
     def _service_ids(self) -> Self:

@@ -84,9 +84,11 @@ def test_the_catalog_that_is_named_is_checked_too(write):
 
 
 def test_a_catalog_that_is_not_there_is_a_problem(write):
-    problems = check(write("control.yaml", "roles_path: nowhere.yaml")).problems
+    path = write("control.yaml", "listen: 127.0.0.1:1\nroles_path: nowhere.yaml")
 
-    assert problems == ("nowhere.yaml: no such file or directory",)
+    assert check(path).problems == (
+        f"{path}:2: roles_path: nowhere.yaml: no such file or directory",
+    )
 
 
 def test_what_control_refuses_as_a_whole_is_a_problem(write):
@@ -128,6 +130,17 @@ def test_values_and_where_they_are_from(write):
         "environment",
         "GENIEHIVE_LOG_FORMAT",
     )
+
+
+def test_what_only_the_preset_says_is_left_to_it(write):
+    path = write("control.yaml", "routing: {scoring: {preset: legacy, runtime: {busy: 0.2}}}")
+    found = by_key(show(path, "control", {}))
+
+    assert [key for key in found if key.startswith("routing.scoring")] == [
+        "routing.scoring.preset",
+        "routing.scoring.runtime.busy",
+    ]
+    assert not [one.key for one in show(None, "node", {}) if one.key.startswith("control_plane")]
 
 
 def test_what_is_in_the_file_wins_over_the_environment(write):
