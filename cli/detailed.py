@@ -110,7 +110,8 @@ def _health(one: pb.ServiceStatus, now: datetime) -> str:
     probed = HEALTHS.get(one.probe.health, "unknown")
     at = moment(one.probe, "probe_time")
     ago = "" if at is None else f" {age(now.timestamp() - at)} ago"
-    detail = f" ({one.probe.detail})" if one.probe.detail else ""
+    last = "the last: " if one.probe.health == inventory.HEALTH_HEALTHY else ""
+    detail = f" ({last}{one.probe.detail})" if one.probe.detail else ""
     return f"{node}, by its node; {probed}, by probes{ago}{detail}"
 
 

@@ -27,6 +27,9 @@ def hosts(output: Output, access: Access, name: str | None, state: str | None) -
         names.remember(access.state, hosts=ids)
     color = output.colorful(sys.stdout)
     content = {"hosts": [documents.host(one) for one in found]} if output.as_json else {}
+    if state is not None and not found:
+        _print(output, "hosts", content, ids, lambda: f"no hosts are {state}")
+        return
     _print(output, "hosts", content, ids, lambda: listed.hosts(found, now(), _width(), color))
 
 
@@ -83,6 +86,9 @@ def roles(output: Output, access: Access, name: str | None, operation: str | Non
     if operation is None:
         names.remember(access.state, roles=ids)
     content = {"roles": [documents.role(one) for one in found]} if output.as_json else {}
+    if operation is not None and not found:
+        _print(output, "roles", content, ids, lambda: f"no roles do {operation}")
+        return
     _print(output, "roles", content, ids, lambda: listed.roles(found, _width()))
 
 

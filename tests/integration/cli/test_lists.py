@@ -23,6 +23,7 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
         (["services", "--not-routable"], []),
         (["roles"], ["embed", "helper", "mentor"]),
         (["roles", "--operation", "embeddings"], ["embed"]),
+        (["roles", "--operation", "transcription"], []),
         (["models"], ["embed", "helper", "mentor", "small"]),
         (["models", "--operation", "embeddings"], ["embed"]),
     ],
@@ -41,6 +42,12 @@ def test_lists_by_their_filters(hive, arguments, ids):
     assert told["schema"] == f"geniehive.{noun}/1"
     key = "id" if noun == "models" else f"{noun[:-1]}_id"
     assert [one[key] for one in told[noun]] == ids
+
+
+def test_what_a_filter_leaves_nothing_of_is_told_as_that(hive):
+    assert geniehive(hive, "hosts", "--state", "lost").stdout == "no hosts are lost\n"
+    told = geniehive(hive, "roles", "--operation", "transcription").stdout
+    assert told == "no roles do transcription\n"
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,17 @@ def test_a_service_in_detail():
     ]
 
 
+def test_a_probe_that_another_one_must_confirm_is_told_as_the_last():
+    one = probed()
+    one.probe.detail = "answers 500 at /health"
+    said = "; healthy, by probes 0s ago (the last: answers 500 at /health)"
+    assert said in detailed.service(one, big(), NOW, None)
+
+    one.probe.health = inventory.HEALTH_UNHEALTHY
+    said = "; unhealthy, by probes 0s ago (answers 500 at /health)"
+    assert said in detailed.service(one, big(), NOW, None)
+
+
 def test_a_role_in_detail():
     policy = roles_pb2.RoutingPolicy(
         preferred_families=["qwen3"], min_context=8_192, denied_trust_tiers=["public"]
