@@ -128,8 +128,14 @@ def _nobody(records: Sequence[Record], stopped: str, url: str, target: str) -> F
         return Failure(f"gateway {url} does not answer", code, word, why=stopped, fix=fix)
     fixes = {
         NOT_ALLOWED: "set GENIEHIVE_API_KEY to a key of a client",
-        UNKNOWN: "geniehive status --verbose",
+        UNKNOWN: "geniehive models",
     }
+    told = {
+        "model_not_found": f"no model, role or service {target!r}",
+        "operation_mismatch": f"{target!r} does not do what the workload asks for",
+    }
+    if word in told:
+        return Failure(told[word], code, word, fix=fixes.get(code, ""))
     message = f"nobody answered for {target!r}: {word}"
     return Failure(message, code, word, why=stopped, fix=fixes.get(code, ""))
 

@@ -240,8 +240,8 @@ def test_what_control_refuses_is_told_with_the_field(bench):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--target", "nobody"], 5, "nobody answered for 'nobody': model_not_found"),
-        (["--target", "vectors"], 2, "nobody answered for 'vectors': operation_mismatch"),
+        (["--target", "nobody"], 5, "no model, role or service 'nobody'"),
+        (["--target", "vectors"], 2, "'vectors' does not do what the workload asks for"),
         (["--target", "small", "--gateway", "http://127.0.0.1:1"], 3, "gateway http://127.0.0.1:1"),
     ],
 )
