@@ -72,4 +72,6 @@ def main(url, task):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit('usage: python offload.py http://HOST:PORT "TASK"')
     main(*sys.argv[1:])
