@@ -3,15 +3,13 @@
 import asyncio
 import logging
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from gateway import last_good
+from gateway.apart import apart
 from gateway.gateway import Gateway
 from gateway.last_good import LastGood, Refused
 from gateway.resources import Service, Target, target_message
@@ -58,7 +56,7 @@ class Memory:
         """Serve from the file, if it is there and can be trusted."""
         path = self._folder / last_good.NAME
         try:
-            known = await _apart(partial(last_good.read, self._folder, self._key, self._control))
+            known = await apart(partial(last_good.read, self._folder, self._key, self._control))
         except Refused as error:
             log.warning("%s refused: %s; waiting for control", path, error)
             return
@@ -76,7 +74,7 @@ class Memory:
             return
         try:
             if self._lock is None:
-                self._lock = await _apart(partial(last_good.elected, self._folder))
+                self._lock = await apart(partial(last_good.elected, self._folder))
             if self._lock is not None:
                 began = self._gateway.clock()
                 await self._write()
@@ -121,7 +119,7 @@ class Memory:
                 known = replace(before, keys=known.keys)
             last_good.write(self._folder, last_good.encode(known, self._key))
 
-        await _apart(write)
+        await apart(write)
 
     def _mark(self) -> tuple[bytes, bytes] | None:
         """Return what tells one state of the tables from another; None: nothing is to write.
@@ -170,21 +168,3 @@ def _raw(kept: object) -> bytes:
         return target_message(kept).SerializeToString()
     assert isinstance(kept, bytes)  # only targets come in parts
     return kept
-
-
-async def _apart(work: Callable[[], T]) -> T:
-    """Return what `work` does in a thread that a stop of the process does not wait for.
-
-    A disk may never answer; the executor of the loop would be waited for.
-    """
-    done: Future[T] = Future()
-    done.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except Exception as error:  # noqa: BLE001  # raised again where it is awaited
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="last-good", daemon=True).start()
-    return await asyncio.wrap_future(done)

@@ -6,13 +6,15 @@ A request only leaves a note; lines are made of the notes some time later.
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
+from functools import partial
 from typing import TextIO
 
 import msgspec
 
 from control.api.errors import GenieHiveError
 from control.api.logs import rfc3339
+from gateway.apart import apart
 from gateway.reasoning import Usage
 from gateway.request_head import RequestHead
 from gateway.totals import ANSWERED, LEFT
@@ -22,7 +24,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.2
 MAX_NOTES = 20_000  # that wait; more than are made in that time
-SLICE = 200  # lines written at once, a millisecond
+SLICE = 200  # lines written at once
 MAX_MODEL = 200  # characters of what a client calls a model
 
 
@@ -85,6 +87,9 @@ class Note:
         self._log.add(self)
 
 
+Kept = tuple[float, Note]  # and when its request ended, seconds since 1970
+
+
 class RequestLog:
     """Keeps notes until they are written.
 
@@ -97,7 +102,7 @@ class RequestLog:
         self._wall_time = wall_time
         self.clock = clock
         self._part = part
-        self._notes: list[tuple[float, Note]] = []
+        self._notes: list[Kept] = []
         self.lost = 0  # notes, because so many waited, or their lines were not written
 
     def begin(self, head: RequestHead, request_id: bytes) -> Note:
@@ -116,26 +121,39 @@ class RequestLog:
         try:
             while True:
                 await asyncio.sleep(INTERVAL_SECONDS)
-                while self._notes:
-                    self.write(out, SLICE)
-                    await asyncio.sleep(0)
+                while taken := self._taken(SLICE):
+                    # Beside the loop: who should read it may let us wait.
+                    self._written(taken, await apart(partial(self._write, out, taken)))
         finally:
             self.write(out, MAX_NOTES)
 
     def write(self, out: TextIO, most: int) -> None:
         """Write at most so many lines, oldest first."""
+        taken = self._taken(most)
+        self._written(taken, self._write(out, taken))
+
+    def _taken(self, most: int) -> list[Kept]:
         taken, self._notes[:most] = self._notes[:most], []
+        return taken
+
+    def _write(self, out: TextIO, taken: Iterable[Kept]) -> bool:
+        """Write lines; return whether they could be written."""
+        lines = "".join(map(self._line, taken))
         try:
-            out.write("".join(map(self._line, taken)))
+            out.write(lines)
             out.flush()
         except OSError:  # no space is left, or nobody reads; later lines may be written
+            return False
+        return True
+
+    def _written(self, taken: Sized, done: bool) -> None:
+        if not done:
             self.lost += len(taken)
-            return
-        if self.lost:
+        elif self.lost:
             log.warning("%d requests are not in the log", self.lost)
             self.lost = 0
 
-    def _line(self, kept: tuple[float, Note]) -> str:
+    def _line(self, kept: Kept) -> str:
         at, note = kept
         told: dict[str, object] = {
             "time": rfc3339(at),

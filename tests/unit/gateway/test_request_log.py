@@ -4,6 +4,7 @@ import asyncio
 import errno
 import io
 import json
+import threading
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
@@ -116,6 +117,37 @@ async def test_what_could_not_be_written_is_counted_and_the_rest_written(monkeyp
 
     assert "req_later" in out.getvalue()
     assert "1 requests are not in the log" in caplog.text
+
+
+class Stalled(io.StringIO):
+    """A pipe that nobody reads until `read` is set."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.read = threading.Event(), threading.Event()
+
+    def write(self, text):
+        self.asked.set()
+        self.read.wait(5)
+        return super().write(text)
+
+
+@pytest.mark.anyio
+async def test_a_pipe_that_nobody_reads_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr(request_log, "INTERVAL_SECONDS", 0.001)
+    log, out = new_log(), Stalled()
+    running = asyncio.create_task(log.run(out))
+    async with asyncio.timeout(5):
+        log.add(note())
+        while not out.asked.is_set():  # noqa: ASYNC110  # no event tells it
+            await asyncio.sleep(0.001)
+
+        assert not out.getvalue()
+        out.read.set()
+        while not out.getvalue():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.anyio
