@@ -158,7 +158,7 @@ def list_(output: Output, service_id: str, workload: str, limit: int, access: Ac
 
     from bench.runs import kept, shown
     from cli import cluster
-    from control.api import cluster_documents
+    from control.api import evidence_documents
 
     with cluster.connected(access) as channel:
         found = kept.read(
@@ -170,7 +170,7 @@ def list_(output: Output, service_id: str, workload: str, limit: int, access: Ac
             workload=workload,
         )
     if output.as_json:
-        samples = [cluster_documents.benchmark(one) for one in found]
+        samples = [evidence_documents.benchmark(one) for one in found]
         output.document("bench_list", {"samples": samples})
     elif output.quiet:
         for one in found:
@@ -230,9 +230,13 @@ def _workloads(names: Sequence[str]) -> "list[Workload]":
     from control.api.settings import SettingsError
 
     try:
-        return [workload.load(name) for name in dict.fromkeys(names)]
+        found = [workload.load(name) for name in dict.fromkeys(names)]
     except SettingsError as error:
         raise Failure(str(error), USAGE, "workload") from error
+    ids = [one.workload for one in found]
+    if twice := [one for one in ids if ids.count(one) > 1]:
+        raise Failure(f"two of the workloads are called {twice[0]!r}", USAGE, "workload")
+    return found
 
 
 COMMANDS = (run, ingest, list_, compare)

@@ -43,7 +43,8 @@ def vectors_fault(vectors: Vectors, expect: Expect) -> str:
     if expect.dimensions_at_least is not None and len(vectors[0]) < expect.dimensions_at_least:
         return "dimensions_at_least"
     if (nearest := expect.nearest_to_first) is not None:
-        likeness = [_cosine(vectors[0], vector) for vector in vectors]
+        first, *_ = units = [_unit(vector) for vector in vectors]
+        likeness = [math.fsum(map(mul, first, unit)) for unit in units]
         others = [value for number, value in enumerate(likeness) if number not in (0, nearest)]
         # Numbers may be so large that nothing can be said of them, which is not to pass.
         if not all(likeness[nearest] > value for value in others):
@@ -58,11 +59,17 @@ def _is_visible(text: str) -> bool:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return False
     return True
 
 
-def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    return math.fsum(map(mul, one, other)) / (math.hypot(*one) * math.hypot(*other))
+def _no_json(word: str) -> None:
+    raise ValueError(word)  # NaN and Infinity are Python's own
+
+
+def _unit(vector: Sequence[float]) -> Sequence[float]:
+    """Return a vector of the same direction and the length 1: what nothing overflows with."""
+    length = math.hypot(*vector)
+    return [number / length for number in vector]

@@ -81,10 +81,16 @@ def vectors_in(content: bytes) -> tuple[list[list[float]], dict[str, Any]]:
     data = answer.get("data")
     try:
         entries = sorted(data or [], key=lambda entry: int(entry["index"]))
-        vectors = [[float(number) for number in entry["embedding"]] for entry in entries]
-    except (KeyError, TypeError, ValueError) as error:
+        vectors = [[_number(value) for value in entry["embedding"]] for entry in entries]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unreadable("bad_answer") from error
     return vectors, answer
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(value)
+    return float(value)
 
 
 def failure_in(answer: dict[str, Any]) -> str:

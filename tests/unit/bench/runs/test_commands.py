@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import bench
-from bench.runs import conduct, report
+from bench.runs import conduct, report, workload
 from cli.output import USAGE, Failure
 from tests.unit.bench.runs.made import record, run
 
@@ -57,6 +57,15 @@ def test_a_workload_with_an_unknown_key_is_named_with_its_line(tmp_path):
 
     assert failure.exit_code == USAGE
     assert f"{path}:3: unknown key casess; nearest: cases" in str(failure)
+
+
+def test_two_workloads_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text((workload.OWN / "chat.short_reasoning.yaml").read_text())
+    failure = refused("run", "chat.short_reasoning", path, "--target", "m")
+
+    assert str(failure) == "two of the workloads are called 'chat.short_reasoning'"
+    assert failure.exit_code == USAGE
 
 
 def test_a_gateway_that_is_no_address_is_refused():

@@ -24,6 +24,7 @@ from bench.runs.workload import Expect
         ('{"a": [1]}', {"is_json": True}, ""),
         ('{"a": ', {"is_json": True}, "is_json"),
         ("[" * 100_000, {"is_json": True}, "is_json"),
+        ("[NaN]", {"is_json": True}, "is_json"),
     ],
 )
 def test_each_rule(text, expect, fault):
@@ -52,6 +53,9 @@ def test_a_pattern_sees_only_the_beginning_of_a_long_answer():
         ([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], {"nearest_to_first": 1}, ""),
         ([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]], {"nearest_to_first": 1}, "nearest_to_first"),
         ([[1.0], [1.0], [1.0]], {"nearest_to_first": 1}, "nearest_to_first"),
+        ([[1e-320, 0.0], [1e-320, 0.0], [0.0, 1.0]], {"nearest_to_first": 1}, ""),
+        ([[1e300, 1e300], [-1e300, 1e300], [-1.0, -1.0]], {"nearest_to_first": 1}, ""),
+        ([[1.7e308] * 9] * 3, {"nearest_to_first": 1}, "nearest_to_first"),
     ],
 )
 def test_each_rule_of_vectors(vectors, expect, fault):

@@ -77,7 +77,16 @@ def test_vectors_come_in_the_order_of_their_inputs():
 
 
 @pytest.mark.parametrize(
-    "content", [b'{"data":[{"index":0,"embedding":null}]}', b'{"data":[{"index":0}]}', b"no"]
+    "content",
+    [
+        b'{"data":[{"index":0,"embedding":null}]}',
+        b'{"data":[{"index":0}]}',
+        b'{"data":[{"index":Infinity,"embedding":[]}]}',
+        b'{"data":[{"index":0,"embedding":[1' + b"0" * 400 + b"]}]}",
+        b'{"data":[{"index":0,"embedding":["1"]}]}',
+        b'{"data":7}',
+        b"no",
+    ],
 )
 def test_what_holds_no_vectors_cannot_be_read(content):
     with pytest.raises(Unreadable, match="bad_answer"):
