@@ -12,6 +12,7 @@ import httptools
 
 from control.api.ports import parse_address
 from control.inventory import Endpoint
+from control.probing.names import Names
 from control.probing.verdict import Reply
 
 MAX_BYTES = 64 << 10  # of an answer; what comes after it is not read
@@ -30,7 +31,7 @@ class Door:
     key: str = field(default="", repr=False)
 
 
-async def get(door: Door, path: str, context: ssl.SSLContext) -> Reply:
+async def get(door: Door, path: str, context: ssl.SSLContext, names: Names) -> Reply:
     """Return the answer to `GET path` below the base path; a redirect is an answer.
 
     Takes as long as it takes: the caller bounds the time. context: for https.
@@ -38,17 +39,8 @@ async def get(door: Door, path: str, context: ssl.SSLContext) -> Reply:
     Raises:
         NoAnswer: it cannot be reached, or does not speak HTTP.
     """
-    endpoint = door.endpoint
-    host, port = parse_address(endpoint.address)
-    encrypted = endpoint.scheme == "https"
     try:
-        reader, writer = await asyncio.open_connection(
-            host,
-            port,
-            limit=READ_BYTES,
-            ssl=context if encrypted else None,
-            server_hostname=(endpoint.tls_name or host) if encrypted else None,
-        )
+        reader, writer = await _connection(door.endpoint, context, names)
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "no reason given"
         raise NoAnswer(f"TLS: {reason.lower().replace('_', ' ')}") from error
@@ -62,6 +54,29 @@ async def get(door: Door, path: str, context: ssl.SSLContext) -> Reply:
     finally:
         # Whoever stops listening here is told at once, and TLS waits for no farewell.
         writer.transport.abort()
+
+
+async def _connection(
+    endpoint: Endpoint, context: ssl.SSLContext, names: Names
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to the first address of an endpoint that takes one."""
+    host, port = parse_address(endpoint.address)
+    encrypted = endpoint.scheme == "https"
+    refusal = OSError("no address")
+    for address in await names.addresses(host):
+        try:
+            return await asyncio.open_connection(
+                address,
+                port,
+                limit=READ_BYTES,
+                ssl=context if encrypted else None,
+                server_hostname=(endpoint.tls_name or host) if encrypted else None,
+            )
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            refusal = error
+    raise refusal
 
 
 def _request(door: Door, path: str) -> bytes:

@@ -12,6 +12,7 @@ from control.members import Offer
 from control.membership import Membership
 from control.probing import targets
 from control.probing.asking import Door, NoAnswer, get
+from control.probing.names import Names
 from control.probing.samples import Finding, HealthSample
 from control.probing.schedule import Schedule
 from control.probing.verdict import finding, silence
@@ -64,6 +65,7 @@ class Prober:
         self._schedule = Schedule(interval, jitter)
         self._away: dict[str, float] = {}  # since when their hosts are; the longest first
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        self._names = Names()
 
     def follow(self, service_ids: Iterable[str]) -> None:
         """Take note that services came, changed or went, or that their hosts did."""
@@ -131,7 +133,7 @@ class Prober:
             async with asyncio.timeout(self._timeout):
                 path: str | None = targets.first(service.engine)
                 while path is not None:
-                    reply = await get(door, path, context)
+                    reply = await get(door, path, context, self._names)
                     replies.append(reply)
                     more = len(replies) == 1
                     path = (

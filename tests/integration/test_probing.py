@@ -17,6 +17,7 @@ from control.api.channel import sync_channel
 from control.inventory import Endpoint, Health
 from control.probing import targets
 from control.probing.asking import Door, NoAnswer, get
+from control.probing.names import Names
 from control.probing.verdict import finding
 from tests.fakes import answers
 from tests.fakes.engine import Engine, openai
@@ -135,9 +136,9 @@ async def test_a_real_engine_is_well_by_what_it_may_be_asked(llamacpp, engine):
         Door(Endpoint("http", llamacpp.removeprefix("http://"))),
         ssl.create_default_context(),
     )
-    replies = [await get(door, targets.first(engine), context)]
+    replies = [await get(door, targets.first(engine), context, Names())]
     if path := targets.second(engine, replies[0].status, replies[0].body):
-        replies.append(await get(door, path, context))
+        replies.append(await get(door, path, context, Names()))
 
     assert finding(replies, with_key=False).health is Health.HEALTHY
     assert replies[-1].path == "/health"
@@ -159,9 +160,11 @@ async def test_a_certificate_must_be_of_the_name_that_the_endpoint_tells(tls_fil
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         for name in ("", "localhost"):
             door = Door(Endpoint("https", address, tls_name=name))
-            assert (await get(door, "/health", trusting)).status == 204
+            assert (await get(door, "/health", trusting, Names())).status == 204
         door = Door(Endpoint("https", address, tls_name="elsewhere"))
         with pytest.raises(NoAnswer, match="TLS: hostname mismatch"):
-            await get(door, "/health", trusting)
+            await get(door, "/health", trusting, Names())
         with pytest.raises(NoAnswer, match="TLS: self-signed certificate"):
-            await get(Door(Endpoint("https", address)), "/health", ssl.create_default_context())
+            await get(
+                Door(Endpoint("https", address)), "/health", ssl.create_default_context(), Names()
+            )

@@ -5,6 +5,7 @@ import pytest
 
 from control.inventory import Endpoint
 from control.probing.asking import MAX_BYTES, Door, NoAnswer, get
+from control.probing.names import Names
 from tests.fakes import answers
 from tests.fakes.answers import Close, Hang, Reset, Send
 from tests.fakes.engine import Engine
@@ -18,7 +19,7 @@ async def ask(answer, path="/health", key="", base_path=""):
     """Return the reply, and the engine that gave it."""
     async with Engine(lambda _: answer) as engine, asyncio.timeout(10):
         door = Door(Endpoint("http", engine.address, base_path), key)
-        reply = await get(door, path, PLAIN)
+        reply = await get(door, path, PLAIN, Names())
     return reply, engine
 
 
@@ -103,7 +104,7 @@ async def test_what_is_no_answer_is_said_in_words(answer, why):
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "nobody.invalid:80"])
 async def test_who_is_not_there_cannot_be_reached(address):
     with pytest.raises(NoAnswer, match="cannot be reached from control"):
-        await get(Door(Endpoint("http", address)), "/health", PLAIN)
+        await get(Door(Endpoint("http", address)), "/health", PLAIN, Names())
 
 
 async def test_plain_http_is_no_tls():
@@ -115,12 +116,12 @@ async def test_plain_http_is_no_tls():
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NoAnswer, match="TLS: "):
-            await get(Door(Endpoint("https", f"127.0.0.1:{port}")), "/health", PLAIN)
+            await get(Door(Endpoint("https", f"127.0.0.1:{port}")), "/health", PLAIN, Names())
 
 
 async def test_who_stops_asking_closes_the_connection():
     async with Engine(lambda _: [Hang()]) as engine:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await get(Door(Endpoint("http", engine.address)), "/health", PLAIN)
+                await get(Door(Endpoint("http", engine.address)), "/health", PLAIN, Names())
         await engine.until(lambda: not engine.open, 5)
