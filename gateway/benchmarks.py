@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from geniehive.v1 import benchmark_service_pb2 as pb
 from google.protobuf.struct_pb2 import Struct
 
-from control.api import cluster_documents as documents
+from control.api import evidence_documents as documents
 from control.api.errors import BodyTooLarge, InvalidValue
 from gateway import bodies
 from gateway.control_calls import ControlCalls

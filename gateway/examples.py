@@ -11,8 +11,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 from geniehive.v1 import routing_service_pb2 as routing
 
-from control.api import cluster_documents as documents
-from control.api import route_documents
+from control.api import evidence_documents, route_documents
 from control.api.route_documents import Document
 from gateway import cluster
 from gateway.known import Entry, Known
@@ -261,5 +260,5 @@ def ingested() -> Document:
         "created_count": 1,
         "replaced_count": 0,
         "unknown_service_ids": ["gpu-1/gone"],
-        "data": [documents.told_benchmark(BENCHMARK)],
+        "data": [evidence_documents.told_benchmark(BENCHMARK)],
     }

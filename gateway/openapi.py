@@ -12,6 +12,7 @@ from geniehive.v1 import discovery_service_pb2 as discovery
 from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api import cluster_documents as documents
+from control.api import evidence_documents
 from control.api.errors import GenieHiveError, family
 from gateway import errors, examples
 from gateway.schema import Schema, schema_of
@@ -44,12 +45,12 @@ def answers() -> Mapping[tuple[str, str], Answer]:
         documents.host_inventory(discovery.GetHostInventoryResponse()),
     )
     sample = (
-        documents.health_sample(examples.SAMPLE),
-        documents.health_sample(discovery.HealthSample()),
+        evidence_documents.health_sample(examples.SAMPLE),
+        evidence_documents.health_sample(discovery.HealthSample()),
     )
     run = (
-        documents.benchmark(examples.BENCHMARK),
-        documents.benchmark(benchmark.BenchmarkSample()),
+        evidence_documents.benchmark(examples.BENCHMARK),
+        evidence_documents.benchmark(benchmark.BenchmarkSample()),
     )
     health = (
         documents.health(examples.HEALTH),

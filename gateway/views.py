@@ -9,6 +9,7 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api import cluster_documents as documents
+from control.api import evidence_documents
 from control.api.route_documents import OPERATION_VALUES
 from gateway import known
 from gateway.control_calls import ControlCalls
@@ -138,6 +139,6 @@ def router(control: ControlCalls, knowledge: Knowledge) -> APIRouter:
             )
             return found.samples, found.next_page_token
 
-        return await listed(request, asked, fetch, documents.health_sample)
+        return await listed(request, asked, fetch, evidence_documents.health_sample)
 
     return paths

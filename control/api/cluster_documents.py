@@ -7,12 +7,11 @@ since 1970. Fields are only ever added.
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from geniehive.v1 import benchmark_service_pb2 as benchmarks
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 
-from control.api.message_values import milliseconds, moment, ordered, plain, seconds, told
+from control.api.message_values import milliseconds, moment, ordered, seconds, told
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, STRATEGIES, Document, url
 
 PROTOCOL = "openai"  # what all engines speak that gateways relay to
@@ -259,28 +258,6 @@ def routing_policy(message: roles.Role) -> Document:
     }
 
 
-def benchmark(message: benchmarks.BenchmarkSample) -> Document:
-    """Return what one benchmark run found, and how much it counts."""
-    return {
-        **told_benchmark(message),
-        "asset_digest": message.asset_digest or None,
-        "service_known": message.service_known,
-        "weight": message.weight,
-    }
-
-
-def told_benchmark(message: benchmarks.BenchmarkSample) -> Document:
-    """Return what one benchmark run found, as it was told."""
-    return {
-        "benchmark_id": message.benchmark_id,
-        "service_id": message.service_id,
-        "asset_id": message.asset_id or None,
-        "workload": message.workload,
-        "observed_at": moment(message, "observed_time"),
-        "results": plain(message.results),
-    }
-
-
 def health(message: pb.GetClusterHealthResponse) -> Document:
     """Return the cluster in numbers."""
     return {
@@ -306,24 +283,6 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
         "control_version": message.control_version,
         "catalog_problem": message.catalog_problem or None,
         "unusable_resources": ordered(message.unusable_resources),
-    }
-
-
-def health_sample(message: pb.HealthSample) -> Document:
-    """Return what one probe found."""
-    return {
-        "sample_id": message.sample_id,
-        "target_type": "service",
-        "target_id": message.service_id,
-        "observed_at": moment(message, "observed_time"),
-        "status": HEALTHS.get(message.health, "unknown"),
-        "checks": ordered(message.checks),
-        "metrics": {
-            "queue_depth": told(message, "queue_depth"),
-            "in_flight": message.in_flight,
-            "latency_ms": milliseconds(message, "latency"),
-        },
-        "detail": message.detail or None,
     }
 
 

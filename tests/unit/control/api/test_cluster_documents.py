@@ -11,6 +11,7 @@ from geniehive.v1 import roles_pb2 as roles
 from google.protobuf.struct_pb2 import Struct
 
 from control.api import cluster_documents as documents
+from control.api import evidence_documents
 
 # What clients of the first GenieHive read.
 HOST = "host_id display_name address labels capabilities resources status metrics"
@@ -48,9 +49,9 @@ def read(document):
         (documents.service(pb.ServiceStatus())["observed"], OBSERVED),
         (documents.role(pb.RoleStatus()), ROLE),
         (documents.role(pb.RoleStatus())["routing_policy"], ROUTING),
-        (documents.benchmark(benchmark_pb.BenchmarkSample()), BENCHMARK),
+        (evidence_documents.benchmark(benchmark_pb.BenchmarkSample()), BENCHMARK),
         (documents.health(pb.GetClusterHealthResponse()), HEALTH),
-        (documents.health_sample(pb.HealthSample()), SAMPLE),
+        (evidence_documents.health_sample(pb.HealthSample()), SAMPLE),
         (documents.host_inventory(pb.GetHostInventoryResponse()), f"{HOST} services"),
     ],
 )
@@ -162,7 +163,7 @@ def test_results_of_benchmarks_come_back_as_they_were_sent():
     results = Struct()
     results.update(sent)
 
-    told = read(documents.benchmark(benchmark_pb.BenchmarkSample(results=results)))
+    told = read(evidence_documents.benchmark(benchmark_pb.BenchmarkSample(results=results)))
 
     assert told["results"] == sent
     assert isinstance(told["results"]["case_count"], int)
