@@ -21,6 +21,7 @@ DRAWS = 1_000
 WORK = 4_000_000  # values drawn for one figure, at most: a second or two
 FEWEST = 5  # requests of a run: fewer tell nothing of noise
 FEWEST_OF_CASE = 3
+MOST = 1e12  # milliseconds or tokens a second: beyond it nothing was measured
 
 Verdict = Literal["better", "worse", "within noise", "too few to tell", "no single times"]
 Groups = Mapping[tuple[str, str], Sequence[float]]  # values by workload and case
@@ -114,6 +115,8 @@ def _values(report: Document, figure: Figure) -> dict[tuple[str, str], list[floa
         value = one.get(figure.field)
         # How long a failure took is no figure of the target; that it failed is one.
         if value is not None and (figure is PASSED or not one.get("failure")):
+            if not _is_figure(value):
+                raise ValueError(f"{figure.field} is no figure")
             found.setdefault((one["workload"], one["case"]), []).append(float(value))
     return found
 
@@ -214,8 +217,10 @@ def _result(report: Document, workloads: Collection[str], name: str) -> float | 
     found = [
         float(value)
         for one in report["samples"]
-        if str(one.get("workload")) in workloads
-        and isinstance(value := one["results"].get(name), (int, float))
-        and not isinstance(value, bool)
+        if str(one.get("workload")) in workloads and _is_figure(value := one["results"].get(name))
     ]
     return statistics.median(found) if found else None
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= MOST

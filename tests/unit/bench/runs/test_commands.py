@@ -143,6 +143,8 @@ def test_reports_of_other_cases_are_not_compared(reports, tmp_path):
         '{"samples": [], "requests": [{}]}',
         '{"samples": [], "requests": [{"workload": "w", "case": "a", "latency_ms": 1e999}]}',
         '{"samples": [], "requests": [{"workload": "w", "case": "a", "ttft_ms": "x"}]}',
+        '{"samples": [], "requests": [{"workload": "w", "case": "a", "ttft_ms": "NaN"}]}',
+        '{"samples": [], "requests": [{"workload": "w", "case": "a", "ttft_ms": -1}]}',
     ],
 )
 def test_what_is_no_report_is_not_compared(reports, tmp_path, content):
