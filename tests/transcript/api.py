@@ -43,7 +43,7 @@ CHANGING: dict[str, object] = {
     "ram_gb": 67.1,
     "cpu_utilization": 0.07,
     "memory_available_bytes": 42_949_672_960,
-    "sample_id": "hs_8f14e45f",
+    "sample_id": "gpu-1/llama@1775583000000",
     "latency_ms": 3.2,
     "benchmark_age_s": 0.1,
     "weight": 1.0,
