@@ -138,7 +138,7 @@ SERVED = [
 
 
 async def _behind_the_door(request: Request) -> Response:
-    """Answer one request of the OpenAI API, whole or as a stream of events."""
+    """Answer one request of the OpenAI API; chats, where asked for, as a stream of events."""
     # The door takes the path as it is written; what gets here is spelled otherwise.
     raise NotFound(f"nothing is at {shown(request.scope['raw_path'].decode('ascii', 'replace'))}")
 
