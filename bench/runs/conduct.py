@@ -128,7 +128,7 @@ def _nobody(records: Sequence[Record], stopped: str, url: str, target: str) -> F
         return Failure(f"gateway {url} does not answer", code, word, why=stopped, fix=fix)
     fixes = {
         NOT_ALLOWED: "set GENIEHIVE_API_KEY to a key of a client",
-        UNKNOWN: "geniehive models",
+        UNKNOWN: "geniehive models; services by their whole id: geniehive services",
     }
     told = {
         "model_not_found": f"no model, role or service {target!r}",
