@@ -48,10 +48,18 @@ REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--concurrency", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--repeats", type=click.IntRange(1, 10_000), default=3, show_default=True)
 @click.option(
-    "--warmup", type=click.IntRange(0, 100), default=1, help="Requests that do not count."
+    "--warmup",
+    type=click.IntRange(0, 100),
+    default=1,
+    show_default=True,
+    help="Requests that do not count.",
 )
 @click.option(
-    "--deadline", type=click.FloatRange(0.1, 3_600), default=120.0, help="Seconds a request."
+    "--deadline",
+    type=click.FloatRange(0.1, 3_600),
+    default=120.0,
+    show_default=True,
+    help="Seconds that a request may take.",
 )
 @click.option("--service-id", default="", help="Who answers, where no header tells it.")
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path), help="The report.")
