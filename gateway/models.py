@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.known import Entry, Known
-from gateway.model_items import Named, RouteType, line, named, sources
+from gateway.listing import joined
+from gateway.model_items import Facts, Named, RouteType, line, named, sources
 from gateway.routes import Routes
 from gateway.steps import Steps, paced
 
@@ -62,6 +63,9 @@ class Models:
         same_routes = self._made_of is not None and self._made_of[0] == self._routes.changes
         names = list(self._items) if same_routes else self._routes.names()
         found: dict[str, _Item] = {}
+        for service in known.services.values():
+            service.facts(Facts)  # one by one: the entry of a name may need those of thousands
+            yield
         for name in names:
             last = self._items.get(name)
             item = last.named if same_routes and last is not None else named(self._routes, name)
@@ -75,4 +79,4 @@ class Models:
 
 
 def _list(items: Iterable[bytes]) -> bytes:
-    return b'{"object":"list","data":[%b]}' % b",".join(items)
+    return joined(items, b'{"object":"list","data":[', b"]}")

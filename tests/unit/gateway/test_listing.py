@@ -5,7 +5,16 @@ import json
 import pytest
 
 from control.api.errors import InvalidValue
-from gateway.listing import DEFAULT_LIMIT, MAX_PAGES, PAGE, as_list, everything, listed, page
+from gateway.listing import (
+    DEFAULT_LIMIT,
+    MAX_PAGES,
+    PAGE,
+    as_list,
+    everything,
+    joined,
+    listed,
+    page,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +75,11 @@ def test_what_is_listed_is_made_one_by_one():
 
     assert taken == 1_000
     assert bytes(found).startswith(b'[{"n":0},{"n":1},')
+
+
+@pytest.mark.parametrize("items", [[], [b"1"], [b"1", b"{}", b"3"]])
+def test_what_is_json_already_is_joined(items):
+    assert json.loads(joined(items)) == [json.loads(one) for one in items]
 
 
 def test_a_token_alone_asks_for_a_page_too():
