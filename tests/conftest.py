@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.engine import Engine, openai
 from tests.processes import Spawn, spawning
 
 # A deadline an example measures the machine, not the code.
-settings.register_profile("geniehive", deadline=None)
+settings.register_profile("geniehive", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("geniehive")
 
 
