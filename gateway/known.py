@@ -20,7 +20,7 @@ from control.api.errors import ControlUnavailable
 from control.api.route_documents import Document
 from gateway.control_calls import ControlCalls
 from gateway.listing import everything
-from gateway.steps import Steps, paced
+from gateway.steps import Steps, freed, paced
 
 MAX_AGE_SECONDS = 1.0
 MAX_LATE_SECONDS = 10.0  # of what is told to who does not wait for a slow answer
@@ -137,6 +137,9 @@ class Knowledge:
                 await paced(_entries(roles, lambda one: one.role.role_id, last.roles)),
             )
             self._last_at = self._clock()
+            before = list(last.services.values())
+            del last
+            await paced(freed(before))
         finally:
             self._asked_at = self._clock()
         return self._last

@@ -9,7 +9,7 @@ from gateway.known import Entry, Known
 from gateway.listing import joined
 from gateway.model_items import Facts, Named, RouteType, line, named, sources
 from gateway.routes import Routes
-from gateway.steps import Steps, paced
+from gateway.steps import Steps, freed, paced
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class Models:
         if self._made_of is None or self._made_of[0] != state[0] or self._made_of[1] is not known:
             self._items = yield from self._followed(known)
             self._all = None
+            before = list(self._made_of[1].services.values()) if self._made_of is not None else []
             self._made_of = state
+            yield from freed(before)
         if kind is not None or operation is not None:
             return _list(
                 one.json

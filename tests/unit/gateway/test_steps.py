@@ -1,10 +1,11 @@
 """Long work gives way to others, and is whole in the end."""
 
 import asyncio
+from weakref import WeakSet
 
 import pytest
 
-from gateway.steps import SLICE_SECONDS, finished, paced
+from gateway.steps import SLICE_SECONDS, finished, freed, paced
 
 
 def work(steps, done):
@@ -19,6 +20,17 @@ def test_all_steps_at_once():
 
     assert finished(work(3, done)) == "result"
     assert done == [0, 1, 2]
+
+
+class Thing:
+    """Something that can be let go."""
+
+
+def test_things_are_freed_one_by_one():
+    held = [Thing() for _ in range(3)]
+    alive = WeakSet(held)
+
+    assert [len(alive) for _ in freed(held)] == [2, 1, 0]
 
 
 @pytest.mark.anyio
