@@ -169,6 +169,5 @@ def unsigned(count: int) -> str:
 
 def unknown_services(names: Sequence[str]) -> str:
     """Return the warning about samples of services that control does not know."""
-    return (
-        f"{plural(len(names), 'service')} not registered now, kept until it is: {', '.join(names)}"
-    )
+    count = plural(len(names), "service")
+    return f"samples are kept for {count} not registered now: {', '.join(names)}"

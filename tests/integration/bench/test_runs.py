@@ -222,7 +222,7 @@ def test_a_service_that_nobody_knows_is_told(bench):
     ended = bench.say("ingest", "old.json")
 
     assert ended.stdout == "old.json: 1 new, 0 known before\n"
-    assert "1 service not registered now, kept until it is: gone/s" in ended.stderr
+    assert "samples are kept for 1 service not registered now: gone/s" in ended.stderr
     assert "not registered" in bench.say("list", "--workload", "old").stdout
 
 
