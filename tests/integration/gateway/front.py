@@ -54,8 +54,13 @@ class Front:
         self.url = f"http://127.0.0.1:{port}"
         self.connections: set[Any] = set()  # of clients, as the server has them
 
-    def offer(self, *engines: str, model: str = "small", others: Sequence[str] = ()) -> None:
-        """Route `model` to services `h/0`, `h/1`, … at these addresses, alike in score."""
+    def offer(
+        self, *engines: str, model: str = "small", others: Sequence[str] = (), api_key: str = ""
+    ) -> None:
+        """Route `model` to services `h/0`, `h/1`, … at these addresses, alike in score.
+
+        api_key: what these engines are called with.
+        """
         services = [f"h/{number}" for number in range(len(engines))]
         resources = [
             pb.Resource(
@@ -63,6 +68,7 @@ class Front:
                 service=pb.RouteService(
                     service_id=service,
                     host_id="h",
+                    api_key=api_key,
                     endpoint=inventory.Endpoint(
                         scheme="http",
                         address=address,
