@@ -45,7 +45,7 @@ class ViewFigures:
 
     nodes: int
     roles: int
-    first: Mapping[str, float]  # milliseconds to the first answer of a view, by path
+    first: Mapping[str, float]  # milliseconds that a look takes after a pause, by path
     looks: Mapping[str, Times]  # those after it
     sizes: Mapping[str, int]  # bytes of an answer
     lag: Times  # small calls to the gateway that wait for whatever holds its loop
@@ -67,7 +67,7 @@ class ViewFigures:
             *(
                 (
                     f"GET {path}",
-                    f"{times}, the first {self.first[path]:.0f} ms,"
+                    f"{times}, {self.first[path]:.0f} ms after a pause,"
                     f" {self.sizes[path] / 1e3:.0f} kB",
                 )
                 for path, times in self.looks.items()

@@ -67,12 +67,12 @@ async def _looked_at(
 ) -> ViewFigures:
     await gateway.answers(probe.service_id)
     await _all_listed(plan, client)
-    first, sizes = {}, {}
+    asked = probe.service_id, plan.rate, plan.seconds
+    quiet = await gateway.measured(*asked)
+    first, sizes = {}, {}  # nobody has looked for some time
     for path in VIEWS:
         took, answer = await _timed(client, path)
         first[path], sizes[path] = took / 1e6, len(answer.content)
-    asked = probe.service_id, plan.rate, plan.seconds
-    quiet = await gateway.measured(*asked)
     took_by: dict[str, list[int]] = defaultdict(list)
     async with (
         beside(_looking(client, took_by, VIEWS[0], 1 / plan.looks_per_second)),

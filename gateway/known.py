@@ -23,6 +23,7 @@ from gateway.listing import everything
 from gateway.steps import Steps, freed, paced
 
 MAX_AGE_SECONDS = 1.0
+TOLD_SECONDS = 2.0
 MAX_LATE_SECONDS = 10.0  # of what is told to who does not wait for a slow answer
 
 M = TypeVar("M", bound=Message)
@@ -92,7 +93,10 @@ def _lines(
 
 
 class Knowledge:
-    """Asks control when what is known is older than a second; who asks meanwhile waits along.
+    """Asks control when what is known is older than a second.
+
+    Up to two seconds old it is told meanwhile, so that who lists again and again never
+    waits; later, all wait for the same answer.
 
     clock: seconds, monotonic.
     """
@@ -117,6 +121,8 @@ class Knowledge:
         if asking is None or (asking.done() and self._clock() - self._asked_at > MAX_AGE_SECONDS):
             asking = self._asking = asyncio.create_task(self._ask())
             asking.add_done_callback(_heard)
+        if self._clock() - self._last_at <= TOLD_SECONDS:
+            return self._last
         # Others wait for the same answer: who leaves does not end it.
         await asyncio.wait([asking], timeout=seconds)
         if asking.done():

@@ -9,7 +9,7 @@ from tests.unit.bench import made
 def test_figures_for_people_have_their_units():
     rows = dict(made.VIEWS.rows())
 
-    told = "p50 2.0 ms, p99 9.0 ms, max 9.5 ms, the first 149 ms, 2149 kB"
+    told = "p50 2.0 ms, p99 9.0 ms, max 9.5 ms, 149 ms after a pause, 2149 kB"
     assert rows["GET /v1/models"] == told
     assert rows["CPU of the gateway for a request"] == (
         "180 us, with all that looking takes 240 us"
