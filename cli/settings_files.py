@@ -9,7 +9,7 @@ from typing import Any
 from control.api.secret_files import open_to_all
 from control.api.settings import Profiled, SettingsError, read_bytes, read_document, validate
 from control.config import Config as ControlConfig
-from control.config import exposure
+from control.config import exposure, metrics_exposure
 from control.rules.catalog import MAX_CATALOG_BYTES, read_catalog
 from gateway.config import Config as GatewayConfig
 from node.config import Config as NodeConfig
@@ -117,8 +117,9 @@ def _look_closer(path: Path, settings: Profiled, problems: list[str], warnings: 
         warnings += [f"{path}: {one}" for one in out_of_reach(settings)]
     if not isinstance(settings, ControlConfig):
         return
-    if (exposed := exposure(settings)) is not None:
-        problems.append(f"{path}: {exposed}")
+    for exposed in (exposure(settings), metrics_exposure(settings)):
+        if exposed is not None:
+            problems.append(f"{path}: {exposed}")
     if settings.auth.holds_keys and open_to_all(path):
         strict = settings.deployment_profile == "foundation"
         (problems if strict else warnings).append(

@@ -97,6 +97,13 @@ def test_what_control_refuses_as_a_whole_is_a_problem(write):
     assert "open to everybody on the network" in problem
 
 
+def test_a_page_of_metrics_that_control_would_not_serve_is_a_problem(write):
+    path = write("control.yaml", "metrics: {listen: 0.0.0.0:9000}")
+
+    (problem,) = check(path).problems
+    assert "set auth.operator_api_keys" in problem
+
+
 def test_keys_that_everybody_can_read_are_told(write):
     path = write("control.yaml", f"auth: {{client_api_keys: [{SECRET}]}}")
     path.chmod(0o644)
