@@ -4,6 +4,7 @@ A request only leaves a note; lines are made of the notes some time later.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Sized
@@ -23,6 +24,7 @@ from gateway.upstream import Upstream
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.2
+LAST_SECONDS = 0.5  # for what is left at the end
 MAX_NOTES = 20_000  # that wait; more than are made in that time
 SLICE = 200  # lines written at once
 MAX_MODEL = 200  # characters of what a client calls a model
@@ -117,15 +119,21 @@ class RequestLog:
             self.lost += 1
 
     async def run(self, out: TextIO) -> None:
-        """Write to `out` until cancelled, and then what is left."""
+        """Write to `out` until cancelled, and then what is left, unless nobody reads it."""
+        writing: asyncio.Future[bool] | None = None
         try:
             while True:
                 await asyncio.sleep(INTERVAL_SECONDS)
                 while taken := self._taken(SLICE):
                     # Beside the loop: who should read it may let us wait.
-                    self._written(taken, await apart(partial(self._write, out, taken)))
+                    writing = asyncio.ensure_future(apart(partial(self._write, out, taken)))
+                    self._written(taken, await asyncio.shield(writing))
         finally:
-            self.write(out, MAX_NOTES)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    if writing is not None:
+                        await asyncio.shield(writing)
+                    await apart(partial(self._write, out, self._taken(MAX_NOTES)))
 
     def write(self, out: TextIO, most: int) -> None:
         """Write at most so many lines, oldest first."""
