@@ -1,4 +1,4 @@
-"""What control knows of hosts, services and roles: at most two seconds old, asked for by all at once.
+"""What control knows of hosts, services and roles: two seconds old at most, one answer for all.
 
 Each message is kept with what was made of it, so that only what changed is made again.
 """
