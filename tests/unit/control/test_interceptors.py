@@ -24,6 +24,7 @@ from control.api.errors import (
 from control.interceptors import MAX_MESSAGE, Edge
 from control.principals import Doorkeeper, caller
 from control.scopes import SCOPES, Scope
+from tests.unit.control.serving import until
 
 pytestmark = pytest.mark.anyio
 
@@ -364,13 +365,23 @@ async def test_a_caller_that_goes_away_cancels_its_handler(call):
     await asyncio.wait_for(cancelled.wait(), 10)
 
 
+async def logged(caplog):
+    """Return the line about a call; it is written after its caller was told."""
+
+    def lines():
+        return [one for one in caplog.records if one.name == "control.interceptors"]
+
+    await until(lines)
+    return lines()[0]
+
+
 async def test_heartbeats_are_logged_only_on_request(call, caplog, monkeypatch):
     async def act(request):
         return Response()
 
     caplog.set_level(logging.DEBUG)
     await answered(call, "unary_unary", act)
-    record = next(one for one in caplog.records if one.name == "control.interceptors")
+    record = await logged(caplog)
 
     assert record.levelno == logging.INFO
     assert record.getMessage().startswith("/test/unary_unary by static:")
@@ -379,7 +390,7 @@ async def test_heartbeats_are_logged_only_on_request(call, caplog, monkeypatch):
     monkeypatch.setattr("control.interceptors.QUIET", ("unary",))
     caplog.clear()
     await answered(call, "unary_unary", act)
-    record = next(one for one in caplog.records if one.name == "control.interceptors")
+    record = await logged(caplog)
     assert record.levelno == logging.DEBUG
 
 
@@ -444,6 +455,7 @@ async def test_calls_are_counted_by_method_and_outcome(call, kind):
     with pytest.raises(GenieHiveError):
         await answer
     method = f"/test/{kind}"
+    await until(lambda: edge.counts.ended)  # after its caller was told
 
     assert edge.counts.ended == {(method, ModelNotFound.code): 1}
     assert bool(edge.counts.durations) == (kind == "unary_unary")
