@@ -34,8 +34,13 @@ class Pair:
         wait_until(lambda: self.choice(number) == service, START_SECONDS, f"choice of {service}")
 
     def knows_both(self, number: int) -> bool:
-        model = httpx.get(f"{self.urls[number]}/v1/models/small", trust_env=False)
-        return model.is_success and model.json()["geniehive"]["services"] == BOTH
+        """Return whether both serve `small`, and can be asked by their own names."""
+
+        def services(name: str) -> list[str]:
+            model = httpx.get(f"{self.urls[number]}/v1/models/{name}", trust_env=False)
+            return model.json()["geniehive"]["services"] if model.is_success else []
+
+        return services("small") == BOTH and all(services(one) == [one] for one in BOTH)
 
     @contextmanager
     def streaming(self, number: int, service: str) -> Iterator[None]:
@@ -46,6 +51,7 @@ class Pair:
                 answer = streams.enter_context(
                     client.stream("POST", f"{self.urls[number]}/v1/chat/completions", json=body)
                 )
+                assert answer.status_code == httpx.codes.OK
                 next(answer.iter_raw())
             yield
 
