@@ -28,7 +28,7 @@ run: $(BASE)  ## start everything on this machine
 install: $(BASE)  ## put the geniehive command into .venv/bin
 
 test: $(DEV) buf demo  ## run all tests
-	@$(PY) -m pytest -n 4 --dist loadfile  # most of them wait, for other processes
+	@$(PY) -m pytest -n 3 --dist loadfile  # most of them wait, for other processes
 
 chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHORT=1: in seconds)
 	@$(PY) -m tests.chaos $(if $(SHORT),--short) $(P)
