@@ -1,11 +1,11 @@
 """Values of messages as JSON has them: null for what is not told, numbers with their unit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 T = TypeVar("T")
@@ -49,27 +49,27 @@ def ordered(pairs: Mapping[str, T]) -> dict[str, T]:
     return dict(sorted(pairs.items()))
 
 
-def plain(message: Struct) -> dict[str, object]:
-    """Return a JSON object as plain values; numbers without a fraction are whole."""
-    return {name: _plain(value) for name, value in sorted(message.fields.items())}
+def whole(number: float) -> int | float:
+    """Return a number as an integer where it is one, exactly."""
+    return int(number) if number.is_integer() and abs(number) < MAX_EXACT else number
 
 
-def _plain(value: Value) -> object:
+def plain(message: Struct, number: Callable[[float], object] = whole) -> dict[str, object]:
+    """Return a JSON object as plain values, its numbers as `number` makes them."""
+    return {name: _plain(value, number) for name, value in sorted(message.fields.items())}
+
+
+def _plain(value: Value, number: Callable[[float], object]) -> object:
     match value.WhichOneof("kind"):
         case "number_value":
-            number = value.number_value
-            return int(number) if number.is_integer() and abs(number) < MAX_EXACT else number
+            return number(value.number_value)
         case "string_value":
             return value.string_value
         case "bool_value":
             return value.bool_value
         case "struct_value":
-            return plain(value.struct_value)
+            return plain(value.struct_value, number)
         case "list_value":
-            return _list(value.list_value)
+            return [_plain(one, number) for one in value.list_value.values]
         case _:
             return None
-
-
-def _list(message: ListValue) -> list[object]:
-    return [_plain(one) for one in message.values]

@@ -1,11 +1,10 @@
 """Samples of benchmarks as messages, and back."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from geniehive.v1 import benchmark_service_pb2 as pb
-from google.protobuf.struct_pb2 import Struct, Value
 
+from control.api.message_values import plain
 from control.benchmarks.admission import admitted, refusal
 from control.benchmarks.samples import Sample
 
@@ -47,30 +46,6 @@ def _sample(place: int, message: pb.BenchmarkSample) -> Sample:
         message.asset_id,
         message.workload,
         observed.seconds + observed.nanos / 1e9,
-        _object(message.results),
+        plain(message.results, number=float),
         message.asset_digest,
     )
-
-
-def _object(message: Struct) -> Mapping[str, object]:
-    return {name: _value(value) for name, value in message.fields.items()}
-
-
-def _value(message: Value) -> object:
-    match message.WhichOneof("kind"):
-        case "number_value":
-            return message.number_value
-        case "string_value":
-            return message.string_value
-        case "bool_value":
-            return message.bool_value
-        case "struct_value":
-            return _object(message.struct_value)
-        case "list_value":
-            return _list(message.list_value.values)
-        case _:
-            return None
-
-
-def _list(values: Sequence[Value]) -> list[object]:
-    return [_value(value) for value in values]
