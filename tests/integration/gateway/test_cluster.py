@@ -12,6 +12,7 @@ from control.api import route_documents
 from control.api.errors import ControlUnavailable, ModelNotFound, RateLimited
 from gateway import cluster
 from tests.integration.gateway.front import Front, request
+from tests.steps import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -50,17 +51,6 @@ def resolved(model="mentor", role_id="mentor", services=("a/s", "b/s"), chosen="
             for one in services
         ],
     )
-
-
-def counted(steps):
-    """Take all steps; return what they come to, and how many there were."""
-    taken = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, taken
-        taken += 1
 
 
 async def get(front: Front, **parameters) -> httpx.Response:

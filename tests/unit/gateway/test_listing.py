@@ -15,19 +15,9 @@ from gateway.listing import (
     listed,
     page,
 )
+from tests.steps import counted
 
 pytestmark = pytest.mark.anyio
-
-
-def counted(steps):
-    """Return what steps come to, and how many there were."""
-    taken = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, taken
-        taken += 1
 
 
 async def test_a_list_that_never_ends_is_left():
