@@ -418,11 +418,23 @@ class ExchangeLoadResponse(_message.Message):
     def __init__(self, loads: _Optional[_Iterable[_Union[ServiceLoad, _Mapping]]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ServiceLoad(_message.Message):
-    __slots__ = ("service_id", "in_flight", "queue_depth")
+    __slots__ = ("service_id", "in_flight", "queue_depth", "ejection")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    EJECTION_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     in_flight: int
     queue_depth: int
-    def __init__(self, service_id: _Optional[str] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ...) -> None: ...
+    ejection: Ejection
+    def __init__(self, service_id: _Optional[str] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ...) -> None: ...
+
+class Ejection(_message.Message):
+    __slots__ = ("remaining", "reason", "gateway_count")
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    GATEWAY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    remaining: _duration_pb2.Duration
+    reason: str
+    gateway_count: int
+    def __init__(self, remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., gateway_count: _Optional[int] = ...) -> None: ...
