@@ -1,0 +1,40 @@
+"""What is remembered of one request for people who ask how it went; never what it said."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One service that was asked. at: seconds after the request's beginning."""
+
+    at: float
+    service_id: str
+    host_id: str
+    asset_id: str
+    code: str = ""  # of the error it ended with; empty while it lasts, and when it answered
+    message: str = ""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One request. outcome: running, answered, client_left or the code of an error.
+
+    status: as the client was told, 0 when it was not. Times are seconds: `began` since 1970,
+    the others after that; None for what has not come.
+    """
+
+    request_id: str
+    client_id: str  # what the client calls the request; empty when it does not
+    principal: str  # who asked
+    operation: str
+    model: str  # as the client calls it; empty when it was not understood
+    began: float
+    outcome: str
+    status: int
+    attempts: Sequence[Attempt]
+    sent: float | None = None  # when the last attempt began
+    first_byte: float | None = None
+    ended: float | None = None
+    message: str = ""  # of the error it ended with
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
