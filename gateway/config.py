@@ -41,8 +41,8 @@ class Timeouts(Section):
     first_event: Seconds = 300.0
     idle: Seconds = 120.0
     total: Seconds = 3_600.0
-    operations: dict[str, Patience] = {}
-    services: dict[str, Patience] = {}
+    operations: dict[str, Patience] = Field(default_factory=dict)
+    services: dict[str, Patience] = Field(default_factory=dict)
     ping: Annotated[float, Field(ge=0, le=3_600)] = 15.0
     keep_alive: Seconds = 75.0
     request_head: Seconds = 10.0
@@ -80,9 +80,9 @@ class Ejection(Section):
 
 
 class Limits(Section):
-    """What one process takes on. In bytes: what one request or answer may weigh, and `memory`
-    what all that are under way may together.
+    """What one process takes on.
 
+    In bytes: what one request or answer may weigh, and `memory` all that are under way.
     requests: under way. Of these at one service: `requests_per_slot` for each that it serves
     at the same time, or `requests_per_service` where that is not known. 0 per key: no limit.
     """
