@@ -79,7 +79,7 @@ class Lead(_message.Message):
     def __init__(self, service_id: _Optional[str] = ..., over_service_id: _Optional[str] = ..., by: _Optional[float] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen")
+    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen", "ejection")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +91,7 @@ class Explanation(_message.Message):
     QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
     LIVE_PENALTY_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    EJECTION_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     asset_id: str
     gates: _containers.RepeatedCompositeFieldContainer[Gate]
@@ -102,7 +103,8 @@ class Explanation(_message.Message):
     queue_depth: int
     live_penalty: float
     chosen: bool
-    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ...) -> None: ...
+    ejection: Ejection
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ...) -> None: ...
 
 class Gate(_message.Message):
     __slots__ = ("name", "passed", "detail")
