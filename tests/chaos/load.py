@@ -21,6 +21,7 @@ class Sample:
     due: float  # seconds of the loop's clock
     seconds: float
     problem: str  # empty when the answer was whole and right
+    begun: bool = False  # a stream of which the client got something
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class OpenLoad:
             "messages": [{"role": "user", "content": "hello"}],
             "stream": stream,
         }
+        begun = False
         try:
             answer = await client.post("/v1/chat/completions", json=body)
         except httpx.HTTPError as error:
@@ -82,5 +84,6 @@ class OpenLoad:
             end = "data: [DONE]\n\n" if stream else "}"
             whole = answer.is_success and answer.text.endswith(end)
             problem = "" if whole else f"{answer.status_code} {answer.text[-200:]}"
+            begun = stream and answer.is_success
         took = asyncio.get_running_loop().time() - due
-        self.samples.append(Sample(due, took, problem))
+        self.samples.append(Sample(due, took, problem, begun))

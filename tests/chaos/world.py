@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import yaml
 from geniehive.v1 import discovery_service_pb2 as discovery
+from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import GenieHiveError
 from tests.chaos.calls import calling, service
@@ -141,7 +142,17 @@ class Served:
 
 @contextmanager
 def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator[Served]:
-    """Run control and a gateway whose models are at these engines, host:port.
+    """Run control and a gateway whose models are at these engines, host:port."""
+    services = [service(f"h/{model}", at, [model]) for model, at in models.items()]
+    with serving(folder, services, **settings) as here:
+        yield here
+
+
+@contextmanager
+def serving(
+    folder: Path, services: Sequence[inventory.Service], **settings: Any
+) -> Iterator[Served]:
+    """Run control and a gateway that routes to these services of the host `h`.
 
     The host is registered once, and control waits long for its next beat.
     """
@@ -152,15 +163,12 @@ def served(folder: Path, models: Mapping[str, str], **settings: Any) -> Iterator
             "control", {"listen": "127.0.0.1:0", "storage": storage, "registry": patient}
         )
         with calling(control.port()) as calls:
-            calls.register(
-                "h", [service(f"h/{model}", at, [model]) for model, at in models.items()]
-            )
+            calls.register("h", services)
         here = {"listen": "127.0.0.1:0", "control": f"127.0.0.1:{control.port()}", **settings}
         gateway = spawn("gateway", here)
         url = f"http://127.0.0.1:{gateway.port()}"
-        wait_until(
-            lambda: models.keys() <= models_at(url), START_SECONDS, "the gateway has its routes"
-        )
+        models = {asset.asset_id for one in services for asset in one.assets}
+        wait_until(lambda: models <= models_at(url), START_SECONDS, "the gateway has its routes")
         yield Served(spawn, control, gateway)
 
 
