@@ -6,6 +6,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from control import answers, messages
 from control.answers import Resolved
 from control.api.errors import InvalidValue
+from control.ejection_messages import ejection_message
 from control.inventory import Operation
 from control.lookout import View
 from control.ranking.candidates import Candidate
@@ -32,6 +33,9 @@ def resolve(request: pb.ResolveRouteRequest, view: View) -> pb.ResolveRouteRespo
     found, explained = answers.explain(view, name, wanted)
     message = _resolved(view, name, found)
     _explain(message, explained)
+    for one in message.explanations:
+        if (ejection := view.ejections.get(one.service_id)) is not None:
+            one.ejection.CopyFrom(ejection_message(ejection))
     return message
 
 

@@ -87,6 +87,7 @@ class Condition:
         membership = self._cluster.membership
         message.service_count += 1
         message.healthy_service_count += membership.health(offer) is Health.HEALTHY
+        message.ejected_count += self._loads.ejections.of(offer.service.service_id) is not None
         if not membership.well(member, offer):
             return
         # What is held back still serves what nobody else does.

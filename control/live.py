@@ -1,39 +1,56 @@
 """How busy services are right now: sums of what each gateway counts. Never stored.
 
 Whoever opened a connection owns its count. So what a gateway told lives as long
-as its stream, and a sum never holds what a dead gateway took with it.
+as its stream, and a sum never holds what a dead gateway took with it. So it is with
+what it keeps out of rotation.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from control.ejections import Ejections
 
 MAX_COUNT = 2**31 - 1  # what the contract carries
 # A stream that ends so soon after its last word was closed; one that is cut off ends
 # half a minute later.
 LEFT_S = 1.0
 
+_NOTHING: Mapping[str, tuple[float, str]] = MappingProxyType({})
+
 
 class Loads:
-    """Requests in flight by service, in all and by gateway stream."""
+    """Requests in flight by service, in all and by gateway stream; and `ejections`."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._heard: float | None = None
         self._total: Counter[str] = Counter()
         self._told: dict[object, dict[str, int]] = {}
+        self.ejections = Ejections(now)
 
-    def tell(self, stream: object, loads: Mapping[str, int]) -> None:
-        """Replace what `stream` told by `loads`; negative counts are taken for none."""
+    def tell(
+        self,
+        stream: object,
+        loads: Mapping[str, int],
+        ejections: Mapping[str, tuple[float, str]] = _NOTHING,
+    ) -> None:
+        """Replace what `stream` told; negative counts are taken for none.
+
+        ejections: as `Ejections.tell` takes them.
+        """
         self._heard = self._now()
         self._drop(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}
         self._told[stream] = kept
         self._total.update(kept)
+        self.ejections.tell(stream, ejections)
 
     def forget(self, stream: object) -> None:
         """Drop what `stream` told, because it ended."""
         self._drop(stream)
+        self.ejections.forget(stream)
         if not self._told and self.silence() < LEFT_S:
             self._heard = None  # nobody is there to be heard
 

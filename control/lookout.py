@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from control.api.errors import RateLimited
+from control.ejections import Ejection
 from control.inventory import Host
 from control.live import Loads
 from control.members import Member, Offer
@@ -32,6 +33,7 @@ class View:
 
     targets: candidates by name by operation, as gateways are told them. seen: services,
     by id. settled: whether what is not there is gone. table: what gateways are told.
+    ejections: what they keep out, by service.
     """
 
     rules: Rules
@@ -39,6 +41,7 @@ class View:
     seen: Mapping[str, Seen]
     settled: bool
     table: Identity
+    ejections: Mapping[str, Ejection] = field(default_factory=dict)
 
 
 class Lookout:
@@ -97,6 +100,7 @@ class Lookout:
             seen,
             self._routes.settled,
             self._routes.identity,
+            self._loads.ejections.all(),
         )
 
     def _services(self) -> Iterator[Seen]:

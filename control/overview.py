@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from control.api.strategies import Strategy
+from control.ejections import Ejection
 from control.inventory import Health, Observation
 from control.live import Loads
 from control.measured import Counts
@@ -25,7 +26,8 @@ class ServiceView:
 
     heard_at: when its node last told of it, on the monotonic clock. roles: those that it
     would serve now, sorted, each with the asset that it would use. health: by its node and
-    by probes together. probe: what these found, None when it is not probed.
+    by probes together. probe: what these found, None when it is not probed. ejection: that
+    gateways keep it out, which says nothing of its health.
     """
 
     offer: Offer
@@ -39,6 +41,7 @@ class ServiceView:
     signals: Signals
     roles: Sequence[tuple[str, str]]
     counts: Counts
+    ejection: Ejection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class Overview:
             self._signals(service_id, offer.observation),
             sorted((role, one.asset_id) for role, one in self._compiler.roles(service_id)),
             self._measurements.of(service_id),
+            self._loads.ejections.of(service_id),
         )
 
     def probe(self, service_id: str) -> Record | None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import grpc
 from geniehive.v1 import routing_service_pb2 as pb
@@ -13,6 +13,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from control import answer_messages
 from control.api.errors import InvalidValue, PeerTooSlow
+from control.ejection_messages import ejection_message, ejections
+from control.ejections import Ejection
 from control.live import Loads
 from control.lookout import Lookout
 from control.membership import Membership
@@ -30,6 +32,14 @@ MAX_LOADS = 10_000
 MAX_ENCODED_HERE = 100_000  # bytes, of a delta; more is encoded beside the event loop
 
 Answer = TypeVar("Answer")
+
+
+class Seen(NamedTuple):
+    """What a gateway is told of a service: what others do there, and what waits inside."""
+
+    in_flight: int
+    waiting: int
+    ejection: Ejection | None
 
 
 class RoutingServicer(pb_grpc.RoutingServiceServicer):
@@ -81,14 +91,18 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
     ) -> AsyncIterator[pb.ExchangeLoadResponse]:
         stream = object()
         never = asyncio.Event()
-        said: dict[str, tuple[int, int]] | None = None
+        said: dict[str, Seen] | None = None
         try:
             async with aclosing(interleaved(request_iterator, never, LOAD_INTERVAL_S)) as events:
                 async for request in events:
                     if request is not None:
                         _check_gateway_id(request.gateway_id)
-                        loads = {one.service_id: one.in_flight for one in request.loads[:MAX_LOADS]}
-                        self._loads.tell(stream, loads)
+                        told = request.loads[:MAX_LOADS]
+                        self._loads.tell(
+                            stream,
+                            {one.service_id: one.in_flight for one in told},
+                            ejections(told, self._membership.service),
+                        )
                     now = self._seen_by_others(stream)
                     if request is not None or now != said:
                         yield _load_message(now)
@@ -96,13 +110,15 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         finally:
             self._loads.forget(stream)
 
-    def _seen_by_others(self, stream: object) -> dict[str, tuple[int, int]]:
-        """Return (in flight, waiting) by service, where one of them is above 0."""
-        seen = {service_id: (count, 0) for service_id, count in self._loads.others(stream).items()}
-        for service_id, waiting in self._membership.waiting.items():
-            in_flight, _ = seen.get(service_id, (0, 0))
-            seen[service_id] = in_flight, waiting
-        return seen
+    def _seen_by_others(self, stream: object) -> dict[str, Seen]:
+        """Return what others see of services, where they see anything."""
+        in_flight = self._loads.others(stream)
+        waiting = self._membership.waiting
+        ejections = self._loads.ejections.others(stream)
+        return {
+            one: Seen(in_flight.get(one, 0), waiting.get(one, 0), ejections.get(one))
+            for one in {**in_flight, **waiting, **ejections}
+        }
 
 
 async def _watch(
@@ -144,13 +160,18 @@ async def _encoded(update: Update) -> pb.TableUpdate:
     return update_message(update)
 
 
-def _load_message(seen: dict[str, tuple[int, int]]) -> pb.ExchangeLoadResponse:
+def _load_message(seen: dict[str, Seen]) -> pb.ExchangeLoadResponse:
     interval = Duration()
     interval.FromMilliseconds(int(LOAD_INTERVAL_S * 1000))
     return pb.ExchangeLoadResponse(
         loads=[
-            pb.ServiceLoad(service_id=service_id, in_flight=in_flight, queue_depth=waiting)
-            for service_id, (in_flight, waiting) in seen.items()
+            pb.ServiceLoad(
+                service_id=service_id,
+                in_flight=one.in_flight,
+                queue_depth=one.waiting,
+                ejection=ejection_message(one.ejection) if one.ejection else None,
+            )
+            for service_id, one in seen.items()
         ],
         interval=interval,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from geniehive.v1 import discovery_service_pb2 as pb
 
 from control import messages
+from control.ejection_messages import ejection_message
 from control.measured import Counts, measured
 from control.overview import ServiceView
 from control.probe_messages import probe_message
@@ -40,6 +41,8 @@ def status_message(
         message.probe.CopyFrom(probe_message(view.probe))
     if view.counts:
         message.measured.CopyFrom(measured_message(view.counts, measured_since))
+    if view.ejection is not None:
+        message.ejection.CopyFrom(ejection_message(view.ejection))
     return message
 
 

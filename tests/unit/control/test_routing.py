@@ -289,13 +289,29 @@ class Load:
 
     async def tell(self, **loads):
         told = [pb.ServiceLoad(service_id=f"h1/{k}", in_flight=v) for k, v in loads.items()]
-        await self.call.write(pb.ExchangeLoadRequest(gateway_id=self.gateway_id, loads=told))
+        await self.say(told)
         return await self.hear()
 
-    async def hear(self):
+    async def eject(self, *ejections):
+        """ejections: services, each with for how many seconds still, and why."""
+        await self.say([kept_out(*one) for one in ejections])
+        return {one.service_id: one.ejection for one in await self.answer()}
+
+    async def say(self, loads):
+        await self.call.write(pb.ExchangeLoadRequest(gateway_id=self.gateway_id, loads=loads))
+
+    async def answer(self):
         with control_errors():
-            answer = await asyncio.wait_for(self.call.read(), 10)
-        return {one.service_id: (one.in_flight, one.queue_depth) for one in answer.loads}
+            return (await asyncio.wait_for(self.call.read(), 10)).loads
+
+    async def hear(self):
+        return {one.service_id: (one.in_flight, one.queue_depth) for one in await self.answer()}
+
+
+def kept_out(service_id, seconds, reason):
+    load = pb.ServiceLoad(service_id=service_id, ejection=pb.Ejection(reason=reason))
+    load.ejection.remaining.seconds = seconds
+    return load
 
 
 async def test_gateways_hear_of_each_others_load_until_a_stream_ends(control):
@@ -319,3 +335,85 @@ async def test_gateways_hear_what_waits_inside_engines(control):
 async def test_a_nameless_gateway_tells_no_load(control):
     with pytest.raises(InvalidValue, match="gateway_id"):
         await Load(control, "").tell(s=1)
+
+
+async def ejection(control, service_id="h1/s"):
+    """Return what people are told that gateways keep out."""
+    asked = discovery.GetServiceRequest(service_id=service_id)
+    found = (await control.discovery.GetService(asked)).service
+    return found.ejection if found.HasField("ejection") else None
+
+
+async def test_gateways_and_people_hear_what_is_kept_out_until_it_is_not(control):
+    await register(control, "h1", service("h1/s"), service("h1/t"))
+    one, two, three = (Load(control, name) for name in ("g1", "g2", "g3"))
+
+    assert await one.eject(("h1/s", 8, "5 timeouts")) == {}
+    heard = await two.eject(("h1/s", 3, "5 answers 503"))
+    assert (heard["h1/s"].reason, heard["h1/s"].gateway_count) == ("5 timeouts", 1)
+    assert 0 < heard["h1/s"].remaining.ToSeconds() <= 8
+    heard = await three.eject()
+    assert (heard["h1/s"].reason, heard["h1/s"].gateway_count) == ("5 timeouts", 2)
+    assert (await ejection(control)).gateway_count == 2
+    await one.eject()
+    assert (await ejection(control)).reason == "5 answers 503"
+    two.call.cancel()
+    await until(lambda: not control.loads.ejections.all())
+    assert await ejection(control) is None
+    assert await three.eject() == {}
+
+
+async def test_what_is_kept_out_changes_neither_routes_nor_health(control):
+    await register(control, "h1", service("h1/s", "m"))
+    gateway = Gateway(control)
+    await gateway.open()
+    before = control.routes.identity
+    await Load(control, "g1").eject(("h1/s", 8, "5 timeouts"))
+    await published()
+
+    asked = discovery.GetServiceRequest(service_id="h1/s")
+    found = (await control.discovery.GetService(asked)).service
+    assert (found.routable, found.health) == (True, inventory.HEALTH_HEALTHY)
+    assert control.routes.identity == before
+    health = await control.discovery.GetClusterHealth(discovery.GetClusterHealthRequest())
+    counts = (health.ejected_count, health.routable_service_count, health.held_back_count)
+    assert counts == (1, 1, 0)
+    route = await control.routing.ResolveRoute(pb.ResolveRouteRequest(model="m", explain=True))
+    (explained,) = route.explanations
+    assert (explained.chosen, explained.ejection.reason) == (True, "5 timeouts")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "told"),
+    [(-5, 0, 0), (10**9, 0, 3_600), (2**63 - 1, 0, 3_600), (-(2**63), 0, 0), (0, -(2**31), 0)],
+)
+async def test_no_ejection_is_told_for_longer_than_an_hour_or_less_than_nothing(
+    control, seconds, nanos, told
+):
+    await register(control)
+    odd = kept_out("h1/s", seconds, "odd")
+    odd.ejection.remaining.nanos = nanos
+    gateway = Load(control, "g1")
+    await gateway.say([odd])
+    await gateway.answer()
+
+    assert told - 1 <= (await ejection(control)).remaining.ToSeconds() <= told
+
+
+async def test_a_reason_is_cut_and_cannot_harm_a_terminal(control):
+    await register(control)
+    await Load(control, "g1").eject(("h1/s", 8, "\x1b[2Jevil\n" * 100_000))
+
+    reason = (await ejection(control)).reason
+    assert len(reason) == 100
+    assert reason.startswith(" [2Jevil  [2J")
+
+
+async def test_services_that_nobody_registered_cannot_be_kept_out(control):
+    await register(control)
+    strangers = [(f"h2/{number}", 8, "5 timeouts") for number in range(20_000)]
+    heard = await Load(control, "g1").eject(*strangers, ("h1/s", 8, "after too many"))
+
+    assert heard == {}
+    assert await ejection(control) is None
+    assert await Load(control, "g2").eject() == {}

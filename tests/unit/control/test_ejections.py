@@ -1,0 +1,81 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.ejections import Ejection, Ejections
+
+TOLD = st.dictionaries(
+    st.sampled_from("ab"), st.tuples(st.floats(0, 60), st.sampled_from(["5 timeouts", "2 of 3"]))
+)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_of_several_gateways_the_longest_is_told_with_its_reason():
+    ejections = Ejections(Clock())
+    ejections.tell(1, {"a": (9.0, "5 timeouts")})
+    ejections.tell(2, {"a": (4.0, "5 answers 503"), "b": (1.0, "7 of 12 failed")})
+
+    assert ejections.of("a") == Ejection(9.0, "5 timeouts", 2)
+    assert ejections.others(1) == {
+        "a": Ejection(4.0, "5 answers 503"),
+        "b": Ejection(1.0, "7 of 12 failed"),
+    }
+    assert ejections.of("c") is None
+
+
+def test_the_time_that_remains_passes_and_then_the_service_is_being_tried():
+    clock = Clock()
+    ejections = Ejections(clock)
+    ejections.tell(1, {"a": (9.0, "5 timeouts")})
+    clock.now += 6.0
+    assert ejections.of("a") == Ejection(3.0, "5 timeouts")
+    clock.now += 60.0
+
+    assert ejections.of("a") == Ejection(0.0, "5 timeouts")
+
+
+@pytest.mark.parametrize(
+    ("remaining", "kept"), [(math.nan, 0.0), (-1.0, 0.0), (math.inf, 3_600.0), (1e9, 3_600.0)]
+)
+def test_no_odd_time_is_kept(remaining, kept):
+    ejections = Ejections(Clock())
+    ejections.tell(1, {"a": (remaining, "odd")})
+
+    assert ejections.of("a") == Ejection(kept, "odd")
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.none() | TOLD)))
+def test_what_is_kept_out_is_what_each_told_last(steps):
+    ejections = Ejections(Clock())
+    told = {}
+    for stream, said in steps:
+        if said is None:
+            ejections.forget(stream)
+            told.pop(stream, None)
+        else:
+            ejections.tell(stream, said)
+            told[stream] = said
+
+    def expected(streams):
+        found = {}
+        for service_id in "ab":
+            if every := sorted(said[service_id] for said in streams if service_id in said):
+                found[service_id] = (pytest.approx(every[-1][0]), len(every))
+        return found
+
+    def seen(ejections):
+        return {name: (one.remaining, one.gateways) for name, one in ejections.items()}
+
+    assert seen(ejections.all()) == expected(told.values())
+    for stream in (1, 2, 3):
+        others = [said for other, said in told.items() if other != stream]
+        assert seen(ejections.others(stream)) == expected(others)
+    assert seen({one: ejections.of(one) for one in ejections.all()}) == expected(told.values())
