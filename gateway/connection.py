@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 100
+# One read: a client that reads slowly holds up so much. The loop would take four times that.
+READ_BYTES = 64 << 10
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 _memo = answer_memo()
+_read = memoryview(bytearray(READ_BYTES))  # of all connections: each empties it at once
 
 
 class Receiver(Protocol):
@@ -35,7 +38,7 @@ class Receiver(Protocol):
         """The answer will not arrive, or not wholly."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The wire of one call after the other. `closing`: it must not be kept any more."""
 
     def __init__(self, upstream: "Upstream", generation: int) -> None:
@@ -96,6 +99,12 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _read
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(_read[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         call = self._call
