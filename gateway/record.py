@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.totals import ANSWERED
+
+RUNNING = "running"
+
 
 class Attempt(msgspec.Struct, frozen=True):
     """One service that was asked. at: seconds after the request's beginning."""
@@ -17,7 +21,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One request. outcome: running, answered, client_left or the code of an error.
+    """One request. outcome: `RUNNING`, `ANSWERED`, `LEFT` or the code of an error.
 
     status: as the client was told, 0 when it was not. Times are seconds: `began` since 1970,
     the others after that; None for what has not come.
@@ -38,3 +42,8 @@ class Record(msgspec.Struct, frozen=True):
     message: str = ""  # of the error it ended with
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+    @property
+    def noteworthy(self) -> bool:
+        """Whether somebody may want to know why it went as it did."""
+        return self.outcome not in (RUNNING, ANSWERED) or len(self.attempts) > 1
