@@ -11,7 +11,7 @@ BEGAN = 1_775_583_000.0
 
 
 def record(number: int = 0, **fields: object) -> Record:
-    """Return what is told of one that was answered; `fields` differ. number: later ones have more."""
+    """Return what is told of one that was answered, but for `fields`. number: grows with time."""
     made = Record(
         request_id=f"req_{number:032x}",
         client_id="",
@@ -31,7 +31,7 @@ def record(number: int = 0, **fields: object) -> Record:
     return msgspec.structs.replace(made, **fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Over:
     """An exchange that is over."""
 

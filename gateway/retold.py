@@ -1,0 +1,82 @@
+"""What one worker tells its siblings of its requests, so that any of them can be asked."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice, takewhile
+
+import msgspec
+
+from gateway.recent import LIMIT, Ended, Recent
+from gateway.record import RUNNING, Record
+from gateway.steps import Steps
+
+MAX_BYTES = 1 << 20  # half of what is told in a second, see `Slots`
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+
+Lines = Sequence[msgspec.Raw]
+
+
+class Retold:
+    """Records as bytes. Each is made once: those that ended since the last `renew`.
+
+    active: the exchanges under way.
+    """
+
+    def __init__(self, recent: Recent, active: Collection[Ended], limit: int = LIMIT) -> None:
+        self._active = active
+        self._limit = limit
+        self._running: list[bytes] = []
+        self._noteworthy = _Kind(recent.noteworthy, limit)
+        self._plain = _Kind(recent.plain, limit)
+
+    def renew(self) -> Steps[None]:
+        """Take in what happened since."""
+        yield from self._noteworthy.renew()
+        yield from self._plain.renew()
+        running = []
+        for exchange in [*islice(self._active, self._limit)]:
+            running.append(_encode(exchange.record()))
+            yield
+        self._running = running
+
+    def lines(self) -> Lines:
+        """Return what is told as of the last `renew`: the least that is lost is the oldest."""
+        left = MAX_BYTES
+        found = []
+        for line in (*self._running, *reversed(self._noteworthy.told), *reversed(self._plain.told)):
+            left -= len(line)
+            if left < 0:
+                break
+            found.append(msgspec.Raw(line))
+        return found
+
+    def inherit(self, lines: Iterable[msgspec.Raw]) -> None:
+        """Go on telling what a worker told that died. What it had not ended has no end."""
+        for record in read(lines):
+            if record.outcome != RUNNING:
+                kind = self._noteworthy if record.noteworthy else self._plain
+                kind.told.appendleft(_encode(record))
+
+
+def read(lines: Iterable[msgspec.Raw]) -> Iterator[Record]:
+    """Yield the records that a worker told as `lines`."""
+    return map(_decode, lines)
+
+
+class _Kind:
+    """What is told of exchanges of one kind, oldest first."""
+
+    def __init__(self, ended: deque[Ended], limit: int) -> None:
+        self._ended = ended
+        self._last: Ended | None = None  # that is told
+        self.told: deque[bytes] = deque(maxlen=limit)
+
+    def renew(self) -> Steps[None]:
+        last = self._last
+        news = list(takewhile(lambda one: one is not last, reversed(self._ended)))
+        for exchange in reversed(news):
+            self.told.append(_encode(exchange.record()))
+            self._last = exchange
+            yield
