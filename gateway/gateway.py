@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
 from control.api.tracing import Tracer
+from gateway.admission import Admission
 from gateway.cells import Cells
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
@@ -40,7 +41,7 @@ SWEEP_SECONDS = 0.25
 
 
 class Incoming(Protocol):
-    """A connection on which a request is on its way in."""
+    """What a client takes its time for: to send a request, or to read an answer."""
 
     def check(self, now: float) -> None:
         """Give up on it if it takes too long. now: seconds of the clock."""
@@ -63,6 +64,7 @@ class Gateway:
     ) -> None:
         self.timeouts = config.timeouts
         self.limits = config.limits
+        self.admission = Admission(config.limits)
         self.drain = config.drain
         self.clock = clock
         self.random = random
