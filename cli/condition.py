@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import routing_service_pb2 as routing
 
 from cli.text import age, gigabytes
 from control.api.route_documents import AVAILABILITIES
 
-LOST, DOWN, RETURNING, LOADING, WAITING, UP = range(6)
-COLORS = {LOST: "red", DOWN: "red", RETURNING: "yellow", LOADING: "yellow", WAITING: "yellow"}
+LOST, DOWN, EJECTED, RETURNING, LOADING, WAITING, UP = range(7)
+COLORS = {
+    **dict.fromkeys((LOST, DOWN), "red"),
+    **dict.fromkeys((EJECTED, RETURNING, LOADING, WAITING), "yellow"),
+}
 SILENT = frozenset({LOST, RETURNING, DOWN})  # what such a one told last is not how it is
 
 
@@ -31,7 +35,9 @@ def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
         return LOADING
     if told != inventory.HEALTH_HEALTHY:
         return DOWN
-    return UP if status.routable else WAITING
+    if not status.routable:
+        return WAITING
+    return EJECTED if status.HasField("ejection") else UP
 
 
 def host_severity(host: inventory.Host) -> int:
@@ -67,11 +73,18 @@ def state(status: pb.ServiceStatus, host: inventory.Host, now: datetime) -> str:
         LOST: host_state(host, now),
         DOWN: f"down: {detail}" if detail else "down",
         RETURNING: "returning: not heard since control started",
+        EJECTED: f"up, {ejected(status.ejection)}",
         LOADING: "loading",
         WAITING: f"up, {detail or 'not routed'}",
         UP: "up",
     }
     return words[rank]
+
+
+def ejected(ejection: routing.Ejection) -> str:
+    """Return for how long gateways keep a service out, and why."""
+    reason = f": {ejection.reason}" if ejection.reason else ""
+    return f"ejected {age(ejection.remaining.ToTimedelta().total_seconds())}{reason}"
 
 
 def loaded(service: inventory.Service, rank: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2
+from geniehive.v1 import routing_service_pb2 as routing
 
 from cli import condition, listed
 from cli.models import Model
@@ -94,6 +95,7 @@ def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
     busy, waiting = condition.load(one, rank)
     yield "requests", f"{busy} served, {waiting} waiting"
     yield "health", _health(one, now)
+    yield "ejected", _ejected(one.ejection) if one.HasField("ejection") else ""
     speed = (
         [f"{listed.latency(one.latency_p50)} to an answer"] if one.HasField("latency_p50") else []
     )
@@ -113,6 +115,11 @@ def _health(one: pb.ServiceStatus, now: datetime) -> str:
     last = "the last: " if one.probe.health == inventory.HEALTH_HEALTHY else ""
     detail = f" ({last}{one.probe.detail})" if one.probe.detail else ""
     return f"{node}, by its node; {probed}, by probes{ago}{detail}"
+
+
+def _ejected(told: routing.Ejection) -> str:
+    by = plural(told.gateway_count, "gateway")
+    return f"for {age(told.remaining.ToTimedelta().total_seconds())} by {by}: {told.reason}"
 
 
 def _measured(told: pb.Measured) -> str:

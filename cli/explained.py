@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from geniehive.v1 import routing_service_pb2 as pb
 from rich.cells import cell_len
 
+from cli.condition import ejected
 from cli.output import clean
-from cli.table import Row, table
+from cli.table import GAP, Row, table
 from cli.text import plural
 from control.api.route_documents import OPERATIONS, STRATEGIES
 
@@ -77,6 +78,9 @@ def _target(answer: pb.ResolveRouteResponse) -> str:
     if not chosen:
         return "nobody can serve it now"
     first = f"{chosen[0].service_id} {chosen[0].asset_id}"
+    if chosen[0].HasField("ejection"):
+        # Control says where it would go; who keeps it out asks another one all the same.
+        first += f" (ejected by {plural(chosen[0].ejection.gateway_count, 'gateway')})"
     return f"{first} or {len(chosen) - 1} more" if len(chosen) > 1 else first
 
 
@@ -90,7 +94,7 @@ def _table(explanations: Sequence[pb.Explanation], strategy: int) -> str:
     tiers = sorted({one.tier for one in explanations if _serves(one)})
     titles = ["SCORE", "SERVICE", "ASSET", *(["TIER"] if len(tiers) > 1 else ()), "BUSY", "WAIT"]
     titles += [f"{SHORT.get(one.name, one.name.upper())} {_share(one.weight)}" for one in terms]
-    rows, reasons = [], []
+    rows, remarks = [], []
     for place, one in enumerate(explanations):
         cells = ["-", one.service_id, one.asset_id or "-"]
         if _serves(one):
@@ -98,20 +102,21 @@ def _table(explanations: Sequence[pb.Explanation], strategy: int) -> str:
             cells += [str(tiers.index(one.tier) + 1)] if len(tiers) > 1 else ()
             cells += [str(one.in_flight), str(one.queue_depth)]
             cells += [f"{term.value:.2f} {term.detail}".rstrip() for term in one.terms]
-        reasons.append(_reason(one))
+        remarks.append(_remark(one))
         rows.append(Row((place,), [*cells, *[""] * (len(titles) - len(cells))]))
     head, *lines = table(titles, rows, numbers=NUMBERS).split("\n")
-    # A reason stands across all the columns that there are no values for.
+    # A reason stands across all the columns that there are no values for, or after them.
     start = head.index(titles[3])
-    return "\n".join([head, *(_with(*both, start) for both in zip(lines, reasons, strict=True))])
+    return "\n".join([head, *(_with(*both, start) for both in zip(lines, remarks, strict=True))])
 
 
 def _serves(one: pb.Explanation) -> bool:
     return all(gate.passed for gate in one.gates)
 
 
-def _with(line: str, reason: str, start: int) -> str:
-    return f"{line}{' ' * (start - cell_len(line))}{clean(reason)}" if reason else line
+def _with(line: str, remark: str, start: int) -> str:
+    room = " " * max(GAP, start - cell_len(line))
+    return f"{line}{room}{clean(remark)}" if remark else line
 
 
 def _score(one: pb.Explanation, strategy: int) -> float:
@@ -123,7 +128,10 @@ def _share(weight: float) -> str:
     return f"{weight:.2f}".removeprefix("0")
 
 
-def _reason(one: pb.Explanation) -> str:
+def _remark(one: pb.Explanation) -> str:
+    """Return why a service is no candidate, or that gateways keep out one that is."""
+    if _serves(one):
+        return ejected(one.ejection) if one.HasField("ejection") else ""
     return "; ".join(_found(gate) for gate in one.gates if not gate.passed)
 
 

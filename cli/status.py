@@ -13,7 +13,7 @@ from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, plural
 from control.api.cluster_documents import HEALTHS, HOST_STATES
-from control.api.route_documents import AVAILABILITIES, OPERATIONS, url
+from control.api.route_documents import AVAILABILITIES, OPERATIONS, ejection, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
 UNUSABLE_SHOWN = 5
@@ -26,7 +26,7 @@ def healthy(cluster: Cluster) -> bool:
         and not cluster.health.spared_host_count
         and not cluster.health.catalog_problem
         and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
-        and all(status.routable for status in cluster.services)
+        and all(one.routable and not one.HasField("ejection") for one in cluster.services)
     )
 
 
@@ -119,6 +119,11 @@ def _unusual(health: pb.GetClusterHealthResponse) -> list[str]:
             f"{plural(health.held_back_count, 'service')} held back, for coming and going:"
             " called only for models that nobody else serves"
         )
+    if health.ejected_count:
+        found.append(
+            f"{plural(health.ejected_count, 'service')} ejected, because answers failed: gateways"
+            " try again by themselves; the log of the engine says more"
+        )
     return found
 
 
@@ -145,6 +150,7 @@ def document(cluster: Cluster) -> Mapping[str, object]:
         "settled": health.settled,
         "spared_hosts": health.spared_host_count,
         "held_back_services": health.held_back_count,
+        "ejected_services": health.ejected_count,
         "catalog_problem": health.catalog_problem or None,
         "unusable_resources": dict(health.unusable_resources),
         "gateways": health.gateway_count,
@@ -176,6 +182,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "availability": AVAILABILITIES.get(seen.availability, "available"),
         "detail": seen.detail,
         "routable": status.routable,
+        "ejection": ejection(status),
         "in_flight": status.in_flight,
         "queue_depth": _told(seen, "queue_depth"),
         "concurrency": service.concurrency or None,

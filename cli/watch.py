@@ -128,6 +128,7 @@ def fingerprint(cluster: Cluster) -> bytes:
         for field in ("measured", "latency_p50", "tokens_per_second", "update_time", "held_back"):
             status.ClearField(field)
         status.probe.ClearField("probe_time")
+        status.ejection.ClearField("remaining")
         for field in ("latency_p50", "tokens_per_second"):
             status.service.observation.ClearField(field)
         parts.append(status.SerializeToString(deterministic=True))

@@ -84,6 +84,7 @@ STATUS = discovery.ServiceStatus(
     health=inventory.HEALTH_HEALTHY,
     probe=discovery.Probe(health=inventory.HEALTH_HEALTHY, detail="answered in 12 ms"),
     tokens_per_second=42.5,
+    ejection=routing.Ejection(reason="5 timeouts", gateway_count=1),
 )
 ROLE = discovery.RoleStatus(
     role=roles.Role(
@@ -157,6 +158,7 @@ HEALTH = discovery.GetClusterHealthResponse(
 for _span, _milliseconds in (
     (STATUS.latency_p50, 412),
     (STATUS.held_back, 12_000),
+    (STATUS.ejection.remaining, 12_000),
     (STATUS.measured.first_byte_p50, 412),
     (STATUS.measured.first_byte_p95, 900),
     (ROLE.best_latency_p50, 412),
@@ -201,6 +203,7 @@ RESOLVED = routing.ResolveRouteResponse(
             score=0.77,
             gates=[routing.Gate(name="health", passed=True)],
             terms=[routing.ScoreTerm(name="runtime", weight=0.45, value=0.75, detail="loaded")],
+            ejection=STATUS.ejection,
         )
     ],
 )

@@ -12,7 +12,14 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 
 from control.api.message_values import milliseconds, moment, ordered, seconds, told
-from control.api.route_documents import AVAILABILITIES, OPERATIONS, STRATEGIES, Document, url
+from control.api.route_documents import (
+    AVAILABILITIES,
+    OPERATIONS,
+    STRATEGIES,
+    Document,
+    ejection,
+    url,
+)
 
 PROTOCOL = "openai"  # what all engines speak that gateways relay to
 
@@ -100,6 +107,7 @@ def service(message: pb.ServiceStatus) -> Document:
             "detail": seen.detail or None,
             "routable": message.routable,
             "held_back_s": seconds(message, "held_back"),
+            "ejection": ejection(message),
             "probe": _probe(message.probe) if message.HasField("probe") else None,
         },
         "observed": observed(message),
@@ -269,6 +277,7 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
         "healthy_service_count": message.healthy_service_count,
         "routable_service_count": message.routable_service_count,
         "held_back_service_count": message.held_back_count,
+        "ejected_service_count": message.ejected_count,
         "spared_host_count": message.spared_host_count,
         "asset_count": message.asset_count,
         "loaded_asset_count": message.loaded_asset_count,

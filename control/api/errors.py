@@ -196,9 +196,15 @@ class ControlUnavailable(Unavailable):
 
 
 class Upstream(GenieHiveError):
-    """An engine did not do its part; the caller did nothing wrong."""
+    """An engine did not do its part; the caller did nothing wrong.
+
+    counted: what one and several of it are called. silent: it did not answer at all, so
+    that whoever asks it waits.
+    """
 
     code, http, grpc = "upstream_error", 502, S.UNAVAILABLE
+    counted = ("failure", "failures")
+    silent = False
 
 
 class UpstreamError(Upstream):
@@ -211,10 +217,13 @@ class UpstreamAuthFailed(Upstream):
 
 class UpstreamBadResponse(Upstream):
     code = "upstream_bad_response"
+    counted = ("unusable answer", "unusable answers")
 
 
 class UpstreamTimeout(Upstream):
     code, http, grpc = "upstream_timeout", 504, S.DEADLINE_EXCEEDED
+    counted = ("timeout", "timeouts")
+    silent = True
 
 
 def family(root: type[GenieHiveError] = GenieHiveError) -> list[type[GenieHiveError]]:

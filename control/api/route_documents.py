@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+from geniehive.v1 import discovery_service_pb2 as discovery
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
+
+from control.api.message_values import seconds
 
 Document = dict[str, object]
 
@@ -75,6 +78,18 @@ def url(endpoint: inventory.Endpoint) -> str:
     return f"{endpoint.scheme}://{endpoint.address}{endpoint.base_path}"
 
 
+def ejection(message: discovery.ServiceStatus | pb.Explanation) -> Document | None:
+    """Return that gateways keep a service out of rotation, None when none does."""
+    if not message.HasField("ejection"):
+        return None
+    found = message.ejection
+    return {
+        "remaining_s": seconds(found, "remaining"),
+        "reason": found.reason,
+        "gateways": found.gateway_count,
+    }
+
+
 def _lead(lead: pb.Lead) -> Document:
     return {
         "service_id": lead.service_id,
@@ -114,6 +129,7 @@ def explained(one: pb.Explanation) -> Document:
         "in_flight": one.in_flight,
         "queue_depth": one.queue_depth,
         "live_penalty": one.live_penalty,
+        "ejection": ejection(one),
     }
 
 

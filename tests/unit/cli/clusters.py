@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
+from geniehive.v1 import routing_service_pb2 as routing
 
 from cli.cluster import Cluster
 
@@ -49,6 +50,14 @@ def status(service_id, *assets, health=inventory.HEALTH_HEALTHY, **more):
             ),
         ),
     )
+
+
+def ejected(service_id="h/x", **fields):
+    """Return a service that gateways keep out; fields: as those of `status`."""
+    found = status(service_id, "m", **fields)
+    found.ejection.MergeFrom(routing.Ejection(reason="5 timeouts", gateway_count=2))
+    found.ejection.remaining.FromSeconds(12)
+    return found
 
 
 def role(role_id, service_id="", asset_id="", loaded=0, **more):

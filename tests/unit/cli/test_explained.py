@@ -82,6 +82,21 @@ def test_the_screen():
     ]
 
 
+def test_a_candidate_that_gateways_keep_out_says_so():
+    """Control tells where it would go; nobody is told that it does go there."""
+    kept_out = pb.Explanation()
+    kept_out.CopyFrom(TOWER)
+    kept_out.ejection.MergeFrom(pb.Ejection(reason="5 timeouts\x1b", gateway_count=2))
+    kept_out.ejection.remaining.FromSeconds(12)
+    lines = explained.render(answer(kept_out, LAPTOP)).split("\n")
+
+    assert lines[0].startswith(
+        "mentor (role, chat) -> tower/ollama qwen3:14b (ejected by 2 gateways)   least_loaded"
+    )
+    assert lines[2].endswith("  0.90 31 samples  ejected 12s: 5 timeouts\ufffd")
+    assert "ejected" not in lines[3]
+
+
 def test_scores_are_less_what_waits_where_scores_decide():
     text = explained.render(answer(TOWER, LAPTOP, strategy=pb.STRATEGY_SCORED))
 

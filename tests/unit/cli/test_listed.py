@@ -8,7 +8,7 @@ from geniehive.v1 import roles_pb2
 
 from cli import detailed, listed
 from cli.models import models
-from tests.unit.cli.clusters import NOW, THREE_HOSTS, host, role, status
+from tests.unit.cli.clusters import NOW, THREE_HOSTS, ejected, host, role, status
 
 HOSTILE = "\x1b[2Jevil\r\n\u202e"
 BOUND = 10.0  # ten times the goal
@@ -118,6 +118,16 @@ def test_a_service_in_detail():
         "qwen3:14b  chat       yes           ?  -       mentor",
         "other      chat       no            ?  -       -",
     ]
+
+
+def test_what_gateways_keep_out_is_told_with_how_many_do():
+    one = ejected("tower/vllm")
+    lines = detailed.service(one, big(), NOW, None).splitlines()
+    (row,) = listed.services([one], {"tower": big()}, NOW, None, color=False).splitlines()[1:]
+
+    assert lines[0] == "tower/vllm: up, ejected 12s: 5 timeouts"
+    assert "  ejected       for 12s by 2 gateways: 5 timeouts" in lines
+    assert "  up, ejected 12s: 5 timeouts  " in row
 
 
 def test_a_probe_that_another_one_must_confirm_is_told_as_the_last():

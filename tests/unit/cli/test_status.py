@@ -7,7 +7,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 
 from cli.cluster import Cluster
 from cli.status import document, healthy, render
-from tests.unit.cli.clusters import EMPTY, NOW, THREE_HOSTS, health, host, status
+from tests.unit.cli.clusters import EMPTY, NOW, THREE_HOSTS, ejected, health, host, status
 
 SCREEN = """\
 2 of 3 hosts up | 10 models, 2 loaded | 2 in flight, 1 waiting | routes v812, 2s old
@@ -174,6 +174,52 @@ def test_a_service_that_is_held_back_says_for_how_long():
     cluster = Cluster(health(), (host("h"),), (flapping,))
 
     assert " up, held back 12s " in render(cluster, NOW)
+
+
+def test_a_service_that_gateways_keep_out_says_for_how_long_and_why():
+    told = ejected(concurrency=4, in_flight=2, queue=1)
+    cluster = Cluster(health(ejected_count=1), (host("h"),), (told,))
+    lines = render(cluster, NOW, color=True).splitlines()
+
+    assert " \x1b[33mup, ejected 12s: 5 timeouts\x1b[0m " in lines[2]
+    assert lines[2].split()[-2:] == ["2/4", "1"]
+    assert lines[3:] == [
+        "! 1 service ejected, because answers failed: gateways try again by themselves; the log of"
+        " the engine says more"
+    ]
+    assert not healthy(cluster)
+    found = document(cluster)
+    assert found["ejected_services"] == 1
+    (service,) = found["hosts"][0]["services"]
+    assert service["ejection"] == {"remaining_s": 12.0, "reason": "5 timeouts", "gateways": 2}
+    assert service["routable"]
+
+
+def test_what_is_kept_out_stands_after_what_is_down_and_before_what_loads():
+    down, loading = inventory.HEALTH_UNHEALTHY, inventory.HEALTH_LOADING
+    services = [
+        status("h/a", "m", health=loading),
+        ejected("h/b"),
+        status("h/c", "m", health=down),
+        status("h/d", "m"),
+    ]
+    lines = render(Cluster(health(), (host("h"),), tuple(services)), NOW).splitlines()
+
+    assert [line.split()[1] for line in lines[2:6]] == ["c", "b", "a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ({"health": inventory.HEALTH_UNHEALTHY, "detail": "refused"}, "down: refused"),
+        ({"availability": inventory.AVAILABILITY_DRAINING, "routable": False}, "draining"),
+    ],
+)
+def test_what_takes_no_requests_at_all_is_said_before_who_keeps_it_out(service, said):
+    lines = render(Cluster(health(), (host("h"),), (ejected(**service),)), NOW).splitlines()
+
+    assert f" {said} " in lines[2]
+    assert "ejected" not in lines[2]
 
 
 def test_rows_that_are_watched_stay_where_they_are():

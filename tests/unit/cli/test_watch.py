@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
+from geniehive.v1 import routing_service_pb2 as pb
 
 from cli import screens
 from cli.cluster import Cluster
@@ -54,6 +55,16 @@ def test_times_that_pass_and_gauges_that_move_are_no_change():
     after.services[0].measured.request_count = 9
     after.services[0].update_time.FromSeconds(5)
     after.services[0].service.observation.tokens_per_second = 3.5
+
+    assert fingerprint(after) == fingerprint(before)
+
+
+def test_that_a_service_is_kept_out_is_a_change_and_how_long_still_is_none():
+    before, after = cluster(), cluster()
+    after.services[0].ejection.MergeFrom(pb.Ejection(reason="5 timeouts", gateway_count=1))
+    assert fingerprint(after) != fingerprint(before)
+    before.services[0].ejection.CopyFrom(after.services[0].ejection)
+    after.services[0].ejection.remaining.FromSeconds(9)
 
     assert fingerprint(after) == fingerprint(before)
 

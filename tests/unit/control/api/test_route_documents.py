@@ -23,6 +23,15 @@ def test_every_value_has_the_word_that_control_has_for_it(words, names, enum):
     assert set(words) == {value for value in enum.values() if value}
 
 
+def test_what_gateways_keep_out_is_told_with_its_unit():
+    ejection = pb.Ejection(reason="5 timeouts", gateway_count=2)
+    ejection.remaining.FromMilliseconds(12_500)
+    told = {"remaining_s": 12.5, "reason": "5 timeouts", "gateways": 2}
+
+    assert documents.explained(pb.Explanation(ejection=ejection))["ejection"] == told
+    assert documents.explained(pb.Explanation())["ejection"] is None
+
+
 def test_what_is_not_told_is_null_and_never_made_up():
     told = documents.explanation(pb.ResolveRouteResponse(model="m"))
     (match,) = documents.matches(
