@@ -20,6 +20,7 @@ from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
+from gateway.recent import Recent
 from gateway.request_log import RequestLog
 from gateway.request_trace import RequestTrace
 from gateway.resources import Resource
@@ -83,6 +84,7 @@ class Gateway:
         # While control is away: when what is held was last known to be true, if it was.
         self._true_at: float | None = None
         self.active: set[Exchange] = set()
+        self.recent = Recent()
         self.incoming: set[Incoming] = set()
         self.totals = Totals()
         self.meter = Meter(lambda taken: self.totals.count(taken, wall_time()))
