@@ -25,6 +25,7 @@ from gateway.request_log import RequestLog
 from gateway.request_trace import RequestTrace
 from gateway.resources import Resource
 from gateway.resources import read_resource as read_route
+from gateway.rotation import Rotation
 from gateway.routes import Routes
 from gateway.shared import SharedUpstream
 from gateway.steps import finished
@@ -93,6 +94,7 @@ class Gateway:
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells
+        self.rotation = Rotation(config.ejection, random)
         self.routes = Routes(self._open)
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
@@ -165,8 +167,12 @@ class Gateway:
     def _open(self, service_id: str, origin: Origin) -> Upstream:
         wait = self.timeouts.connect
         if self._cells is None:
-            return Upstream(service_id, origin, wait, self.clock)
-        return SharedUpstream(self._cells.cell(service_id), service_id, origin, wait, self.clock)
+            upstream = Upstream(service_id, origin, wait, self.clock)
+        else:
+            cell = self._cells.cell(service_id)
+            upstream = SharedUpstream(cell, service_id, origin, wait, self.clock)
+        upstream.breaker = self.rotation.breaker(service_id)
+        return upstream
 
     def sweep(self, now: float) -> None:
         """End exchanges whose time is over, and connections that idle.

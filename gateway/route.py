@@ -98,11 +98,19 @@ class Route:
                 insort(self.choices, choice, key=order)
         self._renew_pool()
 
+    def of(self, service_id: str) -> Choice | None:
+        """Return the choice that leads to a service, if one does."""
+        return self._held.get(service_id)
+
     def without(self, services: Collection[str]) -> "Route":
         """Return what is left of the route without some services: to take a choice from."""
+        return self.only([one for one in self.choices if one.upstream.service_id not in services])
+
+    def only(self, choices: list[Choice]) -> "Route":
+        """Return the route with no other than some of its choices, in order."""
         left = Route()
         left.strategy, left.steps, left._last_asked = self.strategy, self.steps, self._last_asked
-        left.choices = [one for one in self.choices if one.upstream.service_id not in services]
+        left.choices = choices
         left._renew_pool()
         return left
 

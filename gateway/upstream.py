@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamError
+from gateway.breaker import Breaker
 from gateway.connection import Connection, Receiver
 from gateway.meter import Tally
 
@@ -130,6 +131,8 @@ class Upstream:
     """A service: its origin, its kept connections, and how busy it is."""
 
     shared = False  # whether other processes count in `elsewhere` at the same time
+    breaker: Breaker  # whether it is in rotation; given to it by who opens it
+    most = 1_024  # requests that it may have in flight here
 
     def __init__(
         self,

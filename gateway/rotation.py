@@ -1,0 +1,248 @@
+"""Who may serve now: services that are not out of rotation, not resting, not full.
+
+When nothing is wrong this costs one look at `quiet`. Else each route that is asked for is
+narrowed to those who may serve, once, until something about one of its services changes.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from control.api.errors import AllBusy, NoHealthyRoute
+from gateway.balance import take
+from gateway.breaker import NEVER, Breaker, Ejected, Random, State
+from gateway.config import Ejection
+from gateway.route import Choice, Route, order
+
+# With fewer services behind a name, only the loss of all of them is more than a few faults.
+PANIC_FROM = 5
+
+
+class Rotation:
+    """The breakers of all services, and what they leave of each route.
+
+    quiet: every service is whole, so that there is nothing to ask here.
+    """
+
+    def __init__(self, rules: Ejection, random: Random) -> None:
+        self.quiet = True
+        self._rules = rules
+        self._random = random
+        self._special: dict[str, Breaker] = {}  # those that are not whole, by service
+        self._views: dict[Route, _View] = {}
+        self._wake = NEVER  # when time alone will change something
+
+    def breaker(self, service_id: str) -> Breaker:
+        """Return the breaker for a service: that of its life before, if that was not whole."""
+        if (known := self._special.get(service_id)) is not None:
+            return known
+        breaker = Breaker(self._rules, self._random, lambda: self._changed(service_id, breaker))
+        return breaker
+
+    def take(
+        self, routes: Iterable[Route], tried: Collection[str], now: float
+    ) -> tuple[Route, Choice]:
+        """Return who serves a request next, and count it as in flight there.
+
+        routes: all that may serve it, in order. tried: services that it was sent to before.
+        now: seconds of the clock.
+
+        Raises:
+            AllBusy: there are some, and all of them have as much to do as they may.
+            NoHealthyRoute: there is none.
+        """
+        if now >= self._wake:
+            self.pass_time(now)
+        routes = [route for route in routes if route.choices]
+        if self.quiet and not tried and routes:
+            route = routes[0]
+            choice = take(route, self._random)
+            if choice.upstream.in_flight <= choice.upstream.most:
+                return route, choice
+            choice.upstream.in_flight -= 1
+        return self._take_carefully(routes, tried, now)
+
+    def pass_time(self, now: float) -> None:
+        """End what is over by now: rests, and the time in which services come back."""
+        wake = min((one.pass_time(now) for one in tuple(self._special.values())), default=NEVER)
+        self._wake = wake
+
+    def due(self, now: float) -> list[tuple[str, Breaker]]:
+        """Return the services that somebody should look at, whether they answer."""
+        return [one for one in self._special.items() if one[1].checkup_due(now)]
+
+    def ejections(self, now: float) -> dict[str, Ejected]:
+        """Return the services that are out."""
+        found = ((name, breaker.ejection(now)) for name, breaker in self._special.items())
+        return {name: ejection for name, ejection in found if ejection is not None}
+
+    def _changed(self, service_id: str, breaker: Breaker) -> None:
+        if breaker.whole:
+            self._special.pop(service_id, None)
+        else:
+            self._special[service_id] = breaker
+        self.quiet = not self._special
+        self._views.clear()
+        self._wake = -NEVER  # to be found out
+
+    def _take_carefully(
+        self, routes: Iterable[Route], tried: Collection[str], now: float
+    ) -> tuple[Route, Choice]:
+        views = [self._view(route) for route in routes]
+        ways = (self._in_rotation, self._resting, self._on_trial, self._out)
+        for way in ways[:-1] if tried else ways:
+            for view in views:
+                if (choice := way(view, tried, now)) is not None:
+                    return view.route, choice
+        raise self._nobody(views, tried, now)
+
+    def _view(self, route: Route) -> "_View":
+        view = self._views.get(route)
+        if view is None or view.pool is not route.pool:
+            view = self._views[route] = _view(route, self._special, self._rules.panic)
+        return view
+
+    def _in_rotation(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
+        """Take one of those in rotation, or try one that may come back to them."""
+        left = view.left.without(tried) if tried else view.asked
+        if not tried and (choice := self._on_trial(view, tried, now, _tier(left))) is not None:
+            return choice
+        for _ in range(2):
+            coming = [one for one in view.coming if _free(one, tried) and one.tier <= _tier(left)]
+            if coming and coming[0].tier < _tier(left):
+                left, coming = left.only(coming), []
+            if not left.choices:
+                return None
+            choice = self._take_or_offer(left, coming, now)
+            if choice.upstream.in_flight <= choice.upstream.most:
+                return choice
+            choice.upstream.in_flight -= 1
+            left = left.only([one for one in left.choices if _free(one, ())])
+        return None
+
+    def _take_or_offer(self, left: Route, coming: Iterable[Choice], now: float) -> Choice:
+        """Take one of `left`, or of those that come back: these with a part of what others have.
+
+        Who has nothing to do yet would else get all there is, and fall again.
+        """
+        choice = take(left, self._random)
+        offered = []
+        for one in coming:
+            share = one.upstream.breaker.share(now)
+            held = one.upstream.in_flight
+            if self._random() < share and held < share * choice.upstream.in_flight:
+                offered.append(one)
+        if not offered:
+            return choice
+        choice.upstream.in_flight -= 1
+        return take(left.only(sorted((choice, *offered), key=order)), self._random)
+
+    def _resting(self, view: "_View", tried: Collection[str], _: float) -> Choice | None:
+        return self._one_of(view, view.resting, tried)
+
+    def _on_trial(
+        self, view: "_View", tried: Collection[str], now: float, tier: float = NEVER
+    ) -> Choice | None:
+        """Take one whose turn it is to be tried. tier: of who would serve else."""
+        for one in view.triable:
+            if one.tier <= tier and _free(one, tried):
+                one.upstream.in_flight += 1
+                one.upstream.breaker.try_now(now)
+                return one
+        return None
+
+    def _out(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
+        """Take one that is out: nobody else is there, and it may have recovered.
+
+        Who is silent holds up who asks it, so that only one does.
+        """
+        if view.left.choices or view.coming or view.resting:
+            return None
+        if (choice := self._one_of(view, view.failing, tried)) is not None:
+            return choice
+        for one in view.silent:
+            if one.upstream.breaker.state is State.OUT and _free(one, tried):
+                one.upstream.in_flight += 1
+                one.upstream.breaker.try_now(now)
+                return one
+        return None
+
+    def _one_of(
+        self, view: "_View", choices: Iterable[Choice], tried: Collection[str]
+    ) -> Choice | None:
+        free = [one for one in choices if _free(one, tried)]
+        return take(view.route.only(free), self._random) if free else None
+
+    def _nobody(
+        self, views: Iterable["_View"], tried: Collection[str], now: float
+    ) -> AllBusy | NoHealthyRoute:
+        for view in views:
+            there = (*view.left.choices, *view.coming, *view.resting)
+            if any(one.upstream.service_id not in tried for one in there):
+                return AllBusy("all services have as many requests as they may; ask again soon")
+        out = [one.upstream for view in views for one in (*view.failing, *view.silent)]
+        found = {one.service_id: one.breaker.ejection(now) for one in out}
+        ejections = [(e.remaining, name, e.reason) for name, e in found.items() if e is not None]
+        if not ejections:
+            return NoHealthyRoute("no service can serve it now", retry_after=2)
+        soonest, name, reason = min(ejections)
+        return NoHealthyRoute(
+            f"no service can serve it now; {name} is out of rotation ({reason})",
+            retry_after=max(1, math.ceil(soonest)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What may be asked of a route, until something about one of its services changes.
+
+    pool: of the route, by which a change of it is known. left: who is whole. asked: these,
+    and in panic those that fail. All lists are in order.
+    """
+
+    route: Route
+    pool: Sequence[Choice]
+    left: Route
+    asked: Route
+    coming: list[Choice]  # back, with a part of the requests
+    resting: list[Choice]
+    triable: list[Choice]
+    failing: list[Choice]  # out, and quick to say so
+    silent: list[Choice]  # out, and whoever asks them waits
+
+
+def _view(route: Route, special: Mapping[str, Breaker], panic: float) -> _View:
+    found = [one for one in map(route.of, special) if one is not None]
+    found.sort(key=order)
+    back = [one for one in found if _breaker(one).state is State.IN]
+    out = [one for one in found if _breaker(one).state is not State.IN]
+    failing = [one for one in out if not _breaker(one).silent]
+    left = asked = route.without({one.upstream.service_id for one in found})
+    count = len(route.choices)
+    if count >= PANIC_FROM and len(out) > panic * count:
+        asked = left.only(sorted((*left.choices, *failing), key=order))
+    return _View(
+        route,
+        route.pool,
+        left,
+        asked,
+        coming=[one for one in back if not _breaker(one).rests_now],
+        resting=[one for one in back if _breaker(one).rests_now],
+        triable=[one for one in out if _breaker(one).may_be_tried],
+        failing=failing,
+        silent=[one for one in out if _breaker(one).silent],
+    )
+
+
+def _breaker(choice: Choice) -> Breaker:
+    return choice.upstream.breaker
+
+
+def _tier(route: Route) -> float:
+    return route.pool[0].tier if route.pool else NEVER
+
+
+def _free(choice: Choice, tried: Collection[str]) -> bool:
+    """Return whether a service was not asked and may take one more."""
+    upstream = choice.upstream
+    return upstream.service_id not in tried and upstream.in_flight < upstream.most
