@@ -1,12 +1,14 @@
 """The portable way in: the same exchanges behind plain ASGI, for tests and other servers."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from control.api.errors import GenieHiveError
+from control.api.errors import GenieHiveError, RequestTimeout
 from gateway.exchange import Exchange, too_large
 from gateway.gateway import Gateway
+from gateway.intake import Intake
 from gateway.paths import INFERENCE
 from gateway.request_head import RequestHead, body_length
 
@@ -52,20 +54,53 @@ class AsgiDoor:
                 leaving.cancel()
 
     async def _content(self, receive: Receive) -> bytes | None:
-        """Return the body, or None when the client left before it was whole."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
+        """Return the body, or None when the client left before it was whole.
+
+        Raises:
+            GenieHiveError: it is too large, there is no memory for it, or it comes too slowly.
+        """
+        admission, seconds = self._gateway.admission, self._gateway.timeouts.request_body
+        content = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                async for chunk in self._chunks(receive):
+                    admission.check_memory(len(chunk))
+                    admission.held += len(chunk)
+                    content += chunk
+                    if len(content) > self._gateway.limits.request_body:
+                        raise too_large(self._gateway)
+            return bytes(content)
+        except _Left:
+            return None
+        except TimeoutError:
+            raise RequestTimeout(f"no whole body came within {seconds:g} s") from None
+        finally:
+            admission.held -= len(content)
+
+    async def _chunks(self, receive: Receive) -> AsyncIterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises:
+            RequestTimeout: it comes too slowly. _Left: the client did.
+        """
+        gateway = self._gateway
+        intake = Intake(gateway.clock())
+        intake.headed(gateway.clock())
+        more = True
+        while more:
             message = await receive()
             if message["type"] != "http.request":
-                return None
+                raise _Left
             chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._gateway.limits.request_body:
-                raise too_large(self._gateway)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+            intake.body(len(chunk))
+            if (overdue := intake.overdue(gateway.clock(), gateway.timeouts)) is not None:
+                raise overdue
+            yield chunk
+            more = message.get("more_body", False)
+
+
+class _Left(Exception):
+    """The client is not there any more."""
 
 
 async def _until_left(receive: Receive, answer: "_Answer") -> None:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from control.api.errors import GenieHiveError, NotReady
-from gateway import errors
+from control.api.errors import GenieHiveError
+from gateway.client import Client
 from gateway.gateway import Gateway
 from gateway.intake import Intake
 from gateway.memo import Memo
@@ -22,12 +22,11 @@ from gateway.objections import check_host, objection, path_of
 from gateway.paths import INFERENCE
 from gateway.request_head import RequestHead, body_length, request_memo
 from gateway.turn import Turn
-from gateway.wire import Wire
 
 MAX_PIPELINED_BYTES = 64 << 10
 
 
-class Door(HttpToolsProtocol):
+class Door(Client):
     """The receiving side of one client connection; its `wire` is the other."""
 
     _memo: ClassVar[Memo[RequestHead]] = request_memo()  # of all connections of the process
@@ -40,14 +39,11 @@ class Door(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.gateway = gateway
-        self.wire: Wire  # from `connection_made` on
+        super().__init__(gateway, config, server_state, app_state, _loop)
         self._front: Turn | None = None  # the one whose answer is next on the wire
         self._between = True  # the parser has seen no part of the next request
         self._missing = 0  # bytes of the body of a request that no parser knows
         self._waiting_bytes = 0  # that came behind its whole request
-        self._refused = False  # nothing that comes counts any more
         self._unparsed = False  # what comes is no HTTP to us any more
         self._idle_since = gateway.clock()
 
@@ -55,13 +51,8 @@ class Door(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.wire = Wire(transport, self.server_state)
-        if len(self.connections) <= self.gateway.limits.connections:
+        if not self.refused:
             self._expect()
-            return
-        self._refused = True
-        self._say(NotReady("the gateway has as many connections as it may"))
-        self.wire.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gateway.incoming.discard(self)
@@ -71,7 +62,6 @@ class Door(HttpToolsProtocol):
         self._front = None
         self.pipeline.clear()
         self._unset_keepalive_if_required()
-        self.wire.lost()
         super().connection_lost(exc)
         # Or only the collector would free us, with all that the last request held.
         self.cycle = self.flow = None  # type: ignore[assignment]
@@ -88,7 +78,7 @@ class Door(HttpToolsProtocol):
             self._front.proceed()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self.refused:
             return
         if self._missing:
             data = self._take_body(data)
@@ -98,7 +88,7 @@ class Door(HttpToolsProtocol):
                 data = self._begin_known(*known)
             elif data:
                 self._parse(data)
-                if not self._refused:  # a head that is known is not judged again
+                if not self.refused:  # a head that is known is not judged again
                     self._memo.learn(data)
                 return
         if data:
@@ -321,18 +311,18 @@ class Door(HttpToolsProtocol):
 
     def _refuse(self, error: GenieHiveError) -> None:
         """Refuse what came, and whatever follows it."""
-        self._refused = True
+        self.refused = True
         self.gateway.incoming.discard(self)
         front = self._front
         if front is not None and not front.complete:
             front.give_up(error)
         elif self._idle and (self._between or not self._intake.has_head):
-            self._say(error)
+            self.say(error)
             self.wire.close_sending()
         elif (waiting := self._app_waits_for_body()) is not None:
             waiting.disconnected = True  # what it says from now on goes nowhere
             waiting.message_event.set()
-            self._say(error)
+            self.say(error)
             self.wire.close_sending()
         else:
             # An answer is on its way, or was given before the whole request had come: this
@@ -348,8 +338,3 @@ class Door(HttpToolsProtocol):
         if self._front is not None or isinstance(cycle, Turn) or self.pipeline or cycle is None:
             return None
         return cycle if cycle.more_body and not cycle.response_started else None
-
-    def _say(self, error: GenieHiveError) -> None:
-        self.gateway.refused[error.code] += 1
-        head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
-        self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)

@@ -6,6 +6,9 @@ import sys
 from control.api import ports
 
 BACKLOG = 2_048
+# Of what a client has not taken yet the system holds so much, not megabytes: who reads slowly
+# is noticed, and who reads fast has the rest on its way.
+MAX_UNSENT = 128 << 10
 # Only Linux spreads new connections evenly over sockets that share a port. A single socket
 # that all workers accept from is woken in bursts: 256 connections came to 216 and 40.
 SPREADS = sys.platform == "linux"
@@ -28,6 +31,8 @@ def listen(address: str, *, shared: bool = False, later: bool = False) -> socket
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
         listener.bind((host, port))
         if not later:
             listener.listen(BACKLOG)

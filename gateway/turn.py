@@ -98,6 +98,13 @@ class Turn:
         """Take a part of the body; after a refusal drop it."""
         if self._refusal is not None:
             return
+        admission = self._door.gateway.admission
+        try:
+            admission.check_memory(len(chunk))
+        except GenieHiveError as error:
+            self._refuse(error)
+            return
+        admission.held += len(chunk)
         if not self._content:
             self._content = chunk
         else:
@@ -138,8 +145,7 @@ class Turn:
             self.exchange.refuse(self._refusal)
         elif self.complete:
             self._begun = True
-            content, self._content = bytes(self._content), b""
-            self.exchange.run(content)
+            self.exchange.run(self._taken())
         else:
             self._invite()
 
@@ -150,6 +156,7 @@ class Turn:
 
     def abandon(self) -> None:
         self.disconnected = True
+        self._taken()
         self.exchange.cancel()
 
     def _invite(self) -> None:
@@ -160,9 +167,15 @@ class Turn:
 
     def _refuse(self, error: GenieHiveError) -> None:
         self._refusal = error
-        self._content = b""
+        self._taken()
         self.keep_alive = False
         self.proceed()
+
+    def _taken(self) -> bytes:
+        """Return what was collected, which the turn holds no more."""
+        content, self._content = bytes(self._content), b""
+        self._door.gateway.admission.held -= len(content)
+        return content
 
     # From the exchange: a `Downstream`.
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import grpc
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from control.api import logs
 from control.api.auth import key_from
@@ -29,6 +28,7 @@ from control.api.tracing import start as start_tracing
 from gateway.app import build
 from gateway.asgi import AsgiDoor
 from gateway.cells import Cells
+from gateway.client import PlainClient
 from gateway.config import Config
 from gateway.control_calls import ControlCalls
 from gateway.control_link import ControlLink
@@ -159,7 +159,7 @@ def http_config(
     app: Any = Named(gateway, built)
     protocol: Any = partial(Door, gateway)
     if settings.door == "asgi":
-        app, protocol = AsgiDoor(gateway, app), HttpToolsProtocol
+        app, protocol = AsgiDoor(gateway, app), partial(PlainClient, gateway)
     return uvicorn.Config(
         app,
         http=protocol,
