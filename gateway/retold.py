@@ -1,7 +1,7 @@
 """What one worker tells its siblings of its requests, so that any of them can be asked."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice, takewhile
 
 import msgspec
@@ -15,7 +15,20 @@ MAX_BYTES = 1 << 20  # half of what is told in a second, see `Slots`
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 
-Lines = Sequence[msgspec.Raw]
+Lines = list[msgspec.Raw]
+
+
+class Told(msgspec.Struct):
+    """What one worker tells, which is a part of a `Snapshot`."""
+
+    requests: Lines = msgspec.field(default_factory=list)
+
+    def records(self) -> Iterator[Record]:
+        """Yield what it knows of requests."""
+        return map(_decode, self.requests)
+
+
+read = msgspec.msgpack.Decoder(Told).decode
 
 
 class Retold:
@@ -42,7 +55,7 @@ class Retold:
         self._running = running
 
     def lines(self) -> Lines:
-        """Return what is told as of the last `renew`: the least that is lost is the oldest."""
+        """Return what is told as of the last `renew`; what is too much is the oldest."""
         left = MAX_BYTES
         found = []
         for line in (*self._running, *reversed(self._noteworthy.told), *reversed(self._plain.told)):
@@ -52,17 +65,12 @@ class Retold:
             found.append(msgspec.Raw(line))
         return found
 
-    def inherit(self, lines: Iterable[msgspec.Raw]) -> None:
-        """Go on telling what a worker told that died. What it had not ended has no end."""
-        for record in read(lines):
+    def inherit(self, told: Told) -> None:
+        """Go on telling what a worker told that died, but for what it had not ended."""
+        for record in told.records():
             if record.outcome != RUNNING:
                 kind = self._noteworthy if record.noteworthy else self._plain
                 kind.told.appendleft(_encode(record))
-
-
-def read(lines: Iterable[msgspec.Raw]) -> Iterator[Record]:
-    """Yield the records that a worker told as `lines`."""
-    return map(_decode, lines)
 
 
 class _Kind:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import msgspec
 
+from gateway.retold import Lines
 from gateway.totals import Totals
 
 FRESH_SECONDS = 5.0  # what a worker told longer ago is how it was before it died or froze
@@ -34,6 +35,7 @@ class Snapshot(msgspec.Struct):
     now: Now
     totals: Totals = msgspec.field(default_factory=Totals)
     refused: Counter[str] = msgspec.field(default_factory=Counter)  # by code
+    requests: Lines = msgspec.field(default_factory=list)  # as `Told` has them
 
     @classmethod
     def read(cls, content: bytes) -> Self:

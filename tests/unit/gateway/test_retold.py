@@ -6,7 +6,7 @@ import pytest
 from gateway import retold
 from gateway.recent import Recent
 from gateway.record import RUNNING
-from gateway.retold import Retold, read
+from gateway.retold import Retold, Told
 from gateway.steps import finished
 from tests.unit.gateway.remembered import Over, record
 
@@ -25,7 +25,7 @@ class Telling:
 
     def told(self):
         finished(self.retold.renew())
-        return list(read(self.retold.lines()))
+        return list(Told(self.retold.lines()).records())
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_successor_goes_on_telling_what_ended(worker):
     worker.active.add(Over(record(4, outcome=RUNNING)))
     worker.told()
     successor = Telling()
-    successor.retold.inherit(worker.retold.lines())
+    successor.retold.inherit(Told(worker.retold.lines()))
     successor.end(5)
 
     assert successor.told() == [record(3, outcome="client_left"), *map(record, (5, 2, 1))]
