@@ -16,6 +16,7 @@ from control.api.ports import is_loopback
 from control.api.tracing import Tracer
 from gateway.admission import Admission
 from gateway.cells import Cells
+from gateway.checkup import Checkups
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
@@ -95,6 +96,7 @@ class Gateway:
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells
         self.rotation = Rotation(config.ejection, random)
+        self.checkups = Checkups(self.rotation, clock)
         self.routes = Routes(self._open)
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
@@ -183,6 +185,9 @@ class Gateway:
             exchange.expire()
         for upstream in self.routes.upstreams.values():
             upstream.close_idle(now)
+        if not self.rotation.quiet:
+            self.rotation.pass_time(now)
+            self.checkups.begin(self.routes.upstreams, now)
         for door in tuple(self.incoming):
             door.check(now)
 

@@ -46,6 +46,15 @@ class Origin:
 class Unreachable(UpstreamError):
     """No connection came about; nothing was sent, so any other service may be asked."""
 
+    counted = ("refused connection", "refused connections")
+
+
+class Unanswered(Unreachable):
+    """No connection came about in time."""
+
+    counted = ("timeout", "timeouts")
+    silent = True
+
 
 class Call:
     """One request on its way. `cancel` ends it and closes its connection."""
@@ -72,7 +81,7 @@ class Call:
         try:
             connection = await self.upstream.connect()
         except TimeoutError:
-            self.fail(self._unsent(f"{name} did not accept a connection in time"))
+            self.fail(self._unsent(f"{name} did not accept a connection in time", Unanswered))
         except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
             # What the system says of it names addresses, which are not for clients.
             log.info("%s: %s", name, error)
@@ -81,9 +90,9 @@ class Call:
             self._task = None
             connection.send(self)
 
-    def _unsent(self, message: str) -> UpstreamError:
+    def _unsent(self, message: str, kind: type[Unreachable] = Unreachable) -> UpstreamError:
         # After a retry the request was sent once, and may be what brought the engine down.
-        return Unreachable(message) if self._retries else UpstreamError(message)
+        return kind(message) if self._retries else UpstreamError(message)
 
     def retry_or_fail(self, error: UpstreamFault) -> None:
         """Try once more over a new connection, if the kept one was stale."""
