@@ -1,4 +1,4 @@
-"""How a command reaches control: the options that say where it is and how it is trusted."""
+"""How a command reaches control, or the gateway: the options that say where, and who is trusted."""
 
 import functools
 from collections.abc import Callable
@@ -17,6 +17,14 @@ STATE = click.option(
     show_default=True,
     show_envvar=True,
     help="Folder of everything that is kept.",
+)
+
+GATEWAY = click.option(
+    "--gateway",
+    metavar="URL",
+    envvar="GENIEHIVE_GATEWAY",
+    show_envvar=True,
+    help="Where the gateway is; default: the geniehive up of the state folder.",
 )
 
 

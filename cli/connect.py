@@ -1,6 +1,5 @@
 """Points a client at a gateway: finds what answers now, and tries it with one real request."""
 
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +9,8 @@ from typing import Any
 
 import httpx
 
-from cli import snippets
-from cli.gateway import KEY, client_key, gateway_url
-from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, Failure, Output, clean
+from cli import gateway, snippets
+from cli.output import BAD, NOT_ALLOWED, UNKNOWN, Failure, Output, clean
 from cli.snippets import Target
 from cli.text import duration
 
@@ -22,7 +20,6 @@ MAX_TOKENS = 8
 KINDS = {"role": 0, "asset": 1}  # by what is tried first
 EXIT_CODES = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: UNKNOWN}
 BUSY = frozenset({429, 502, 503, 504})  # another model may answer all the same
-MAX_SAID = 300  # characters of what a gateway says
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,10 @@ class Tried:
         }
 
 
-def connect(output: Output, name: str, gateway: str | None, model: str | None, state: Path) -> None:
+def connect(output: Output, name: str, address: str | None, model: str | None, state: Path) -> None:
     """Print what points the client `name` at the gateway, and say whether it answers.
+
+    address: of the gateway, as it was given.
 
     Raises:
         Failure: no gateway is reached, or nothing answers there.
@@ -67,14 +66,11 @@ def connect(output: Output, name: str, gateway: str | None, model: str | None, s
             "not_served",
             fix=f"geniehive connect CLIENT, with one of {here}",
         )
-    url = gateway_url(gateway, state)
-    key = client_key()
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    # A proxy in the environment is meant for the internet, not for the cluster.
-    with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+    url = gateway.gateway_url(address, state)
+    with gateway.client(url) as client:
         names = [model] if model else chat_names(listed(client, url, output.timeout))
         tried = first_that_answers(client, url, names, output.say)
-    text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=key is not None))
+    text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=gateway.client_key() is not None))
     if output.as_json:
         content = {"client": name, "base_url": f"{url}/v1", "model": tried.model}
         output.document("connect", {**content, "snippet": text, "tried": tried.document})
@@ -93,26 +89,10 @@ def connect(output: Output, name: str, gateway: str | None, model: str | None, s
 
 def listed(client: httpx.Client, url: str, timeout: float) -> Sequence[Mapping[str, Any]]:
     """Return what `GET /v1/models` lists."""
-    try:
-        answer = client.get("/v1/models", timeout=timeout)
-    except httpx.HTTPError as error:
-        raise Failure(
-            f"gateway {url} does not answer",
-            UNREACHABLE,
-            "gateway_unavailable",
-            why=_why(error),
-            fix="run there: geniehive up; another one: --gateway URL",
-        ) from error
-    if answer.status_code in (401, 403):
-        raise Failure(
-            f"gateway {url} refused: {_said(answer)}",
-            NOT_ALLOWED,
-            "invalid_api_key",
-            fix=f"set {KEY} to a key of auth.client_api_keys of control",
-        )
-    data = _field(_json(answer), "data")
+    answer = gateway.get(client, "/v1/models", timeout)
+    data = gateway.field(gateway.content(answer), "data")
     if answer.status_code != httpx.codes.OK or not isinstance(data, list):
-        message = f"gateway {url} does not list models: {answer.status_code} {_said(answer)}"
+        message = f"gateway {url} does not list models: {answer.status_code} {gateway.said(answer)}"
         raise Failure(message, BAD, "no_models", fix="geniehive status")
     return [one for one in data if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
@@ -159,35 +139,10 @@ def _try(client: httpx.Client, url: str, model: str) -> Tried:
     try:
         answer = client.post("/v1/chat/completions", json=body, timeout=TRY_SECONDS)
     except httpx.HTTPError as error:
-        return Tried(target, model, 0, time.monotonic() - began, _why(error))
+        return Tried(target, model, 0, time.monotonic() - began, gateway.why(error))
     took = time.monotonic() - began
     if answer.status_code != httpx.codes.OK:
-        return Tried(target, model, answer.status_code, took, _said(answer))
-    choices = _field(_json(answer), "choices")
+        return Tried(target, model, answer.status_code, took, gateway.said(answer))
+    choices = gateway.field(gateway.content(answer), "choices")
     said = "" if isinstance(choices, list) and choices else "the answer has no choices"
     return Tried(target, model, answer.status_code, took, said)
-
-
-def _why(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
-    said = re.sub(r"\[errno -?\d+\] ", "", str(error).lower())
-    return said[:MAX_SAID] or type(error).__name__
-
-
-def _said(answer: httpx.Response) -> str:
-    """Return the message of an error."""
-    message = _field(_field(_json(answer), "error"), "message")
-    return str(message or answer.reason_phrase or "no reason given")[:MAX_SAID]
-
-
-def _json(answer: httpx.Response) -> object:
-    try:
-        found: object = answer.json()
-    except ValueError:
-        return None
-    return found
-
-
-def _field(document: object, name: str) -> object:
-    return document.get(name) if isinstance(document, dict) else None

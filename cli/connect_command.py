@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.access import STATE
+from cli.access import GATEWAY, STATE
 from cli.inventory_commands import named
 from cli.output import Output, examples, shared
 
@@ -14,13 +14,7 @@ CLIENTS = ("curl", "python", "langchain", "openwebui", "claude", "codex")
 @examples("geniehive connect python", "geniehive connect curl --gateway http://127.0.0.1:8800")
 @click.command()
 @click.argument("name", type=click.Choice(CLIENTS), metavar="CLIENT")
-@click.option(
-    "--gateway",
-    metavar="URL",
-    envvar="GENIEHIVE_GATEWAY",
-    show_envvar=True,
-    help="Where the gateway is; default: the geniehive up of the state folder.",
-)
+@GATEWAY
 @click.option(
     "--model",
     shell_complete=named("models"),

@@ -1,16 +1,18 @@
-"""How a command reaches the gateway: where it is, and the key of a client."""
+"""How a command reaches the gateway: where it is, the key of a client, and what it answers."""
 
+import re
 from pathlib import Path
 
 import httpx
 
 from cli import running
-from cli.output import USAGE, Failure
+from cli.output import NOT_ALLOWED, UNREACHABLE, USAGE, Failure
 from control.api.auth import key_from
 from control.api.settings import SettingsError
 
 DEFAULT = "http://127.0.0.1:8800"
 KEY = "GENIEHIVE_API_KEY"
+MAX_SAID = 300  # characters of what a gateway says
 
 
 def gateway_url(given: str | None, state: Path) -> str:
@@ -44,3 +46,70 @@ def client_key() -> str | None:
         return key_from(KEY)
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_key") from error
+
+
+def client(url: str) -> httpx.Client:
+    """Return a client of the gateway at `url`, which presents the key of the environment.
+
+    Raises:
+        Failure: the environment holds what cannot be a key.
+    """
+    key = client_key()
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    # A proxy in the environment is meant for the internet, not for the cluster.
+    return httpx.Client(base_url=url, headers=headers, trust_env=False)
+
+
+def get(http: httpx.Client, path: str, timeout: float) -> httpx.Response:
+    """Return what the gateway answers. timeout: seconds.
+
+    Raises:
+        Failure: it does not answer, or lets nobody in with our key.
+    """
+    url = str(http.base_url).rstrip("/")
+    try:
+        answer = http.get(path, timeout=timeout)
+    except httpx.HTTPError as error:
+        raise Failure(
+            f"gateway {url} does not answer",
+            UNREACHABLE,
+            "gateway_unavailable",
+            why=why(error),
+            fix="run there: geniehive up; another one: --gateway URL",
+        ) from error
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise Failure(
+            f"gateway {url} refused: {said(answer)}",
+            NOT_ALLOWED,
+            "invalid_api_key",
+            fix=f"set {KEY} to a key of auth.client_api_keys of control",
+        )
+    return answer
+
+
+def why(error: httpx.HTTPError) -> str:
+    """Return why there is no answer, in words."""
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    told = re.sub(r"\[errno -?\d+\] ", "", str(error).lower())
+    return told[:MAX_SAID] or type(error).__name__
+
+
+def said(answer: httpx.Response) -> str:
+    """Return the message of an error."""
+    message = field(field(content(answer), "error"), "message")
+    return str(message or answer.reason_phrase or "no reason given")[:MAX_SAID]
+
+
+def content(answer: httpx.Response) -> object:
+    """Return the JSON of an answer; None if it is none."""
+    try:
+        found: object = answer.json()
+    except ValueError:
+        return None
+    return found
+
+
+def field(document: object, name: str) -> object:
+    """Return a field of JSON; None where there is none."""
+    return document.get(name) if isinstance(document, dict) else None
