@@ -13,6 +13,7 @@ from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import GenieHiveError
 from gateway.gateway import Gateway
+from gateway.hints import Hints, load_messages
 from gateway.inbox import Inbox, Stream
 from gateway.routes import Names
 from gateway.steps import paced
@@ -38,6 +39,7 @@ class ControlLink:
         self._id = gateway_id
         self._metadata = auth.metadata("gateway", key)
         self._stub: Any = pb_grpc.RoutingServiceStub(channel)
+        self._hints = Hints(gateway.routes.upstreams)
         self._usage = UsageLink(gateway.meter, channel, self._metadata)
         self._silent: dict[str, str] = {}  # streams that are down, and why
 
@@ -152,10 +154,8 @@ class ControlLink:
         interval = LOAD_SECONDS
         try:
             while True:
-                loads = [
-                    pb.ServiceLoad(service_id=service_id, in_flight=count)
-                    for service_id, count in gateway.loads().items()
-                ]
+                ejections = gateway.rotation.ejections(gateway.clock())
+                loads = load_messages(gateway.loads(), ejections)
                 await stream.write(pb.ExchangeLoadRequest(gateway_id=self._id, loads=loads))
                 # Control also tells what changed without being told anything: one answer
                 # read for each message written would fall behind for ever.
@@ -171,8 +171,12 @@ class ControlLink:
                                 for one in response.loads
                             }
                         )
+                        self._hints.heed(
+                            one.service_id for one in response.loads if one.HasField("ejection")
+                        )
                         interval = response.interval.ToTimedelta().total_seconds() or interval
                         yield
         finally:
             await inbox.close()
             gateway.unheard()
+            self._hints.heed(())

@@ -14,6 +14,7 @@ from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
 from control.api.channel import aio_channel
 from gateway import control_link
+from gateway.breaker import Ejected
 from gateway.config import Config
 from gateway.control_link import ControlLink
 from gateway.gateway import Gateway
@@ -36,6 +37,7 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
         self.metadata = {}
         self.unasked = 0  # messages about load that answer nothing, after each answer
         self.load_interval_ms = 10
+        self.kept_out = False  # whether others keep out the service whose load is told
 
     async def WatchRoutes(self, request_iterator, context):
         self.metadata = dict(context.invocation_metadata())
@@ -67,6 +69,8 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
             await self.loads.put(request)
             for more in range(1 + self.unasked):
                 load = pb.ServiceLoad(service_id="h/a", in_flight=4 + more, queue_depth=3)
+                if self.kept_out:
+                    load.ejection.reason = "odd"
                 response = pb.ExchangeLoadResponse(loads=[load])
                 response.interval.FromMilliseconds(self.load_interval_ms)
                 yield response
@@ -201,6 +205,44 @@ async def test_load_goes_both_ways():
 
         assert [(one.service_id, one.in_flight) for one in told] == [("h/a", 2)]
         assert gateway.routes.upstreams["h/a"].elsewhere == 7
+
+
+async def test_what_is_kept_out_goes_up_with_its_reason(monkeypatch):
+    async with linked() as (control, gateway):
+        kept_out = {"h/a": Ejected(8.0, "5 timeouts")}
+        monkeypatch.setattr(gateway.rotation, "ejections", lambda _: kept_out)
+        told = []
+        while not told:
+            told = (await control.loads.get()).loads
+
+        assert [(one.service_id, one.in_flight) for one in told] == [("h/a", 0)]
+        assert told[0].ejection.reason == "5 timeouts"
+        assert told[0].ejection.remaining.ToSeconds() == 8
+
+
+async def test_what_others_keep_out_is_a_hint_until_control_is_away():
+    breaker = HintedBreaker()
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        gateway.routes.upstreams["h/a"].breaker = breaker
+        control.kept_out = True
+        await breaker.hinted.wait()
+    assert not breaker.hinted.is_set()
+
+
+class HintedBreaker:
+    """Remembers its last hint."""
+
+    def __init__(self):
+        self.hinted = asyncio.Event()
+
+    def hint(self, *, ejected):
+        if ejected:
+            self.hinted.set()
+        else:
+            self.hinted.clear()
 
 
 async def test_what_control_tells_unasked_is_not_left_lying():
