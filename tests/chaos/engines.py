@@ -1,7 +1,8 @@
 """Engines that can be killed, stopped and started again where they were."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from geniehive.v1 import inventory_pb2 as inventory
@@ -11,15 +12,15 @@ from tests.processes import Service, stop_all
 
 MODEL = "small"
 
+Start = Callable[[int], Service]  # on this port; 0 lets the kernel choose
+
 
 class Mortal:
-    """A process that serves `small`, at one address whichever life it is in."""
+    """An engine at one address, whichever life it is in. start: begins one."""
 
-    def __init__(self, name: str, folder: Path, *, words: int, pace: float) -> None:
-        self.name = name
-        self._log = folder / f"{name}.log"
-        self._says = ["--model", MODEL, "--words", str(words), "--pace", str(pace)]
-        self.life = self._live(0)
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self.life = start(0)
         self.port = self.life.port()
 
     @property
@@ -32,27 +33,40 @@ class Mortal:
 
     def revive(self) -> None:
         """Start it again, and return when it listens."""
-        self.life = self._live(self.port)
+        self.life = self._start(self.port)
         self.life.port()
-
-    def _live(self, port: int) -> Service:
-        return Service(["tests.fakes.engine", "--port", str(port), *self._says], self._log)
 
 
 @contextmanager
-def mortals(
-    folder: Path, count: int, *, words: int = 8, pace: float = 0.002
-) -> Iterator[list[Mortal]]:
-    """Run `count` engines, `e0`, `e1`, …, until the block ends. words, pace: of a stream."""
+def mortals(*starts: Start) -> Iterator[list[Mortal]]:
+    """Run an engine for each of `starts` until the block ends."""
     running: list[Mortal] = []
     try:
-        for number in range(count):
-            running.append(Mortal(f"e{number}", folder, words=words, pace=pace))
+        for start in starts:
+            running.append(Mortal(start))
         yield running
     finally:
         stop_all([one.life for one in running])
 
 
-def services(*addresses: str) -> list[inventory.Service]:
-    """Return services `h/e0`, `h/e1`, … that serve `small` at these addresses, host:port."""
-    return [service(f"h/e{number}", at, [MODEL]) for number, at in enumerate(addresses)]
+def fakes(
+    folder: Path,
+    count: int,
+    models: Sequence[str] = (MODEL,),
+    *,
+    words: int = 8,
+    pace: float = 0.002,
+) -> list[Start]:
+    """Return how `count` fake engines start. words, pace: of a stream."""
+    named = [word for model in models for word in ("--model", model)]
+    says = [*named, "--words", str(words), "--pace", str(pace)]
+    return [partial(_fake, folder / f"engine-{number}.log", says) for number in range(count)]
+
+
+def _fake(log: Path, says: Sequence[str], port: int) -> Service:
+    return Service(["tests.fakes.engine", "--port", str(port), *says], log)
+
+
+def services(addresses: Sequence[str], model: str = MODEL) -> list[inventory.Service]:
+    """Return services `h/e0`, `h/e1`, … that serve `model` at these addresses, host:port."""
+    return [service(f"h/e{number}", at, [model]) for number, at in enumerate(addresses)]
