@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from bench.__main__ import bench
-from cli import completion_command, config_commands, connect_command, inventory_commands
+from cli import (
+    completion_command,
+    config_commands,
+    connect_command,
+    inventory_commands,
+    request_command,
+)
 from cli.access import STATE, Access, reaches_control
 from cli.output import (
     BAD,
@@ -115,6 +121,7 @@ for _command in (
     bench,
     *inventory_commands.COMMANDS,
     connect_command.connect,
+    request_command.request,
     config_commands.config,
     completion_command.completion,
 ):

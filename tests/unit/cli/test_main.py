@@ -41,6 +41,7 @@ def test_help_opens_with_examples_and_lists_every_command():
         "hosts",
         "models",
         "node",
+        "request",
         "roles",
         "route",
         "services",
