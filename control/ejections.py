@@ -4,13 +4,16 @@ It is told to other gateways, which are quicker to judge then, and to people. He
 routes are none of its business: whoever sees a service fail decides for itself alone.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from control.text import printable
 
 MAX_REMAINING_S = 3_600.0
 MAX_REASON = 100  # characters
+# Of one gateway, and told to one: a hint need not be complete, and comes four times a second.
+MAX_SERVICES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Ejections:
         self._now = now
         # By service, and there by stream: until when, and why.
         self._kept_out: dict[str, dict[object, tuple[float, str]]] = {}
-        self._told: dict[object, Iterable[str]] = {}
+        self._told: dict[object, Collection[str]] = {}
 
     def tell(self, stream: object, ejections: Mapping[str, tuple[float, str]]) -> None:
         """Replace what `stream` told by `ejections`: for how many seconds still, and why."""
@@ -44,11 +47,12 @@ class Ejections:
         if not ejections:
             return
         now = self._now()
-        for service_id, (remaining, reason) in ejections.items():
+        kept = dict(islice(ejections.items(), MAX_SERVICES))
+        for service_id, (remaining, reason) in kept.items():
             until = now + min(max(0.0, remaining), MAX_REMAINING_S)  # in this order, NaN is 0
             kept_out = self._kept_out.setdefault(service_id, {})
             kept_out[stream] = until, printable(reason, MAX_REASON)
-        self._told[stream] = ejections.keys()
+        self._told[stream] = kept
 
     def forget(self, stream: object) -> None:
         """Drop what `stream` told, because it ended."""
@@ -65,16 +69,17 @@ class Ejections:
 
     def all(self) -> dict[str, Ejection]:
         """Return all that is kept out, by service."""
-        return self.others(None)
+        return {name: self._summed(told.values()) for name, told in self._kept_out.items()}
 
     def others(self, stream: object) -> dict[str, Ejection]:
-        """Return what all streams but `stream` told, by service."""
-        found = {}
-        for service_id, kept_out in self._kept_out.items():
-            if theirs := [told for other, told in kept_out.items() if other is not stream]:
-                found[service_id] = self._summed(theirs)
-        return found
+        """Return what all streams but `stream` told, by service; `MAX_SERVICES` at most."""
+        theirs = (
+            (service_id, [told for other, told in kept_out.items() if other is not stream])
+            for service_id, kept_out in self._kept_out.items()
+        )
+        found = islice(((one, told) for one, told in theirs if told), MAX_SERVICES)
+        return {service_id: self._summed(told) for service_id, told in found}
 
-    def _summed(self, told: Iterable[tuple[float, str]]) -> Ejection:
-        *_, (until, reason) = every = sorted(told)
-        return Ejection(max(0.0, until - self._now()), reason, len(every))
+    def _summed(self, told: Collection[tuple[float, str]]) -> Ejection:
+        until, reason = max(told)
+        return Ejection(max(0.0, until - self._now()), reason, len(told))

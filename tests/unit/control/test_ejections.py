@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.ejections import Ejection, Ejections
+from control.ejections import MAX_SERVICES, Ejection, Ejections
 
 TOLD = st.dictionaries(
     st.sampled_from("ab"), st.tuples(st.floats(0, 60), st.sampled_from(["5 timeouts", "2 of 3"]))
@@ -79,3 +79,15 @@ def test_what_is_kept_out_is_what_each_told_last(steps):
         others = [said for other, said in told.items() if other != stream]
         assert seen(ejections.others(stream)) == expected(others)
     assert seen({one: ejections.of(one) for one in ejections.all()}) == expected(told.values())
+
+
+def test_of_many_services_no_more_are_kept_of_a_gateway_and_told_to_one():
+    ejections = Ejections(Clock())
+    for stream in (1, 2, 3):
+        ejections.tell(stream, {f"{stream}/{n}": (9.0, "5 timeouts") for n in range(10_000)})
+
+    assert len(ejections.all()) == 3 * MAX_SERVICES
+    assert len(ejections.others(1)) == MAX_SERVICES
+    for stream in (1, 2, 3):
+        ejections.forget(stream)
+    assert ejections.all() == {}

@@ -2,8 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from control import ejections as ejections_of
 from gateway.breaker import Ejected
-from gateway.hints import MAX_REASON, Hints, load_messages
+from gateway.hints import MAX_REASON, MAX_SERVICES, Hints, load_messages
 
 
 class Told:
@@ -54,3 +55,9 @@ def test_control_is_told_what_is_in_flight_and_what_is_kept_out():
     assert told["h/b"].ejection.remaining.ToMilliseconds() == 0
     assert told["h/b"].ejection.reason == "x" * MAX_REASON
     assert not told["h/c"].HasField("ejection")
+
+
+def test_a_gateway_that_keeps_everybody_out_tells_of_as_many_as_control_takes():
+    ejections = {f"h/{number}": Ejected(9.0, "5 timeouts") for number in range(10_000)}
+
+    assert len(load_messages({"h/1": 1}, ejections)) == MAX_SERVICES == ejections_of.MAX_SERVICES
