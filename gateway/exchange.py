@@ -13,7 +13,6 @@ from control.api.errors import (
     BodyTooLarge,
     GenieHiveError,
     UpstreamBadResponse,
-    UpstreamError,
     UpstreamTimeout,
 )
 from control.api.errors import Upstream as UpstreamFault
@@ -40,9 +39,9 @@ _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
-_END = b"[DONE]"
 _JSON_HEAD = b"content-type: application/json\r\n"
 
+END_S = 1.0  # what a connection may take to end after the stream has
 NEVER = float("inf")
 
 
@@ -63,11 +62,9 @@ class Exchange:
         "_choice",
         "_downstream",
         "_first",
-        "_framed",
         "_gateway",
         "_head",
         "_last",
-        "_last_events",
         "_over",
         "_paused",
         "_request_id",
@@ -134,6 +131,11 @@ class Exchange:
         """Answer with `error`, however far the answer is."""
         if self._over:
             return
+        scanner = self._scanner
+        failed = scanner is not None and scanner.failed is not None
+        if scanner is not None and scanner.ended and not failed:
+            self._end(scanner, b"")  # whatever went wrong came after the answer
+            return
         if isinstance(error, UpstreamFault):
             name = self._request_id.decode()
             log.warning("%s: %s", name, error, extra={"request_id": name})
@@ -145,7 +147,7 @@ class Exchange:
         self._release()
         downstream = self._finish()
         if self._started:
-            downstream.break_off(errors.event(error))
+            downstream.break_off(b"" if failed else errors.event(error))
         else:
             downstream.respond(error.http, self._told(errors.head(error)), errors.body(error))
 
@@ -276,9 +278,7 @@ class Exchange:
         self._status = head.status
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
-            self._scanner = Scanner(strip=self._strips(self._choice))
-            self._framed = head.framed
-            self._last_events = b""
+            self._scanner = Scanner(strip=self._strips(self._choice), framed=head.framed)
             self._started = True
             self._downstream.start(head.status, self._told(_STREAM_HEAD))
         elif verdict.error is not None:
@@ -305,19 +305,25 @@ class Exchange:
             for witness in self._witnesses:
                 witness.first_byte()
         passed = scanner.feed(data)
-        if not self._framed:
-            self._last_events = passed or self._last_events
-        if not done:
+        if done:
+            self._end(scanner, passed + scanner.finish())
+            return
+        if not scanner.ended:
             self.deadline = min(now + self._gateway.timeouts.idle, self._last)
+        elif passed:
+            self.deadline = min(now + END_S, self._last)
+        if passed:
+            self._downstream.write(passed)
+
+    def _end(self, scanner: Scanner, passed: bytes) -> None:
+        """End the stream, `passed` being the last of it."""
+        if (failed := scanner.failed) is not None:
             if passed:
                 self._downstream.write(passed)
+            self.refuse(failed)
             return
-        passed += scanner.finish()
-        if not self._framed and _END not in self._last_events + passed:
-            # Where only the connection's end would tell, a cut stream looks like a whole one.
-            self.refuse(UpstreamError("the engine closed the connection before the end"))
-            return
-        self._answered(self._first - self._sent, now - self._sent, scanner.usage, streamed=True)
+        took = self._gateway.clock() - self._sent
+        self._answered(self._first - self._sent, took, scanner.usage, streamed=True)
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:

@@ -1,11 +1,14 @@
 """A stream of server-sent events, cut at event boundaries and changed only where it must be."""
 
 import re
+from collections import deque
 
-from control.api.errors import UpstreamBadResponse
+from control.api.errors import UpstreamBadResponse, UpstreamError
 from gateway.reasoning import Unreadable, Usage, cleaned, may_hide
+from gateway.verdict import error_in
 
 MAX_EVENT_BYTES = 1 << 20
+DONE = b"data: [DONE]\n\n"
 
 # WHATWG HTML, 9.2.5: lines end with CR, LF or CRLF and with nothing else, so
 # never use `splitlines` here (it also cuts at U+2028). An empty line ends an
@@ -14,22 +17,35 @@ _BOUNDARY = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|$)")
 _NO_USAGE = b'"usage":null'
 
+_END = b"[DONE]"
+# How an answer ended is told by its last events: the reason, then perhaps what it used.
+_LAST_SEGMENTS = 4
+_LAST_BYTES = 4 << 10  # of each
+_ERROR = b'"error"'
+_REASON = re.compile(rb'(?<!\\)"finish_reason"\s*:\s*"')
+
 
 class Scanner:
-    """Passes a stream on in whole events, without hidden reasoning.
+    """Passes a stream on in whole events, without hidden reasoning, and judges its end.
 
     Events without a needle pass unparsed and unchanged, byte for byte. The part
-    of an event that has not ended yet is held back. `usage` is the last that
-    the engine told.
+    of an event that has not ended yet is held back.
+
+    usage: the last that the engine told. ended: the answer is over, whatever becomes of the
+    connection: `[DONE]` came, or was put to what an engine ended well without it.
     """
 
-    __slots__ = ("_held", "_returns", "_scanned", "_strip", "usage")
+    __slots__ = ("_framed", "_held", "_last", "_returns", "_scanned", "_strip", "ended", "usage")
 
-    def __init__(self, *, strip: bool = True) -> None:
+    def __init__(self, *, strip: bool = True, framed: bool = True) -> None:
+        """framed: whether a stream that is cut can be told from one that ends."""
         self._held = bytearray()
         self._scanned = 0  # no boundary starts before this place in `_held`
         self._returns = False  # whether `_held` has a CR
+        self._last: deque[bytes] = deque(maxlen=_LAST_SEGMENTS)
         self._strip = strip
+        self._framed = framed
+        self.ended = False
         self.usage: Usage | None = None
 
     def feed(self, data: bytes) -> bytes:
@@ -38,6 +54,8 @@ class Scanner:
         Raises:
             UpstreamBadResponse: one event is larger than `MAX_EVENT_BYTES`.
         """
+        if self.ended:
+            return b""
         # Most often: one segment, whole events, lines that end with LF.
         if not self._held and data.endswith(b"\n\n") and 0x0D not in data:
             return self._pass(data)
@@ -45,10 +63,39 @@ class Scanner:
         return self._pass(passed) if passed else b""
 
     def finish(self) -> bytes:
-        """Return what was held back, judged as if it were a whole event."""
-        held = bytes(self._held)
+        """Return what is left to send now that the stream is over.
+
+        Of an answer that is whole that is its end, unless it was sent; nothing follows an
+        error of the engine's own.
+
+        Raises:
+            UpstreamError: the stream is over, but the answer is not.
+        """
+        if self.ended:
+            return b""
+        unended = self._unended()
+        passed = self._pass(unended) if unended else b""
+        if self.ended or self.failed:
+            return passed
+        # Where only the connection's end would tell, a cut stream looks like a whole one.
+        if not (self._framed and _REASON.search(b"".join(self._last))):
+            raise UpstreamError("the engine ended its stream before its answer was whole")
+        self.ended = True
+        return passed + DONE
+
+    @property
+    def failed(self) -> UpstreamError | None:
+        """The error that the engine told last, if it did: it has passed, no other may follow."""
+        return _error_among(b"".join(self._last))
+
+    def _unended(self) -> bytes:
+        """Return what is held as the event it would be, nothing when it was cut within."""
+        event = bytes(self._held).rstrip(b"\r\n") + b"\n\n"
         self._held.clear()
-        return self._pass(held)
+        try:
+            return event if _is_end(event) or cleaned(data_of(event), strip=False) else b""
+        except Unreadable:
+            return b""
 
     def _cut(self, data: bytes) -> bytes:
         """Return the whole events of what is held and `data`; hold the rest."""
@@ -81,6 +128,10 @@ class Scanner:
         return end
 
     def _pass(self, events: bytes) -> bytes:
+        # One byte, as a number, is found much faster than six.
+        if 0x44 in events and events.find(_END) >= 0:
+            events = self._to_end(events)
+        self._last.append(events[-_LAST_BYTES:])
         hidden = self._strip and may_hide(events)
         if not hidden and events.find(b"usage") < 0:
             return events
@@ -88,6 +139,18 @@ class Scanner:
         if not hidden and events.count(b"usage") == events.count(_NO_USAGE):
             return events
         return b"".join(map(self._judge, split(events)))
+
+    def _to_end(self, events: bytes) -> bytes:
+        """Return `events` as far as the end of the answer, if that is among them."""
+        size = 0
+        for event in split(events):
+            if _is_end(event):
+                self.ended = True
+                before = events[max(size - _LAST_BYTES, 0) : size]
+                failed = _error_among(b"".join((*self._last, before)))
+                return events[:size] if failed else events[: size + len(event)]
+            size += len(event)
+        return events
 
     def _judge(self, event: bytes) -> bytes:
         """Return `event` as the client may see it."""
@@ -105,6 +168,25 @@ class Scanner:
         if changed is text:
             return event
         return b"data: %b\n\n" % changed if plain else with_data(event, changed)
+
+
+def first_error(events: bytes, service: str) -> UpstreamError | None:
+    """Return what the first of `events` tells, if that is an error."""
+    if _ERROR not in events:  # nearly always
+        return None
+    first = next(filter(None, map(data_of, split(events))), b"")  # comments tell nothing
+    return error_in(first, service)
+
+
+def _error_among(events: bytes) -> UpstreamError | None:
+    if _ERROR not in events:
+        return None
+    told = (error_in(data_of(event), "the engine") for event in split(events) if _ERROR in event)
+    return next(filter(None, told), None)
+
+
+def _is_end(event: bytes) -> bool:
+    return _END in event and data_of(event).strip() == _END
 
 
 def split(events: bytes) -> list[bytes]:

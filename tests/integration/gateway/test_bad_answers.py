@@ -206,6 +206,8 @@ async def test_who_answers_before_it_was_asked_wholly_is_asked_anew(front: Front
 
 DONE = data("[DONE]")
 A, B = data({"n": "a"}), data({"n": "b"})
+LAST = data({"choices": [{"finish_reason": "stop"}]})
+FAILURE = data({"error": {"message": "out of memory"}})
 SECRET = "thinking aloud"
 
 # Streams that pass as they are: by the book a client reads the same from each.
@@ -220,13 +222,8 @@ STREAMS = {
     "U9 broken": A + b'data: {"n":\n\n' + B + DONE,
     "U9 not UTF-8": A + b'data: {"n":"\xff"}\n\n' + B + DONE,
     "U9 no JSON at all": A + b"data: oops\n\n" + B + DONE,
-    "U9 an error": A + data({"error": {"message": "out of memory"}}),
-    "U10 no end": A + B,
-    "U10 two ends": A + DONE + DONE,
-    "U10 more after the end": A + DONE + B,
-    "U10 no last line end": A + DONE.rstrip(b"\n"),
-    "U10 nothing": b"",
-    "U12 usage": b"".join(data({"usage": usage}) for usage in (-5, "12", {"prompt_tokens": -5})),
+    "U12 usage": b"".join(data({"usage": usage}) for usage in (-5, "12", {"prompt_tokens": -5}))
+    + DONE,
     "U16 an end in a text": data({"arguments": "a\n\ndata: [DONE]\n\nb"}) + B + DONE,
     "U16 separators of lines": data({"n": "\u2028\u2029\x85"}) + (
         'data: {"n":"\u2028\x85"}\n\n'.encode() + DONE
@@ -245,6 +242,69 @@ async def test_a_strange_stream_passes(front: Front, engine: Engine, row: str):
     assert response.content == stream
 
 
+# Whatever engines take for the end of a stream, the client sees one.
+ENDS = {
+    "U10 no end": (A + LAST, A + LAST + DONE),
+    "U10 two ends": (A + DONE + DONE, A + DONE),
+    "U10 more after the end": (A + DONE + B, A + DONE),
+    "U10 an error after the end": (A + DONE + FAILURE, A + DONE),
+    "U10 no last line end": (A + DONE.rstrip(b"\n"), A + DONE),
+    "U9 an error": (A + FAILURE, A + FAILURE),
+    "U9 an error and an end": (A + FAILURE + DONE, A + FAILURE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [50, 10_000])
+@pytest.mark.parametrize("row", ENDS)
+async def test_a_stream_ends_once(front: Front, engine: Engine, row: str, size: int):
+    stream, seen = ENDS[row]
+    engine.script = lambda _: answers.sliced(answers.chunked([stream], headers=EVENTS), size)
+
+    response = await front.post({"model": "small", "stream": True})
+
+    assert response.content == seen
+    await the_next_is_good(front, engine)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [Hang()],
+        [Pause(0.05), Reset()],
+        [Close()],
+        [Send(chunk(B)), Hang()],
+        [Pause(0.05), Send(b"what\r\n")],
+    ],
+    ids=["nothing", "reset", "close", "more", "not HTTP"],
+)
+async def test_after_the_end_nothing_can_go_wrong(front: Front, engine: Engine, end: Answer):
+    """U10: the client has its answer, however the engine goes on."""
+    engine.script = lambda _: [*answers.chunked([A, DONE], headers=EVENTS)[:-1], *end]
+
+    response = await front.post({"model": "small", "stream": True})
+
+    assert response.content == A + DONE
+    assert [(one.answered, one.errors) for one in front.gateway.meter.waits()] == [(1, {})]
+    await engine.connections[0].closed_within(10)
+    await the_next_is_good(front, engine)
+
+
+@pytest.mark.parametrize("end", [[Reset()], [Close()], [Send(b"what\r\n")], [Send(chunk(b""))]])
+async def test_an_engine_that_told_its_error_is_not_contradicted(
+    front: Front, engine: Engine, end: Answer
+):
+    """U9: one error, and the attempt failed, whatever comes after it."""
+    begun = answers.chunked([A, FAILURE], headers=EVENTS)[:-1]
+    engine.script = lambda _: [*begun, Pause(0.05), *end]
+
+    response = await front.post({"model": "small", "stream": True})
+
+    assert response.content == A + FAILURE
+    (counted,) = front.gateway.meter.waits()
+    assert (counted.answered, sum(counted.errors.values())) == (0, 1)
+    await the_next_is_good(front, engine)
+
+
 async def test_a_broken_event_that_may_hide_something_is_left_out(front: Front, engine: Engine):
     """U9: the rest is delivered."""
     broken = b'data: {"reasoning_content":"%b\n\n' % SECRET.encode()
@@ -257,6 +317,8 @@ async def test_a_broken_event_that_may_hide_something_is_left_out(front: Front, 
 
 # How a stream that began can end badly: after what was good, one error, and no end.
 BROKEN = {
+    "U10 no end": (answers.chunked([])[1:], "upstream_error"),
+    "U10 half an event": ([Send(chunk(B[:-9]) + chunk(b""))], "upstream_error"),
     "U4 no last chunk": ([Close()], "upstream_error"),
     "U4 chunk cut short": ([Send(b"99\r\ndata: {"), Close()], "upstream_error"),
     "U4 chunk of no number": ([Send(b"what\r\n")], "upstream_bad_response"),

@@ -152,13 +152,14 @@ async def test_a_stream_arrives_event_for_event(front: Front, engine: Engine):
 async def test_a_stream_is_cleaned_however_it_is_sliced(front: Front, engine: Engine):
     hidden = answers.data({"choices": [{"delta": {"reasoning_content": SECRET}}]})
     shown = answers.data({"choices": [{"delta": {"content": "reasoning \u2028 é"}}]})
-    engine.script = lambda _: answers.sliced(answers.events([hidden, shown] * 3), 7)
+    done = answers.data("[DONE]")
+    engine.script = lambda _: answers.sliced(answers.events([*[hidden, shown] * 3, done]), 7)
 
     response = await front.post({**ASK, "stream": True})
 
     clean = answers.data({"choices": [{"delta": {}}]})
     assert SECRET not in response.text
-    assert response.content == (clean + shown) * 3
+    assert response.content == (clean + shown) * 3 + done
 
 
 async def test_a_token_is_not_held_back(front: Front, engine: Engine):

@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.api.errors import UpstreamBadResponse
+from control.api.errors import UpstreamBadResponse, UpstreamError
 from gateway.reasoning import HIDDEN_KEYS, Usage
-from gateway.sse import MAX_EVENT_BYTES, Scanner, split
+from gateway.sse import DONE, MAX_EVENT_BYTES, Scanner, first_error, split
 
 SECRET = "Xq7secret"
+
+WORD = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'
+LAST = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+USED = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
+FAILURE = b'data: {"error":{"message":"out of memory"}}\n\n'
 
 LINE_ENDS = st.sampled_from([b"\n", b"\r", b"\r\n"])
 
@@ -24,9 +29,10 @@ def cut_into(data, places):
 
 
 def scan(chunks, **options):
+    """Return what passes of `chunks`, the beginning of a stream that ends well, and its usage."""
     scanner = Scanner(**options)
-    passed = b"".join(map(scanner.feed, chunks)) + scanner.finish()
-    return passed, scanner.usage
+    passed = b"".join(map(scanner.feed, [*chunks, LAST])) + scanner.finish()
+    return passed.removesuffix(DONE).removesuffix(LAST), scanner.usage
 
 
 def documents_in(stream):
@@ -57,7 +63,7 @@ def hidden_in(document):
 def test_any_bytes_without_a_needle_pass_unchanged(data, places):
     passed, _ = scan(cut_into(data, places))
 
-    if not any(needle in data for needle in (b"reasoning", b"usage", b"\\u00")):
+    if not any(needle in data for needle in (b"reasoning", b"usage", b"\\u00", b"[DONE]")):
         assert passed == data
 
 
@@ -89,12 +95,10 @@ def events(draw):
     return end.join([*before, *lines]) + end + end, document
 
 
-@given(st.lists(events(), max_size=6), st.lists(st.integers(0, 4_000), max_size=12), st.booleans())
-def test_reasoning_never_leaks_and_all_else_stays(made, places, ended):
-    """However the bytes arrive, by whatever line ends, also when the last event is cut short."""
+@given(st.lists(events(), max_size=6), st.lists(st.integers(0, 4_000), max_size=12))
+def test_reasoning_never_leaks_and_all_else_stays(made, places):
+    """However the bytes arrive, by whatever line ends."""
     stream = b"".join(event for event, _ in made)
-    if not ended:
-        stream = stream.rstrip(b"\r\n")
     whole, _ = scan([stream])
     passed, usage = scan(cut_into(stream, places))
 
@@ -240,9 +244,129 @@ def test_the_last_usage_counts():
     stream = b'data: {"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n' * 2
     stream += b'data: {"usage":{"prompt_tokens":1,"completion_tokens":9}}\n\ndata: [DONE]\n\n'
 
-    assert scan([stream]) == (stream, Usage(1, 9))
+    assert scan([stream]) == (stream.removesuffix(DONE), Usage(1, 9))
 
 
 @given(st.binary(max_size=200))
 def test_split_loses_nothing(data):
     assert b"".join(split(data)) == data
+
+
+def ended(*segments, **options):
+    """Return the scanner, and what passed when the stream was over."""
+    scanner = Scanner(**options)
+    passed = b"".join(map(scanner.feed, segments)) + scanner.finish()
+    return scanner, passed
+
+
+def cut_everywhere(stream):
+    yield [stream]
+    yield [stream[at : at + 1] for at in range(len(stream))]
+    yield from ([stream[:at], stream[at:]] for at in range(1, len(stream)))
+
+
+@pytest.mark.parametrize("after", [b"", DONE, WORD, WORD + DONE, FAILURE, b"data: {", b"\n"])
+@pytest.mark.parametrize(
+    "end", [DONE, b"data:[DONE]\n\n", b"event: end\ndata: [DONE] \n\n", b"data: [DONE]\r\n\r\n"]
+)
+def test_an_answer_ends_once(end, after):
+    for segments in cut_everywhere(WORD + end + after):
+        scanner, passed = ended(*segments)
+
+        # An event ends with CR, too: whether LF follows is not waited for.
+        assert passed.rstrip() == (WORD + end).rstrip()
+        assert scanner.ended
+        assert scanner.failed is None
+
+
+@pytest.mark.parametrize(
+    "text", ["[DONE]", "\n\ndata: [DONE]\n\n", "data: [DONE]", '"finish_reason":"stop"']
+)
+def test_an_end_inside_of_a_text_is_text(text):
+    """A tool may be called with it."""
+    event = b"data: %b\n\n" % json.dumps({"arguments": json.dumps(text)}).encode()
+
+    for segments in cut_everywhere(event + DONE):
+        assert ended(*segments)[1] == event + DONE
+    with pytest.raises(UpstreamError):
+        ended(event)
+
+
+@pytest.mark.parametrize("reason", [b'"stop"', b' "length"'])
+@pytest.mark.parametrize("after", [b"", USED, b": ping\n\n" + USED, USED.rstrip(), b"data: {"])
+def test_an_answer_that_told_its_reason_is_ended_for_the_client(reason, after):
+    last = LAST.replace(b'"stop"', reason)
+    whole = after.rstrip() + b"\n\n" if after and after != b"data: {" else b""
+    stream = WORD + last + after
+    for segments in ([stream], [stream[:-1], stream[-1:]], [WORD, last, after]):
+        scanner, passed = ended(*filter(None, segments))
+
+        assert passed == WORD + last + whole + DONE
+        assert scanner.ended
+        assert (scanner.usage == Usage(1, 2)) == (USED.rstrip() in after)
+
+
+def test_an_end_may_lack_its_line_ends():
+    for missing in (b"data: [DONE]", b"data: [DONE]\n", b"data:[DONE]\r\n"):
+        assert ended(WORD, missing)[1].startswith(WORD + missing.rstrip())
+        assert ended(WORD, missing)[0].ended
+
+
+@pytest.mark.parametrize("stream", [b"", b": ping\n\n", WORD, WORD + USED, WORD + LAST[:-9]])
+def test_an_answer_that_told_no_reason_was_cut(stream):
+    for segments in ([stream], [stream[:5], stream[5:]]):
+        with pytest.raises(UpstreamError):
+            ended(*segments)
+
+
+def test_where_a_cut_looks_like_an_end_only_the_end_counts():
+    assert ended(WORD, LAST, DONE, framed=False)[0].ended
+    with pytest.raises(UpstreamError):
+        ended(WORD, LAST, framed=False)
+
+
+@pytest.mark.parametrize("failure", [FAILURE, b'event: error\ndata: {"error":"lost"}\n\n'])
+@pytest.mark.parametrize("end", [b"", DONE, b"data: [DONE]", LAST])
+def test_after_an_error_of_the_engine_there_is_no_end(failure, end):
+    for segments in cut_everywhere(WORD + failure + end):
+        scanner, passed = ended(*segments)
+
+        assert passed == WORD + failure + (end if end == LAST else b"")
+        assert isinstance(scanner.failed, UpstreamError)
+
+
+def test_an_error_is_known_before_the_stream_is_over():
+    scanner = Scanner()
+    scanner.feed(WORD)
+    assert scanner.failed is None
+
+    scanner.feed(FAILURE)
+
+    assert scanner.failed is not None
+
+
+@pytest.mark.parametrize(
+    ("events", "failed"),
+    [
+        (FAILURE, True),
+        (b": ping\n\n" + FAILURE + WORD, True),
+        (WORD + FAILURE, False),
+        (WORD, False),
+        (b'data: {"error":null}\n\n', False),
+        (b'data: {"choices":[{"error":"x"}]}\n\n', False),
+        (b'data: "error"\n\n', False),
+        (b': "error"\n\n', False),
+        (DONE, False),
+        (b"", False),
+    ],
+)
+def test_a_stream_may_begin_with_an_error(events, failed):
+    assert (first_error(events, "h/a") is not None) == failed
+
+
+def test_little_of_a_stream_is_remembered():
+    scanner = Scanner()
+    for _ in range(100):
+        scanner.feed(b"data: " + b"x" * 60_000 + b"\n\n")
+
+    assert sum(map(len, scanner._last)) < 20_000
