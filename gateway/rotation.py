@@ -105,15 +105,17 @@ class Rotation:
     def _in_rotation(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
         """Take one of those in rotation, or try one that may come back to them."""
         left = view.left.without(tried) if tried else view.asked
-        if not tried and (choice := self._on_trial(view, tried, now, _tier(left))) is not None:
+        coming = [one for one in view.coming if _free(one, tried)]
+        best = min(_tier(left), coming[0].tier) if coming else _tier(left)
+        if not tried and (choice := self._on_trial(view, tried, now, best)) is not None:
             return choice
+        if coming and best < _tier(left):
+            return take(left.only(coming), self._random)  # who is alone serves at once
         for _ in range(2):
-            coming = [one for one in view.coming if _free(one, tried) and one.tier <= _tier(left)]
-            if coming and coming[0].tier < _tier(left):
-                left, coming = left.only(coming), []
             if not left.choices:
                 return None
-            choice = self._take_or_offer(left, coming, now)
+            rivals = [one for one in coming if one.tier == _tier(left)]
+            choice = self._take_or_offer(left, rivals, now)
             if choice.upstream.in_flight <= choice.upstream.most:
                 return choice
             choice.upstream.in_flight -= 1
