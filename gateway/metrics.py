@@ -1,7 +1,7 @@
 """The metrics of a gateway: what each is called and means, and what it is now."""
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from prometheus_client import Metric
 
@@ -49,6 +49,32 @@ DECODED = Counter(
 )
 DECODING = Counter("geniehive_gateway_decode_seconds", "How long decoded_tokens took.", _SERVICE)
 IN_FLIGHT = Gauge("geniehive_gateway_in_flight_requests", "Requests at a service now.", _SERVICE)
+RETRIES = Counter(
+    "geniehive_gateway_retries",
+    "Attempts beyond the first of a request: at a service that was asked after another.",
+)
+RETRIES_DENIED = Counter(
+    "geniehive_gateway_retries_denied",
+    "Attempts beyond the first that were not made, because so many were under way.",
+)
+EJECTIONS = Counter(
+    "geniehive_gateway_ejections", "How often a service was taken out of rotation.", _SERVICE
+)
+EJECTED = Gauge(
+    "geniehive_gateway_ejected",
+    "1 while a service is out of rotation at a worker, else 0.",
+    _SERVICE,
+)
+RESTING = Gauge(
+    "geniehive_gateway_resting_services",
+    "Services that others are preferred to, because they said that they are busy; those of the"
+    " worst worker.",
+)
+ACTIVE = Gauge("geniehive_gateway_active_requests", "Requests that clients wait for now.")
+MOST = Gauge("geniehive_gateway_active_requests_limit", "How many of these are taken on.")
+HELD = Gauge(
+    "geniehive_gateway_held_bytes", "Bodies of requests, and answers, that are held in memory now."
+)
 CONNECTIONS = Gauge("geniehive_gateway_client_connections", "Connections of clients.")
 IDLE = Gauge("geniehive_gateway_idle_connections", "Kept connections to services, not in use.")
 WORKERS = Gauge("geniehive_gateway_workers", "Processes that serve.")
@@ -73,6 +99,7 @@ LAG = Gauge(
 # In the order in which they are told.
 ALL = (
     *(REQUESTS, REFUSED, DURATION, FIRST_BYTE, TOKENS, DECODED, DECODING, IN_FLIGHT),
+    *(RETRIES, RETRIES_DENIED, EJECTIONS, EJECTED, RESTING, ACTIVE, MOST, HELD),
     *(CONNECTIONS, IDLE, WORKERS, CONNECTED, AGE, VERSION, ROUTED, LAG),
 )
 
@@ -99,6 +126,14 @@ def families(told: Iterable[Snapshot], at: float) -> Iterator[Metric]:
     yield DECODED.of({(name,): sums.decoded_tokens for name, sums in services.items()})
     yield DECODING.of({(name,): sums.decode_s for name, sums in services.items()})
     yield IN_FLIGHT.of(_in_flight(now, services))
+    yield RETRIES.of({(): sum(one.retried for one in told)})
+    yield RETRIES_DENIED.of({(): sum(one.retries_denied for one in told)})
+    yield EJECTIONS.of({(name,): sums.ejections for name, sums in services.items()})
+    yield EJECTED.of(_ejected(now, services))
+    yield RESTING.of({(): max((one.resting for one in now), default=0)})
+    yield ACTIVE.of({(): sum(one.active for one in now)})
+    yield MOST.of({(): sum(one.most for one in now)})
+    yield HELD.of({(): sum(one.held for one in now)})
     yield CONNECTIONS.of({(): sum(one.connections for one in now)})
     yield IDLE.of({(): sum(one.idle for one in now)})
     yield WORKERS.of({(): len(now)})
@@ -117,6 +152,19 @@ def _in_flight(now: Iterable[Now], services: Iterable[str]) -> dict[Labels, floa
     found: dict[str, float] = dict.fromkeys(services, 0)
     for one in now:
         for name, count in one.in_flight.items():
-            label = name if name in found or len(found) < MAX_SERVICES else OTHER
+            label = _label(name, found)
             found[label] = found.get(label, 0) + count
     return {(name,): count for name, count in found.items()}
+
+
+def _ejected(now: Iterable[Now], services: Iterable[str]) -> dict[Labels, float]:
+    """Return whether services are out of rotation, of no more likewise."""
+    found: dict[str, float] = dict.fromkeys(services, 0)
+    for one in now:
+        for name in one.ejected:
+            found[_label(name, found)] = 1
+    return {(name,): out for name, out in found.items()}
+
+
+def _label(name: str, found: Collection[str]) -> str:
+    return name if name in found or len(found) < MAX_SERVICES else OTHER

@@ -10,7 +10,7 @@ from gateway.recent import LIMIT, Ended, Recent
 from gateway.record import RUNNING, Record
 from gateway.steps import Steps
 
-MAX_BYTES = 1 << 20  # half of what is told in a second, see `Slots`
+MAX_BYTES = 640 << 10  # with all else that is told it fits into a slot, see `Snapshot`
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode

@@ -16,6 +16,11 @@ class Now(msgspec.Struct, kw_only=True):
 
     at: float  # seconds of the system's monotonic clock
     in_flight: dict[str, int] = msgspec.field(default_factory=dict)  # by service
+    ejected: list[str] = msgspec.field(default_factory=list)  # services, not more than are shown
+    resting: int = 0  # services
+    active: int = 0  # requests that clients wait for
+    most: int = 0  # of these
+    held: int = 0  # bytes for these
     connections: int = 0  # of clients
     idle: int = 0  # connections to services
     connected: bool = False  # to control
@@ -35,6 +40,8 @@ class Snapshot(msgspec.Struct):
     now: Now
     totals: Totals = msgspec.field(default_factory=Totals)
     refused: Counter[str] = msgspec.field(default_factory=Counter)  # by code
+    retried: int = 0  # attempts beyond the first
+    retries_denied: int = 0
     requests: Lines = msgspec.field(default_factory=list)  # as `Told` has them
 
     @classmethod

@@ -23,6 +23,7 @@ class Sums(msgspec.Struct):
 
     since: float  # when it was first counted, seconds since 1970
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)  # of attempts
+    ejections: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     decoded_tokens: int = 0
@@ -42,6 +43,7 @@ class Sums(msgspec.Struct):
     def add(self, other: Self) -> None:
         """Add the sums of `other`."""
         self.outcomes.update(other.outcomes)
+        self.ejections += other.ejections
         self._add(other)
         self.since = min(self.since, other.since)
 
@@ -62,6 +64,10 @@ class Totals(msgspec.Struct):
     def count(self, one: Increment, now: float) -> None:
         """Add what came to its end. now: seconds since 1970."""
         self._sums(one.service_id, now).count(one)
+
+    def eject(self, service_id: str, now: float) -> None:
+        """Count that a service was taken out of rotation. now: as above."""
+        self._sums(service_id, now).ejections += 1
 
     def add(self, others: Iterable["Totals"]) -> None:
         """Add the sums of others; the services that came first keep sums of their own."""

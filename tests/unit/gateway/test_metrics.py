@@ -66,15 +66,41 @@ def test_a_worker_that_died_counts_and_is_not_there():
     assert found["upstream_requests_total,h/0,answered"] == 4
 
 
+def test_what_is_kept_out_is_so_at_any_worker_and_what_is_held_adds_up():
+    first = told(ejected=["h/0"], resting=2, active=3, most=10, held=100)
+    second = told(ejected=["h/0", "h/9"], resting=1, active=4, most=10, held=200)
+    found = scraped(first, second, told(at=1.0, ejected=["h/7"], active=9, most=10))
+
+    assert (found["ejected,h/0"], found["ejected,h/9"]) == (1, 1)
+    assert "ejected,h/7" not in found
+    assert found["resting_services"] == 2
+    assert (found["active_requests"], found["active_requests_limit"]) == (7, 20)
+    assert found["held_bytes"] == 300
+    assert scraped(told())["ejected,h/0"] == 0
+
+
+def test_retries_and_ejections_of_workers_that_died_count_too():
+    dead, alive = told(at=1.0), told()
+    for one in (dead, alive):
+        one.retried, one.retries_denied = 3, 1
+        one.totals.eject("h/0", 1.0)
+        one.totals.eject("h/0", 1.0)
+    found = scraped(dead, alive)
+
+    assert (found["retries_total"], found["retries_denied_total"]) == (6, 2)
+    assert found["ejections_total,h/0"] == 4
+
+
 def test_series_are_of_a_bounded_number_of_services():
     busy = {f"g/{number}": 1 for number in range(1_000)}
-    many = told(services=300, in_flight=busy)
+    many = told(services=300, in_flight=busy, ejected=[*busy])
     found = scraped(many, many)
     names = {key.split(",")[1] for key in found if "," in key and "refused" not in key}
 
     assert len(names) == MAX_SERVICES + 1
     assert found[f"upstream_requests_total,{OTHER},answered"] == 400
     assert found[f"in_flight_requests,{OTHER}"] == 2_000
+    assert found[f"ejected,{OTHER}"] == 1
 
 
 def test_every_family_is_told_once_and_by_conventions():

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import msgspec
+
 from control.api.errors import BY_CODE
 from control.api.latency import BUCKETS
 from gateway.meter import Increment
+from gateway.retold import MAX_BYTES
 from gateway.slots import HALF
 from gateway.snapshot import FRESH_SECONDS, Now, Snapshot
 from gateway.totals import MAX_SERVICES, MAX_TOKENS, Totals
@@ -21,8 +24,11 @@ def largest() -> Snapshot:
         errors = dict.fromkeys(BY_CODE, LARGE)
         totals.count(Increment(name, "m", LARGE, LARGE, errors, LARGE, LARGE, LARGE, 1e9,
                                buckets, buckets), now=1.5)  # fmt: skip
+        totals.eject(name, 1.5)
     busy = {f"{'h' * 60}/{number:0120}": 1 for number in range(4_096)}
-    return Snapshot(Now(at=1.0, in_flight=busy), totals, Counter(dict.fromkeys(BY_CODE, LARGE)))
+    now = Now(at=1.0, in_flight=busy, ejected=[*totals.services])
+    requests = [msgspec.Raw(msgspec.msgpack.encode(b"x" * (MAX_BYTES - 10)))]
+    return Snapshot(now, totals, Counter(dict.fromkeys(BY_CODE, LARGE)), LARGE, LARGE, requests)
 
 
 def test_it_comes_back_as_it_was_and_fits_into_a_slot():
@@ -32,6 +38,7 @@ def test_it_comes_back_as_it_was_and_fits_into_a_slot():
     assert Snapshot.read(written) == snapshot
     assert isinstance(Snapshot.read(written).refused, Counter)
     assert len(written) < HALF - 8
+    assert len(largest().requests[0]) <= MAX_BYTES
 
 
 def test_an_engine_that_lies_of_its_tokens_keeps_nobody_from_telling():
