@@ -5,7 +5,7 @@ narrowed to those who may serve, once, until something about one of its services
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from control.api.errors import AllBusy, NoHealthyRoute
@@ -24,10 +24,18 @@ class Rotation:
     quiet: every service is whole, so that there is nothing to ask here.
     """
 
-    def __init__(self, rules: Ejection, random: Random) -> None:
+    def __init__(
+        self,
+        rules: Ejection,
+        random: Random,
+        ejected: Callable[[str], None] = lambda service_id: None,
+    ) -> None:
+        """ejected: called with each service that is taken out."""
         self.quiet = True
         self._rules = rules
         self._random = random
+        self._ejected = ejected
+        self._out: set[str] = set()
         self._special: dict[str, Breaker] = {}  # those that are not whole, by service
         self._views: dict[Route, _View] = {}
         self._wake = NEVER  # when time alone will change something
@@ -76,7 +84,17 @@ class Rotation:
         found = ((name, breaker.ejection(now)) for name, breaker in self._special.items())
         return {name: ejection for name, ejection in found if ejection is not None}
 
+    @property
+    def resting(self) -> int:
+        """How many services say that they are busy."""
+        return sum(breaker.rests_now for breaker in self._special.values())
+
     def _changed(self, service_id: str, breaker: Breaker) -> None:
+        if breaker.state is State.IN:
+            self._out.discard(service_id)
+        elif service_id not in self._out:
+            self._out.add(service_id)
+            self._ejected(service_id)
         if breaker.whole:
             self._special.pop(service_id, None)
         else:
@@ -104,40 +122,41 @@ class Rotation:
 
     def _in_rotation(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
         """Take one of those in rotation, or try one that may come back to them."""
-        left = view.left.without(tried) if tried else view.asked
-        coming = [one for one in view.coming if _free(one, tried)]
-        best = min(_tier(left), coming[0].tier) if coming else _tier(left)
-        if not tried and (choice := self._on_trial(view, tried, now, best)) is not None:
-            return choice
-        if coming and best < _tier(left):
-            return take(left.only(coming), self._random)  # who is alone serves at once
+        left, wide = view.left, view.wide
+        if tried:
+            left = view.whole.without(tried)
+            wide = wide.without({*tried, *_ids(view.failing)}) if view.coming else left
+        trial = None if tried else self._on_trial(view, tried, now, _tier(wide))
+        if trial is not None:
+            return trial
         for _ in range(2):
-            if not left.choices:
+            if not wide.choices:
                 return None
-            rivals = [one for one in coming if one.tier == _tier(left)]
-            choice = self._take_or_offer(left, rivals, now)
+            choice = self._take_or_leave(left, wide, now)
             if choice.upstream.in_flight <= choice.upstream.most:
                 return choice
             choice.upstream.in_flight -= 1
-            left = left.only([one for one in left.choices if _free(one, ())])
+            left, wide = (
+                one.only([c for c in one.choices if _free(c, ())]) for one in (left, wide)
+            )
         return None
 
-    def _take_or_offer(self, left: Route, coming: Iterable[Choice], now: float) -> Choice:
-        """Take one of `left`, or of those that come back: these with a part of what others have.
+    def _take_or_leave(self, left: Route, wide: Route, now: float) -> Choice:
+        """Take one of `wide`; of those that come back only for a part of the requests.
 
         Who has nothing to do yet would else get all there is, and fall again.
         """
-        choice = take(left, self._random)
-        offered = []
-        for one in coming:
-            share = one.upstream.breaker.share(now)
-            held = one.upstream.in_flight
-            if self._random() < share and held < share * choice.upstream.in_flight:
-                offered.append(one)
-        if not offered:
+        choice = take(wide, self._random)
+        breaker = choice.upstream.breaker
+        if not breaker.ramps or _tier(left) > choice.tier:  # who is alone serves at once
             return choice
+        other = take(left, self._random)
+        share = breaker.share(now)
+        held = choice.upstream.in_flight - 1
+        if self._random() < share and held < share * other.upstream.in_flight:
+            choice, other = other, choice
         choice.upstream.in_flight -= 1
-        return take(left.only(sorted((choice, *offered), key=order)), self._random)
+        return other
 
     def _resting(self, view: "_View", tried: Collection[str], _: float) -> Choice | None:
         return self._one_of(view, view.resting, tried)
@@ -158,7 +177,7 @@ class Rotation:
 
         Who is silent holds up who asks it, so that only one does.
         """
-        if view.left.choices or view.coming or view.resting:
+        if view.whole.choices or view.coming or view.resting:
             return None
         if (choice := self._one_of(view, view.failing, tried)) is not None:
             return choice
@@ -179,7 +198,7 @@ class Rotation:
         self, views: Iterable["_View"], tried: Collection[str], now: float
     ) -> AllBusy | NoHealthyRoute:
         for view in views:
-            there = (*view.left.choices, *view.coming, *view.resting)
+            there = (*view.whole.choices, *view.coming, *view.resting)
             if any(one.upstream.service_id not in tried for one in there):
                 return AllBusy("all services have as many requests as they may; ask again soon")
         out = [one.upstream for view in views for one in (*view.failing, *view.silent)]
@@ -198,14 +217,15 @@ class Rotation:
 class _View:
     """What may be asked of a route, until something about one of its services changes.
 
-    pool: of the route, by which a change of it is known. left: who is whole. asked: these,
-    and in panic those that fail. All lists are in order.
+    pool: of the route, by which a change of it is known. whole: who is that. left: these,
+    and in panic those that fail. wide: these, and those that come back. Lists are in order.
     """
 
     route: Route
     pool: Sequence[Choice]
+    whole: Route
     left: Route
-    asked: Route
+    wide: Route
     coming: list[Choice]  # back, with a part of the requests
     resting: list[Choice]
     triable: list[Choice]
@@ -218,22 +238,29 @@ def _view(route: Route, special: Mapping[str, Breaker], panic: float) -> _View:
     found.sort(key=order)
     back = [one for one in found if _breaker(one).state is State.IN]
     out = [one for one in found if _breaker(one).state is not State.IN]
+    coming = [one for one in back if not _breaker(one).rests_now]
     failing = [one for one in out if not _breaker(one).silent]
-    left = asked = route.without({one.upstream.service_id for one in found})
-    count = len(route.choices)
-    if count >= PANIC_FROM and len(out) > panic * count:
-        asked = left.only(sorted((*left.choices, *failing), key=order))
+    aside = _ids(found)
+    whole = left = route.without(aside)
+    if len(route.choices) >= PANIC_FROM and len(out) > panic * len(route.choices):
+        aside -= _ids(failing)
+        left = route.without(aside)
     return _View(
         route,
         route.pool,
+        whole,
         left,
-        asked,
-        coming=[one for one in back if not _breaker(one).rests_now],
+        wide=route.without(aside - _ids(coming)) if coming else left,
+        coming=coming,
         resting=[one for one in back if _breaker(one).rests_now],
         triable=[one for one in out if _breaker(one).may_be_tried],
         failing=failing,
         silent=[one for one in out if _breaker(one).silent],
     )
+
+
+def _ids(choices: Iterable[Choice]) -> set[str]:
+    return {one.upstream.service_id for one in choices}
 
 
 def _breaker(choice: Choice) -> Breaker:
