@@ -95,7 +95,7 @@ class Gateway:
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells
-        self.rotation = Rotation(config.ejection, random)
+        self.rotation = Rotation(config.ejection, random, self._count_ejection)
         self.checkups = Checkups(self.rotation, clock)
         self.routes = Routes(self._open)
         # Unique over processes by its first half, within one by its second.
@@ -165,6 +165,9 @@ class Gateway:
         self.routes.set_elsewhere({})
         if self._cells is not None:
             self._cells.unheard()
+
+    def _count_ejection(self, service_id: str) -> None:
+        self.totals.eject(service_id, self._wall_time())
 
     def _open(self, service_id: str, origin: Origin) -> Upstream:
         wait = self.timeouts.connect

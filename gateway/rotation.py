@@ -35,7 +35,7 @@ class Rotation:
         self._rules = rules
         self._random = random
         self._ejected = ejected
-        self._out: set[str] = set()
+        self._kept_out: set[str] = set()
         self._special: dict[str, Breaker] = {}  # those that are not whole, by service
         self._views: dict[Route, _View] = {}
         self._wake = NEVER  # when time alone will change something
@@ -91,9 +91,9 @@ class Rotation:
 
     def _changed(self, service_id: str, breaker: Breaker) -> None:
         if breaker.state is State.IN:
-            self._out.discard(service_id)
-        elif service_id not in self._out:
-            self._out.add(service_id)
+            self._kept_out.discard(service_id)
+        elif service_id not in self._kept_out:
+            self._kept_out.add(service_id)
             self._ejected(service_id)
         if breaker.whole:
             self._special.pop(service_id, None)
