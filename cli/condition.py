@@ -81,10 +81,15 @@ def state(status: pb.ServiceStatus, host: inventory.Host, now: datetime) -> str:
     return words[rank]
 
 
+def kept_out(found: pb.ServiceStatus | routing.Explanation) -> bool:
+    """Return whether gateways keep a service out, and do not wait for a request to try it."""
+    return found.ejection.remaining.ToNanoseconds() > 0
+
+
 def ejected(ejection: routing.Ejection) -> str:
     """Return for how long gateways keep a service out, and why."""
-    reason = f": {ejection.reason}" if ejection.reason else ""
-    return f"ejected {age(ejection.remaining.ToTimedelta().total_seconds())}{reason}"
+    left = ejection.remaining.ToTimedelta().total_seconds()
+    return f"ejected {age(left)}: {ejection.reason}" if left else f"on trial: {ejection.reason}"
 
 
 def loaded(service: inventory.Service, rank: int) -> str:

@@ -95,7 +95,7 @@ def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
     busy, waiting = condition.load(one, rank)
     yield "requests", f"{busy} served, {waiting} waiting"
     yield "health", _health(one, now)
-    yield "ejected", _ejected(one.ejection) if one.HasField("ejection") else ""
+    yield "rotation", _ejected(one.ejection) if one.HasField("ejection") else ""
     speed = (
         [f"{listed.latency(one.latency_p50)} to an answer"] if one.HasField("latency_p50") else []
     )
@@ -118,8 +118,7 @@ def _health(one: pb.ServiceStatus, now: datetime) -> str:
 
 
 def _ejected(told: routing.Ejection) -> str:
-    by = plural(told.gateway_count, "gateway")
-    return f"for {age(told.remaining.ToTimedelta().total_seconds())} by {by}: {told.reason}"
+    return f"{condition.ejected(told)}, by {plural(told.gateway_count, 'gateway')}"
 
 
 def _measured(told: pb.Measured) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from geniehive.v1 import routing_service_pb2 as pb
 from rich.cells import cell_len
 
-from cli.condition import ejected
+from cli.condition import ejected, kept_out
 from cli.output import clean
 from cli.table import GAP, Row, table
 from cli.text import plural
@@ -78,7 +78,7 @@ def _target(answer: pb.ResolveRouteResponse) -> str:
     if not chosen:
         return "nobody can serve it now"
     first = f"{chosen[0].service_id} {chosen[0].asset_id}"
-    if chosen[0].HasField("ejection"):
+    if kept_out(chosen[0]):
         # Control says where it would go; who keeps it out asks another one all the same.
         first += f" (ejected by {plural(chosen[0].ejection.gateway_count, 'gateway')})"
     return f"{first} or {len(chosen) - 1} more" if len(chosen) > 1 else first

@@ -26,7 +26,7 @@ def healthy(cluster: Cluster) -> bool:
         and not cluster.health.spared_host_count
         and not cluster.health.catalog_problem
         and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
-        and all(one.routable and not one.HasField("ejection") for one in cluster.services)
+        and all(one.routable and not condition.kept_out(one) for one in cluster.services)
     )
 
 

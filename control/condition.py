@@ -87,7 +87,8 @@ class Condition:
         membership = self._cluster.membership
         message.service_count += 1
         message.healthy_service_count += membership.health(offer) is Health.HEALTHY
-        message.ejected_count += self._loads.ejections.of(offer.service.service_id) is not None
+        ejection = self._loads.ejections.of(offer.service.service_id)
+        message.ejected_count += ejection is not None and ejection.remaining > 0
         if not membership.well(member, offer):
             return
         # What is held back still serves what nobody else does.

@@ -20,8 +20,8 @@ MAX_SERVICES = 1_000
 class Ejection:
     """That gateways keep a service out.
 
-    remaining: seconds, at least, 0 while it is being tried. reason: in words. Of several
-    gateways both are told of the one that keeps it out for longest.
+    remaining: seconds, at least; 0 when the next request may try it. reason: in words. Of
+    several gateways both are told of the one that keeps it out for longest.
     """
 
     remaining: float

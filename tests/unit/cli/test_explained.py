@@ -95,6 +95,10 @@ def test_a_candidate_that_gateways_keep_out_says_so():
     )
     assert lines[2].endswith("  0.90 31 samples  ejected 12s: 5 timeouts\ufffd")
     assert "ejected" not in lines[3]
+    kept_out.ejection.ClearField("remaining")
+    lines = explained.render(answer(kept_out, LAPTOP)).split("\n")
+    assert "ejected" not in lines[0]
+    assert lines[2].endswith("  0.90 31 samples  on trial: 5 timeouts\ufffd")
 
 
 def test_scores_are_less_what_waits_where_scores_decide():

@@ -126,7 +126,7 @@ def test_what_gateways_keep_out_is_told_with_how_many_do():
     (row,) = listed.services([one], {"tower": big()}, NOW, None, color=False).splitlines()[1:]
 
     assert lines[0] == "tower/vllm: up, ejected 12s: 5 timeouts"
-    assert "  ejected       for 12s by 2 gateways: 5 timeouts" in lines
+    assert "  rotation      ejected 12s: 5 timeouts, by 2 gateways" in lines
     assert "  up, ejected 12s: 5 timeouts  " in row
 
 

@@ -195,6 +195,16 @@ def test_a_service_that_gateways_keep_out_says_for_how_long_and_why():
     assert service["routable"]
 
 
+def test_a_service_that_answers_again_waits_for_a_request_to_try_it():
+    """Where nobody asks, that may take hours, and says nothing against the service."""
+    tried = ejected()
+    tried.ejection.ClearField("remaining")
+    cluster = Cluster(health(), (host("h"),), (tried,))
+
+    assert " up, on trial: 5 timeouts " in render(cluster, NOW)
+    assert healthy(cluster)
+
+
 def test_what_is_kept_out_stands_after_what_is_down_and_before_what_loads():
     down, loading = inventory.HEALTH_UNHEALTHY, inventory.HEALTH_LOADING
     services = [

@@ -31,7 +31,7 @@ def test_of_several_gateways_the_longest_is_told_with_its_reason():
     assert ejections.of("c") is None
 
 
-def test_the_time_that_remains_passes_and_then_the_service_is_being_tried():
+def test_the_time_that_remains_passes_and_then_the_service_may_be_tried():
     clock = Clock()
     ejections = Ejections(clock)
     ejections.tell(1, {"a": (9.0, "5 timeouts")})

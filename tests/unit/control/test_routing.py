@@ -363,6 +363,15 @@ async def test_gateways_and_people_hear_what_is_kept_out_until_it_is_not(control
     assert await three.eject() == {}
 
 
+async def test_what_waits_to_be_tried_is_told_and_does_not_count_as_kept_out(control):
+    await register(control)
+    await Load(control, "g1").eject(("h1/s", 0, "5 timeouts"))
+
+    assert (await ejection(control)).reason == "5 timeouts"
+    health = await control.discovery.GetClusterHealth(discovery.GetClusterHealthRequest())
+    assert health.ejected_count == 0
+
+
 async def test_what_is_kept_out_changes_neither_routes_nor_health(control):
     await register(control, "h1", service("h1/s", "m"))
     gateway = Gateway(control)
