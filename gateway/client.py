@@ -56,8 +56,11 @@ class Client(HttpToolsProtocol):
 
     def say(self, error: GenieHiveError) -> None:
         """Answer with `error` what is no request to anybody else."""
-        self.gateway.refused[error.code] += 1
-        head = errors.head(error) + errors.request_id(self.gateway.next_request_id())
+        gateway, request_id = self.gateway, self.gateway.next_request_id()
+        gateway.refused[error.code] += 1
+        if gateway.request_log is not None:
+            gateway.request_log.refuse(request_id, error)
+        head = errors.head(error) + errors.request_id(request_id)
         self.wire.write_answer(error.http, head, errors.body(error), keep_alive=False)
 
 

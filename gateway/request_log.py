@@ -28,6 +28,7 @@ LAST_SECONDS = 0.5  # for what is left at the end
 MAX_NOTES = 20_000  # that wait; more than are made in that time
 SLICE = 200  # lines written at once
 MAX_MODEL = 200  # characters of what a client calls a model
+NOT_READ = "refused before it was read"
 
 
 class Note:
@@ -48,11 +49,11 @@ class Note:
         "usage",
     )
 
-    def __init__(self, log: "RequestLog", head: RequestHead, request_id: bytes) -> None:
+    def __init__(self, log: "RequestLog", path: bytes, request_id: bytes) -> None:
         self._log = log
         self._began = log.clock()
         self.request_id = request_id
-        self.path = head.path
+        self.path = path  # empty of what was refused before it was one
         self.model = ""  # as the client calls it; empty when it was not understood
         self.service_id = ""  # the last that was asked; empty for none
         self.asset = b""  # JSON
@@ -109,7 +110,11 @@ class RequestLog:
 
     def begin(self, head: RequestHead, request_id: bytes) -> Note:
         """Return the witness of a request."""
-        return Note(self, head, request_id)
+        return Note(self, head.path, request_id)
+
+    def refuse(self, request_id: bytes, error: GenieHiveError) -> None:
+        """Note an answer to what was never a request to anybody, or was not read."""
+        Note(self, b"", request_id).over(error.http, None, error)
 
     def add(self, note: Note) -> None:
         """Keep a note, or count that it is lost."""
@@ -167,7 +172,7 @@ class RequestLog:
             "time": rfc3339(at),
             "level": "info",
             "logger": "gateway.requests",
-            "message": f"POST {note.path.decode()}",
+            "message": f"POST {note.path.decode()}" if note.path else NOT_READ,
         }
         if self._part:
             told["part"] = self._part

@@ -60,6 +60,34 @@ async def test_a_client_that_leaves(logging, engine: Engine):
     assert (line["outcome"], line["status"], line["service"]) == ("client_left", 200, "h/0")
 
 
+async def test_who_is_refused_before_the_body_is_read(logging):
+    logging.allow("k1")
+    reader, writer = await logging.connect()
+    writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n")
+    writer.write(b"content-type: application/json\r\ncontent-length: 9\r\n\r\n")
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await logging.idle()
+    (line,) = lines(logging)
+
+    assert (line["outcome"], line["status"], line["attempts"]) == ("invalid_api_key", 401, 0)
+    assert line["request_id"].encode() in head
+
+
+@pytest.mark.parametrize("door", ["protocol"])  # an ASGI server answers this itself
+async def test_what_is_no_request_at_all(logging):
+    reader, writer = await logging.connect()
+    writer.write(b"nonsense\r\n\r\n")
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    (line,) = lines(logging)
+
+    assert (line["outcome"], line["status"], line["service"]) == ("invalid_value", 400, "")
+    assert line["request_id"].encode() in answer
+
+
 async def test_nothing_is_kept_by_default(front):
     await front.post({"model": "small", "messages": []})
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 
+from control.api.errors import HeadersTooLarge
 from gateway import request_log
 from gateway.reasoning import Usage
 from gateway.request_head import RequestHead
@@ -30,7 +31,7 @@ def note(**fields):
         "duration": 0.25,
         "usage": USAGE,
     }
-    made = Note(new_log(), HEAD, b"")
+    made = Note(new_log(), HEAD.path, b"")
     for name, value in {**known, **fields}.items():
         setattr(made, name, value)
     return made
@@ -79,6 +80,17 @@ def test_what_a_client_calls_a_model_stays_within_its_field(model):
     assert len(made.model) <= MAX_MODEL  # of what waits, too
     assert line.isascii()
     assert json.loads(line)["model"] == model[:MAX_MODEL]
+
+
+def test_what_was_never_a_request_has_its_line_too():
+    log, out = new_log(), io.StringIO()
+    log.refuse(b"req_2", HeadersTooLarge("a head has at most 32 KB"))
+    log.write(out, 9)
+    told = json.loads(out.getvalue())
+
+    assert told["message"] == request_log.NOT_READ
+    assert (told["request_id"], told["status"]) == ("req_2", 431)
+    assert (told["outcome"], told["attempts"], told["model"]) == ("headers_too_large", 0, "")
 
 
 def test_more_than_can_be_kept_is_counted_and_told(monkeypatch, caplog):
