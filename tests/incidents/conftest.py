@@ -1,7 +1,8 @@
 """What incidents happen to: a gateway in this process, and the hosts that control knows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
 import pytest
 
 from control.membership import Membership
@@ -18,6 +19,18 @@ async def front(engine: Engine) -> AsyncIterator[Front]:
     async with serve("protocol", timeouts={"first_byte": 0.5, "idle": 0.5}) as started:
         started.offer(engine.address)
         yield started
+
+
+@pytest.fixture
+def series(front: Front) -> Callable[[], Awaitable[set[str]]]:
+    """Ask for the names and labels of all that the gateway counts."""
+
+    async def scraped() -> set[str]:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            text = (await client.get(f"{front.url}/metrics")).text
+        return {one.rpartition(" ")[0] for one in text.splitlines() if not one.startswith("#")}
+
+    return scraped
 
 
 @pytest.fixture
