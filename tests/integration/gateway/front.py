@@ -90,6 +90,10 @@ class Front:
                     ),
                 )
             )
+        self.route(resources)
+
+    def route(self, resources: list[pb.Resource]) -> None:
+        """Serve by these resources and no others."""
         table = self.gateway.route_table
         finished(self.gateway.routes.follow(table, self._push(table, resources).names))
 
