@@ -32,7 +32,10 @@ class Receiver(Protocol):
         """All of it arrived at once: a JSON document."""
 
     def upstream_data(self, data: bytes, *, done: bool) -> None:
-        """Part of the body arrived, once for each segment read; `done` tells its end."""
+        """Part of the body arrived, none of it with the head alone; `done` tells its end.
+
+        Once for each segment read that holds some of it: what only frames it is no news.
+        """
 
     def upstream_failed(self, error: UpstreamFault) -> None:
         """The answer will not arrive, or not wholly."""
@@ -147,6 +150,7 @@ class Connection(asyncio.BufferedProtocol):
         receiver.upstream_answer(head, body)
 
     def _pass_on(self, call: "Call", receiver: Receiver) -> None:
+        news = bool(self._chunks) or not self._headed
         if not self._headed:
             self._headed = True
             receiver.upstream_head(AnswerHead(self._status, self._headers, framed=self._framed))
@@ -155,7 +159,8 @@ class Connection(asyncio.BufferedProtocol):
         chunks, self._chunks = self._chunks, []
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if not self._done:
-            receiver.upstream_data(data, done=False)
+            if news:
+                receiver.upstream_data(data, done=False)
             return
         # First give the connection back: the receiver may ask again at once.
         self._call = None

@@ -88,7 +88,10 @@ class Call:
             self.fail(self._unsent(f"{name} cannot be reached: {_why(error)}"))
         else:
             self._task = None
-            connection.send(self)
+            if connection.closing:  # it left, or spoke, before it was asked
+                self.fail(self._unsent(f"{name} closed the connection before it was asked"))
+            else:
+                connection.send(self)
 
     def _unsent(self, message: str, kind: type[Unreachable] = Unreachable) -> UpstreamError:
         # After a retry the request was sent once, and may be what brought the engine down.

@@ -5,27 +5,30 @@ import json
 
 import pytest
 
+from gateway.connection import Connection
 from tests.fakes import answers
-from tests.fakes.answers import Answer, Close, Hang, Pause, Reset, Send, chunk, data, whole
+from tests.fakes.answers import Answer, Close, Hang, Pause, Reset, Send, chunk, whole
 from tests.fakes.engine import Engine, openai
-from tests.integration.gateway.front import Front, request
+from tests.integration.gateway.front import Front
 from tests.integration.gateway.front import front as serve
+from tests.integration.gateway.replies import (
+    ASK,
+    DONE,
+    FAILURE,
+    JSON,
+    JSON_LINES,
+    STREAMED,
+    A,
+    raw,
+    the_next_is_good,
+)
 
 pytestmark = pytest.mark.anyio
 
-ASK = request(b'{"model":"small"}', "Connection: close")
-JSON = [("Content-Type", "application/json")]
-EVENTS = [("Content-Type", "text/event-stream")]
-JSON_LINES = ["Content-Type: application/json"]
 MB = 1_000_000
 
 BAD = (502, "upstream_bad_response")
 FAILED = (502, "upstream_error")
-
-
-def raw(*lines: str, body: bytes = b"{}") -> Answer:
-    """Return an answer of just these header lines after a status line that is good."""
-    return [Send("\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1") + body)]
 
 
 def document(*lines: str, body: bytes = b"{}") -> Answer:
@@ -93,6 +96,15 @@ REFUSED = {
     "U15 closed before the head": ([Close()], *FAILED),
     "U15 reset within the head": ([Send(b"HTTP/1.1 200 OK\r\nX: "), Reset()], *FAILED),
     "U15 reset after the head": ([*SHORT, Pause(0), Reset()], *FAILED),
+    "U4 a stream cut within its first event": (
+        [*STREAMED, Send(chunk(A[:9])), Pause(0), Close()],
+        *FAILED,
+    ),
+    "U9 a stream that begins with an error": (answers.events([FAILURE, DONE]), *FAILED),
+    "U10 a stream of nothing": (answers.events([]), *FAILED),
+    "U10 half an event": (answers.events([A[:9]]), *FAILED),
+    "U11 a first line of 4 MB": ([*STREAMED, Send(chunk(b"x" * 4 * MB)), Hang()], *BAD),
+    "U15 a stream reset before its first event": ([*STREAMED, Pause(0.02), Reset()], *FAILED),
 }  # fmt: skip
 
 
@@ -112,10 +124,27 @@ async def test_a_bad_answer_is_the_engines_fault(front: Front, engine: Engine, r
     await the_next_is_good(front, engine)
 
 
-async def the_next_is_good(front: Front, engine: Engine) -> None:
-    engine.script = openai(["small"])
-    assert (await front.raw(ASK)).startswith(b"HTTP/1.1 200 ")
-    assert not front.gateway.loads()
+@pytest.mark.parametrize("row", REFUSED)
+async def test_another_service_answers_instead(front: Front, engine: Engine, row: str):
+    """U4, U15: once, and only its answer counts as one."""
+    engine.script = lambda _: REFUSED[row][0]
+    async with Engine(openai(["small"])) as good:
+        front.offer(engine.address, good.address)
+        while not engine.requests:
+            good.requests.clear()
+            front.gateway.meter.take(2)
+            stream = {"model": "small", "stream": True, "stream_options": {"include_usage": True}}
+
+            response = await front.post(stream)
+
+            assert response.text.count("[DONE]") == 1
+            assert "error" not in response.text
+    assert (len(engine.requests), len(good.requests)) == (1, 1)
+    counted = {one.service_id: one for one in front.gateway.meter.take(2)}
+    assert (counted["h/0"].answered, counted["h/0"].errors) == (0, {REFUSED[row][2]: 1})
+    assert (counted["h/1"].answered, counted["h/1"].errors) == (1, {})
+    assert counted["h/0"].prompt_tokens == 0
+    assert counted["h/1"].prompt_tokens == 7
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -204,183 +233,47 @@ async def test_who_answers_before_it_was_asked_wholly_is_asked_anew(front: Front
     assert len(asked) == 2
 
 
-DONE = data("[DONE]")
-A, B = data({"n": "a"}), data({"n": "b"})
-LAST = data({"choices": [{"finish_reason": "stop"}]})
-FAILURE = data({"error": {"message": "out of memory"}})
-SECRET = "thinking aloud"
+async def test_who_speaks_before_it_is_asked_is_not_asked(front: Front, engine: Engine):
+    """What it says is no answer; another one is asked."""
+    async with Engine(openai(["small"])) as other:
+        front.offer(engine.address, other.address)
+        upstream = front.gateway.routes.upstreams["h/0"]
+        connect, spoken = upstream.connect, []
 
-# Streams that pass as they are: by the book a client reads the same from each.
-STREAMS = {
-    "U8 no space": A.replace(b"data: ", b"data:") + DONE,
-    "U8 comments": b": ping\n\n" + A + b":\n\n" + DONE,
-    "U8 other fields": b"event: x\nid: 7\nretry: 5\n" + A + b"id\n\n" + DONE,
-    "U8 several lines": b'data: {"n":\ndata: "a"}\n\n' + DONE,
-    "U8 CR": (A + B + DONE).replace(b"\n", b"\r"),
-    "U8 CRLF": (A + B + DONE).replace(b"\n", b"\r\n"),
-    "U8 BOM": b"\xef\xbb\xbf" + A + DONE,
-    "U9 broken": A + b'data: {"n":\n\n' + B + DONE,
-    "U9 not UTF-8": A + b'data: {"n":"\xff"}\n\n' + B + DONE,
-    "U9 no JSON at all": A + b"data: oops\n\n" + B + DONE,
-    "U12 usage": b"".join(data({"usage": usage}) for usage in (-5, "12", {"prompt_tokens": -5}))
-    + DONE,
-    "U16 an end in a text": data({"arguments": "a\n\ndata: [DONE]\n\nb"}) + B + DONE,
-    "U16 separators of lines": data({"n": "\u2028\u2029\x85"}) + (
-        'data: {"n":"\u2028\x85"}\n\n'.encode() + DONE
-    ),
-}  # fmt: skip
+        async def spoken_to() -> Connection:
+            connection = await connect()
+            connection.data_received(GOOD)
+            spoken.append(connection)
+            return connection
+
+        upstream.connect = spoken_to
+        while not spoken:
+            other.requests.clear()
+
+            response = await front.post({"model": "small"})
+
+            assert "choices" in response.json()
+    assert not engine.requests
+    assert len(other.requests) == 1
 
 
-@pytest.mark.parametrize("row", STREAMS)
-async def test_a_strange_stream_passes(front: Front, engine: Engine, row: str):
-    stream = STREAMS[row]
-    engine.script = lambda _: answers.sliced(answers.chunked([stream], headers=EVENTS), 50)
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 200 OK\r\n"], ids=["nothing", "half a head"])
+async def test_who_takes_a_connection_and_ends_it_is_passed_over(front: Front, words: bytes):
+    met = []
 
-    response = await front.post({"model": "small", "stream": True})
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(writer)
+        writer.write(words)
+        writer.close()
 
-    assert response.status_code == 200
-    assert response.content == stream
+    async with (
+        await asyncio.start_server(hasty, "127.0.0.1", 0) as server,
+        Engine(openai(["small"])) as good,
+    ):
+        front.offer("{}:{}".format(*server.sockets[0].getsockname()), good.address)
 
+        for _ in range(4):
+            response = await front.post({"model": "small"})
 
-# Whatever engines take for the end of a stream, the client sees one.
-ENDS = {
-    "U10 no end": (A + LAST, A + LAST + DONE),
-    "U10 two ends": (A + DONE + DONE, A + DONE),
-    "U10 more after the end": (A + DONE + B, A + DONE),
-    "U10 an error after the end": (A + DONE + FAILURE, A + DONE),
-    "U10 no last line end": (A + DONE.rstrip(b"\n"), A + DONE),
-    "U9 an error": (A + FAILURE, A + FAILURE),
-    "U9 an error and an end": (A + FAILURE + DONE, A + FAILURE),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("size", [50, 10_000])
-@pytest.mark.parametrize("row", ENDS)
-async def test_a_stream_ends_once(front: Front, engine: Engine, row: str, size: int):
-    stream, seen = ENDS[row]
-    engine.script = lambda _: answers.sliced(answers.chunked([stream], headers=EVENTS), size)
-
-    response = await front.post({"model": "small", "stream": True})
-
-    assert response.content == seen
-    await the_next_is_good(front, engine)
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        [Hang()],
-        [Pause(0.05), Reset()],
-        [Close()],
-        [Send(chunk(B)), Hang()],
-        [Pause(0.05), Send(b"what\r\n")],
-    ],
-    ids=["nothing", "reset", "close", "more", "not HTTP"],
-)
-async def test_after_the_end_nothing_can_go_wrong(front: Front, engine: Engine, end: Answer):
-    """U10: the client has its answer, however the engine goes on."""
-    engine.script = lambda _: [*answers.chunked([A, DONE], headers=EVENTS)[:-1], *end]
-
-    response = await front.post({"model": "small", "stream": True})
-
-    assert response.content == A + DONE
-    assert [(one.answered, one.errors) for one in front.gateway.meter.waits()] == [(1, {})]
-    await engine.connections[0].closed_within(10)
-    await the_next_is_good(front, engine)
-
-
-@pytest.mark.parametrize("end", [[Reset()], [Close()], [Send(b"what\r\n")], [Send(chunk(b""))]])
-async def test_an_engine_that_told_its_error_is_not_contradicted(
-    front: Front, engine: Engine, end: Answer
-):
-    """U9: one error, and the attempt failed, whatever comes after it."""
-    begun = answers.chunked([A, FAILURE], headers=EVENTS)[:-1]
-    engine.script = lambda _: [*begun, Pause(0.05), *end]
-
-    response = await front.post({"model": "small", "stream": True})
-
-    assert response.content == A + FAILURE
-    (counted,) = front.gateway.meter.waits()
-    assert (counted.answered, sum(counted.errors.values())) == (0, 1)
-    await the_next_is_good(front, engine)
-
-
-async def test_a_broken_event_that_may_hide_something_is_left_out(front: Front, engine: Engine):
-    """U9: the rest is delivered."""
-    broken = b'data: {"reasoning_content":"%b\n\n' % SECRET.encode()
-    engine.script = lambda _: answers.chunked([A, broken, B, DONE], headers=EVENTS)
-
-    response = await front.post({"model": "small", "stream": True})
-
-    assert response.content == A + B + DONE
-
-
-# How a stream that began can end badly: after what was good, one error, and no end.
-BROKEN = {
-    "U10 no end": (answers.chunked([])[1:], "upstream_error"),
-    "U10 half an event": ([Send(chunk(B[:-9]) + chunk(b""))], "upstream_error"),
-    "U4 no last chunk": ([Close()], "upstream_error"),
-    "U4 chunk cut short": ([Send(b"99\r\ndata: {"), Close()], "upstream_error"),
-    "U4 chunk of no number": ([Send(b"what\r\n")], "upstream_bad_response"),
-    "U11 a line of 4 MB": (
-        [Send(chunk(b"data: " + b"x" * 4 * MB)), Hang()],
-        "upstream_bad_response",
-    ),
-    "U11 a byte at a time": (
-        [Send(chunk(b"data: ") + chunk(b"x") * 1_100_000), Hang()],
-        "upstream_bad_response",
-    ),
-    "U15 reset": ([Pause(0.05), Reset()], "upstream_error"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("row", BROKEN)
-async def test_a_stream_that_breaks_ends_with_one_error(front: Front, engine: Engine, row: str):
-    end, code = BROKEN[row]
-    engine.script = lambda _: [*answers.chunked([A], headers=EVENTS)[:-1], *end]
-
-    response = await front.post({"model": "small", "stream": True})
-
-    assert response.content.startswith(A)
-    last = response.content.removeprefix(A).removeprefix(b"data: ")
-    assert json.loads(last)["error"]["code"] == code
-    await the_next_is_good(front, engine)
-
-
-UNFRAMED = Send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-
-
-async def test_a_stream_that_ends_with_its_connection_needs_its_last_event(
-    front: Front, engine: Engine
-):
-    """U10: or one that was cut could not be told from a whole one."""
-    engine.script = lambda _: [UNFRAMED, Send(A), Send(DONE), Close()]
-    assert (await front.post({"model": "small"})).content == A + DONE
-    engine.script = lambda _: [UNFRAMED, Send(A), Close()]
-
-    response = await front.post({"model": "small"})
-
-    assert response.content.startswith(A + b'data: {"error"')
-    await the_next_is_good(front, engine)
-
-
-async def test_a_stream_has_an_end(door: str, engine: Engine):
-    """U14: a token every now and then, for ever."""
-    drip = [step for _ in range(1_000) for step in (Send(chunk(A)), Pause(0.02))]
-    engine.script = lambda _: [*answers.chunked([A], headers=EVENTS)[:-1], *drip]
-    async with serve(door, timeouts={"total": 0.6}) as front:
-        front.offer(engine.address)
-
-        response = await front.post({"model": "small", "stream": True})
-
-        *passed, last = response.content.removesuffix(b"\n\n").split(b"\n\n")
-        assert set(passed) == {A.rstrip()}
-        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "upstream_timeout"
-        await (await engine.request()).connection.closed_within(10)
-
-
-# Rows that need what is not built yet.
-LATER = {
-    "U4, U15 asking another service": "failover",
-    "U12 budgets never decrease": "budgets; what usage is believed: tests/unit/gateway",
-}
+            assert response.status_code == 200
+    assert met
