@@ -1,6 +1,7 @@
 """A gateway's view of the route table, and when it has which state."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,7 +11,9 @@ from geniehive.v1 import routing_service_pb2 as pb
 from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
 from control.api.channel import aio_channel
+from gateway.config import Ejection
 from gateway.resources import Resource, read_resource
+from gateway.rotation import Rotation
 from gateway.routes import Routes
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
@@ -25,8 +28,11 @@ class Watcher:
 
     def __init__(self) -> None:
         self.table: Replica[Resource] = Replica(read_resource)
+        rotation = Rotation(Ejection(), random.random)
         self.routes = Routes(
-            lambda service_id, origin: Upstream(service_id, origin, 5.0, time.monotonic)
+            lambda service_id, origin: Upstream(
+                service_id, origin, time.monotonic, rotation.breaker(service_id)
+            )
         )
         self.received = 0  # bytes of all updates
         self.settled_at = 0  # since when absence counts, by `time.perf_counter_ns`

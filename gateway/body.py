@@ -72,6 +72,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     model: str
     start: int  # where the value of the model stands in `raw`, quotes included
     end: int
+    stream: bool = False  # whether the answer is wanted as events
 
     def with_model(self, encoded: bytes) -> bytes:
         """Return the body with `encoded`, a JSON string, as its model; no other byte changes."""
@@ -116,8 +117,8 @@ def parse(raw: bytes) -> Body:
     place = raw.find(b'"model"')
     found = None if has_escapes(raw) else _model_at(raw, place)
     if found is not None and raw.rfind(b'"model"') == place:
-        return Body(raw, request.model, *found.span(1))
-    return Body(raw, request.model, *_walk_to_model(raw))
+        return Body(raw, request.model, *found.span(1), request.stream is True)
+    return Body(raw, request.model, *_walk_to_model(raw), request.stream is True)
 
 
 def depth(raw: bytes) -> int:

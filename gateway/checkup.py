@@ -47,7 +47,7 @@ async def fault_of(upstream: Upstream) -> GenieHiveError | None:
     connection shows that new ones come about; it is closed, whatever comes.
     """
     answer = _Answer()
-    call = answer.call = Call(upstream, answer, _question(upstream), upstream.now())
+    call = answer.call = Call(upstream, answer, _question(upstream), upstream.now(), SECONDS)
     call.connect()
     try:
         async with asyncio.timeout(SECONDS):
@@ -64,7 +64,8 @@ async def fault_of(upstream: Upstream) -> GenieHiveError | None:
 def _question(upstream: Upstream) -> bytes:
     origin = upstream.origin
     head = (
-        b"GET %b/models HTTP/1.1\r\nhost: %b\r\naccept: application/json\r\nconnection: close\r\n"
+        b"GET %b/v1/models HTTP/1.1\r\nhost: %b\r\n"
+        b"accept: application/json\r\nconnection: close\r\n"
     )
     head %= (origin.base_path.encode(), origin.authority.encode())
     if origin.api_key:

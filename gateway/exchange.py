@@ -5,35 +5,36 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
-from collections.abc import Sequence
-
-import msgspec
 
 from control.api.errors import (
     BodyTooLarge,
     GenieHiveError,
     UpstreamBadResponse,
+    UpstreamError,
     UpstreamTimeout,
 )
 from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
 from gateway.answer_head import AnswerHead
-from gateway.balance import take
+from gateway.attempts import NEVER, Attempts
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
-from gateway.meter import Tally
 from gateway.reasoning import Unreadable, Usage, cleaned
+from gateway.record import Record
 from gateway.request_head import RequestHead
-from gateway.route import Choice, Route
-from gateway.sse import Scanner
-from gateway.trace_context import lines
-from gateway.upstream import Call, Unreachable
+from gateway.resources import WORDS
+from gateway.route import Choice
+from gateway.sse import Scanner, first_error
+from gateway.totals import ANSWERED, LEFT
 from gateway.verdict import Course, error_in, judge
-from gateway.witness import Witness
 
 log = logging.getLogger(__name__)
 
 MAX_ERROR_BYTES = 64 << 10
+SMALL = 64 << 10  # bytes of a body that always fit
+MAX_MODEL = 200  # characters of what a client calls a model
+END_S = 1.0  # what a connection may take to end after the stream has
+PING = b": ping\n\n"
 
 _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
@@ -41,11 +42,8 @@ _STREAM_HEAD = (
 )
 _JSON_HEAD = b"content-type: application/json\r\n"
 
-END_S = 1.0  # what a connection may take to end after the stream has
-NEVER = float("inf")
 
-
-class Exchange:
+class Exchange(Attempts):
     """One request and its answer.
 
     The door calls `admit` with the head and `run` with the body, then `pause` and
@@ -56,48 +54,39 @@ class Exchange:
 
     __slots__ = (
         "_answer",
-        "_began",
-        "_body",
-        "_call",
-        "_choice",
         "_downstream",
-        "_first",
-        "_gateway",
-        "_head",
-        "_last",
+        "_ended",
+        "_error",
+        "_gone",
+        "_headed",
+        "_held",
         "_over",
         "_paused",
-        "_request_id",
+        "_principal",
         "_scanner",
-        "_sent",
         "_size",
         "_started",
-        "_status",
-        "_tried",
-        "_witnesses",
-        "deadline",
+        "_usage",
     )
 
     def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
-        self._gateway = gateway
+        super().__init__(gateway, head)
         self._downstream = downstream
-        self._head = head
-        self._request_id = gateway.next_request_id()
-        # Who was asked, and who is being asked now.
-        self._tried: list[Choice] = []
-        self._choice: Choice | None = None
-        self._call: Call | None = None
+        self._principal: str | None = None  # once it has entered
         # The answer: a stream, or collected.
-        self._status = 0
         self._scanner: Scanner | None = None
         self._answer: list[bytes] = []
         self._size = 0
-        self._started = False
+        self._held = 0  # bytes that count against the gateway's memory
+        self._headed = False  # the client has the head of a stream
+        self._started = False  # and something of what the engine said
         self._paused = False
         self._over = False
-        self._witnesses: Sequence[Witness] = ()
-        if gateway.witnesses:
-            self._witnesses = [begin(head, self._request_id) for begin in gateway.witnesses]
+        # How it ended, for who asks later.
+        self._gone = False
+        self._error: GenieHiveError | None = None
+        self._usage: Usage | None = None
+        self._ended = 0.0
 
     # What the door calls.
 
@@ -108,22 +97,28 @@ class Exchange:
             GenieHiveError: the request is refused, whatever its body is.
         """
         gateway = self._gateway
-        self._head.principal(gateway.keys)
-        if length is not None and length > gateway.limits.request_body:
-            raise too_large(gateway)
+        principal = self._head.principal(gateway.keys)
+        gateway.admission.enter(principal)
+        self._principal = principal
+        if length is not None:
+            if length > gateway.limits.request_body:
+                raise too_large(gateway)
+            if length > SMALL:
+                gateway.admission.check_memory(length)
 
     def run(self, content: bytes) -> None:
         """Serve the admitted request; `content` is its whole body."""
-        gateway = self._gateway
+        gateway, head = self._gateway, self._head
         gateway.active.add(self)
-        self._began = self._sent = gateway.clock()
-        self._last = self._began + gateway.timeouts.total  # no deadline is later
+        self._hold(len(content))
+        self._began = self._sent = began = gateway.clock()
+        seconds, longest = head.seconds, gateway.longest[head.operation]
+        self._last = began + (longest if seconds is None or seconds > longest else seconds)
         try:
-            self._body = body.parse(content)
-            for witness in self._witnesses:
-                witness.named(self._body.model)
-            route = gateway.routes.resolve(self._head.operation, self._body.model)
-            self._attempt(route, take(route, gateway.random))
+            parsed = body.parse(content)
+            if parsed.stream and (pause := gateway.timeouts.ping):
+                self._ping_at = began + pause
+            self._begin(parsed)
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
@@ -131,25 +126,30 @@ class Exchange:
         """Answer with `error`, however far the answer is."""
         if self._over:
             return
-        scanner = self._scanner
-        failed = scanner is not None and scanner.failed is not None
-        if scanner is not None and scanner.ended and not failed:
-            self._end(scanner, b"")  # whatever went wrong came after the answer
+        scanner = self._scanner if self._started else None
+        if scanner is not None and scanner.ended:  # what went wrong came after the answer
+            self._end_stream(scanner, b"", self._gateway.clock())
             return
         if isinstance(error, UpstreamFault):
             name = self._request_id.decode()
             log.warning("%s: %s", name, error, extra={"request_id": name})
         self._gateway.refused[error.code] += 1
         if self._choice is not None:
-            self._failed(error)
-        for witness in self._witnesses:
-            witness.over(self._status if self._started else error.http, None, error)
-        self._release()
+            self._blame(error)
+        self._end(error)
         downstream = self._finish()
-        if self._started:
-            downstream.break_off(b"" if failed else errors.event(error))
+        if self._headed:
+            told = scanner is not None and scanner.failed  # by the engine itself
+            downstream.break_off(b"" if told else errors.event(error))
         else:
             downstream.respond(error.http, self._told(errors.head(error)), errors.body(error))
+
+    def _end(self, error: GenieHiveError) -> None:
+        """Take note that the request ends with `error`."""
+        self._error = error
+        for witness in self._witnesses:
+            witness.over(200 if self._headed else error.http, self._usage, error)
+        self._release()
 
     def cancel(self) -> None:
         """Drop everything: the client has left."""
@@ -161,33 +161,66 @@ class Exchange:
         if self._call is not None:
             self._paused = True
             self._call.pause()
-            self._wait(self._gateway.timeouts.idle)
+            self._wait(self._gateway.clock(), self._waits.idle)
 
     def resume(self) -> None:
         if self._paused and self._call is not None:
             self._paused = False
             self._call.resume()
-            self._wait(self._gateway.timeouts.idle)
+            self._wait(self._gateway.clock(), self._waits.idle)
 
     def expire(self) -> None:
-        """Give up: `deadline` is over."""
+        """Do what is due at `deadline`: let the client know that it is waited, or give up."""
+        now = self._gateway.clock()
         if self._paused:
             name = self._request_id.decode()
             log.info("%s: the client stopped reading", name, extra={"request_id": name})
             self._left().cut()
-            return
-        timeouts = self._gateway.timeouts
-        name = self._choice.upstream.service_id if self._choice is not None else "no service"
-        if self.deadline == self._last:
-            self.refuse(UpstreamTimeout(f"{name} was not done after {timeouts.total:g} s (total)"))
-            return
-        waited, what = (
-            (timeouts.idle, "idle") if self._status else (timeouts.first_byte, "first_byte")
-        )
-        self.refuse(UpstreamTimeout(f"{name} sent nothing for {waited:g} s ({what})"))
+        elif now < self._due:
+            self._ping(now)
+        elif now >= self._last:
+            self.refuse(self._too_late())
+        else:
+            self._fail(self._timeout())
 
-    def _wait(self, seconds: float) -> None:
-        self.deadline = min(self._gateway.clock() + seconds, self._last)
+    def _ping(self, now: float) -> None:
+        """Say something that is no answer, so that nobody in between gives up."""
+        downstream = self._downstream
+        if not self._headed:
+            self._headed = True
+            downstream.start(200, self._told(_STREAM_HEAD, served=False))
+        downstream.write(PING)
+        self._ping_at = now + self._gateway.timeouts.ping
+        self.deadline = min(self._due, self._ping_at)
+
+    def _timeout(self) -> UpstreamTimeout:
+        """Return why the service is given up now."""
+        assert self._choice is not None
+        name, waits = self._choice.upstream.service_id, self._waits
+        if self._due >= self._until:
+            return UpstreamTimeout(f"{name} was not done after {waits.total:g} s (total)")
+        if not self._status:
+            seconds, what = waits.first_byte, "first_byte"
+        elif self._scanner is not None and not self._started:
+            seconds, what = waits.first_event, "first_event"
+        else:
+            seconds, what = waits.idle, "idle"
+        return UpstreamTimeout(f"{name} sent nothing for {seconds:g} s ({what})")
+
+    def _fail(self, error: GenieHiveError, *, lost: bool = False) -> None:
+        """Ask another service, if the client has nothing of the answer yet; else tell it."""
+        try:
+            if self._started:
+                if self._scanner is None or not self._scanner.ended:
+                    self._failed(error)
+                    self._release()
+                self.refuse(error)
+                return
+            self._scanner = None
+            self._answer, self._size = [], 0
+            self._ask_another(error, lost=lost)
+        except Exception as final:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(final)
 
     def _went_wrong(self, error: Exception) -> None:
         """Tell the client, who would wait otherwise; a bug of ours is not the client's fault."""
@@ -195,46 +228,6 @@ class Exchange:
             name = self._request_id.decode()
             log.error("%s: bug", name, exc_info=error, extra={"request_id": name})
             error = GenieHiveError("the gateway has a bug; the log has more")
-        self.refuse(error)
-
-    # Choice.
-
-    def _attempt(self, route: Route, choice: Choice) -> None:
-        """Ask the service of `choice`, one of `route`, where the request is counted already."""
-        gateway = self._gateway
-        upstream = choice.upstream
-        self._choice = choice
-        try:
-            content = choice.shaped(self._body)
-        except GenieHiveError:
-            self._release()  # the service was not asked, and is not to blame
-            raise
-        self._tried.append(choice)
-        route.asked(choice)
-        self._status = 0
-        self._first = NEVER  # when the answer's first byte came
-        self._sent = gateway.clock()
-        self.deadline = min(self._sent + gateway.timeouts.first_byte, self._last)
-        self._call = upstream.call(
-            self,
-            self._head.path,
-            self._request_id,
-            content,
-            self._sent,
-            self._lines(choice),
-        )
-
-    def _elsewhere_or(self, error: GenieHiveError) -> None:
-        """Ask the next candidate; when all were asked, answer with `error`."""
-        self._failed(error)
-        self._release()
-        gateway = self._gateway
-        tried = {choice.upstream.service_id for choice in self._tried}
-        for route in gateway.routes.succession(self._head.operation, self._body.model):
-            left = route.without(tried)
-            if left.choices:
-                self._attempt(route, take(left, gateway.random))
-                return
         self.refuse(error)
 
     # What the upstream calls.
@@ -263,13 +256,8 @@ class Exchange:
             self._went_wrong(error)
 
     def upstream_failed(self, error: GenieHiveError) -> None:
-        try:
-            if isinstance(error, Unreachable):
-                self._elsewhere_or(error)
-            else:
-                self.refuse(error)
-        except Exception as bug:  # noqa: BLE001  # see `_went_wrong`
-            self._went_wrong(bug)
+        # Only a request that was sent can have brought down who got it.
+        self._fail(error, lost=type(error) is UpstreamError)
 
     # Answers.
 
@@ -279,24 +267,28 @@ class Exchange:
         verdict = head.verdict or judge(head.status, head.headers, self._choice.upstream.service_id)
         if verdict.course is Course.STREAM:
             self._scanner = Scanner(strip=self._strips(self._choice), framed=head.framed)
-            self._started = True
-            self._downstream.start(head.status, self._told(_STREAM_HEAD))
-        elif verdict.error is not None:
-            if verdict.course is Course.ELSEWHERE:
-                self._elsewhere_or(verdict.error)
-            else:
-                self.refuse(verdict.error)
+            self._wait(self._gateway.clock(), self._waits.first_event)
+        elif verdict.error is None:
+            self._wait(self._gateway.clock(), self._waits.idle)
+        elif verdict.course is Course.ELSEWHERE:
+            self._fail(verdict.error)
+        else:
+            self._works(self._gateway.clock())
+            self.refuse(verdict.error)
 
     def _collect(self, data: bytes, done: bool) -> None:
         self._size += len(data)
         limit = self._gateway.limits.json_answer if self._status == 200 else MAX_ERROR_BYTES
         if self._size > limit:
+            self._works(self._gateway.clock())
             self.refuse(UpstreamBadResponse("the answer is larger than this gateway accepts"))
         elif done:
             self._complete(b"".join((*self._answer, data)) if self._answer else data)
         else:
+            self._gateway.admission.check_memory(len(data))
+            self._hold(len(data))
             self._answer.append(data)
-            self._wait(self._gateway.timeouts.idle)
+            self._wait(self._gateway.clock(), self._waits.idle)
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         now = self._gateway.clock()
@@ -304,95 +296,92 @@ class Exchange:
             self._first = now
             for witness in self._witnesses:
                 witness.first_byte()
-        passed = scanner.feed(data)
-        if done:
-            self._end(scanner, passed + scanner.finish())
+        try:
+            passed = scanner.feed(data)
+            if done:
+                self._end_stream(scanner, passed, now)
+                return
+        except UpstreamFault as error:
+            self._fail(error)
             return
-        if not scanner.ended:
-            self.deadline = min(now + self._gateway.timeouts.idle, self._last)
-        elif passed:
-            self.deadline = min(now + END_S, self._last)
+        if not self._started and not (passed and self._start(passed)):
+            return
+        due = now + (END_S if scanner.ended else self._waits.idle)
+        self._due = self.deadline = due if due < self._until else self._until
         if passed:
             self._downstream.write(passed)
 
-    def _end(self, scanner: Scanner, passed: bytes) -> None:
-        """End the stream, `passed` being the last of it."""
-        if (failed := scanner.failed) is not None:
-            if passed:
-                self._downstream.write(passed)
-            self.refuse(failed)
+    def _start(self, events: bytes) -> bool:
+        """Begin the client's answer, unless it would begin with an error; return whether it did."""
+        assert self._choice is not None
+        if failed := first_error(events, self._choice.upstream.service_id):
+            self._fail(failed)
+            return False
+        self._started = True
+        self._ping_at = NEVER
+        if self._retrying:
+            self._end_retry()
+        if not self._headed:
+            self._headed = True
+            self._downstream.start(200, self._told(_STREAM_HEAD))
+        return True
+
+    def _end_stream(self, scanner: Scanner, passed: bytes, now: float) -> None:
+        """End the client's answer with `passed` and what the scanner still holds.
+
+        Raises:
+            UpstreamError: the stream is over, but the answer is not.
+        """
+        passed += scanner.finish()
+        if not self._started and not self._start(passed):
             return
-        took = self._gateway.clock() - self._sent
-        self._answered(self._first - self._sent, took, scanner.usage, streamed=True)
+        self._usage = scanner.usage
+        if failed := scanner.failed:  # which the engine itself has told
+            self._failed(failed)
+            self._end(failed)
+            self._finish().break_off(passed)
+            return
+        self._answered(now, scanner.usage, streamed=True)
         self._finish().end(passed)
 
     def _complete(self, content: bytes) -> None:
         """Answer with `content`, the whole of what the engine said."""
         assert self._choice is not None
-        if self._status == 200 and (failed := error_in(content, self._choice.upstream.service_id)):
-            self.refuse(failed)
+        name, now = self._choice.upstream.service_id, self._gateway.clock()
+        answers = self._status == 200
+        if answers and (failed := error_in(content, name)):
+            self._fail(failed)
             return
         try:
             content, usage = cleaned(content, strip=self._strips(self._choice))
-        except Unreadable as error:
-            self.refuse(UpstreamBadResponse(f"the engine's answer cannot be read: {error}"))
+        except Unreadable as unreadable:
+            error = UpstreamBadResponse(f"{name}: its answer cannot be read: {unreadable}")
+            if answers:
+                self._fail(error)
+            else:
+                self._works(now)
+                self.refuse(error)
             return
-        took = self._gateway.clock() - self._sent
-        self._answered(took, took, usage, streamed=False)
-        self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+        if not self._headed:
+            self._usage = usage
+            self._answered(now, usage, streamed=False)
+            self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+        elif answers:
+            self._fail(UpstreamBadResponse(f"{name} sent JSON instead of events"))
+        else:
+            self._answered(now, usage, streamed=False)
+            self._finish().break_off(b"data: %b\n\n" % content.replace(b"\n", b" "))
 
     def _strips(self, choice: Choice) -> bool:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
         return self._head.may_hide and choice.strips(default=self._gateway.strip)
 
-    def _lines(self, choice: Choice) -> bytes:
-        """Return the header lines that tell a service what it works for; maybe none."""
-        context = self._head.trace_context
-        if not self._witnesses:
-            return lines(context) if context else b""
-        told = [witness.attempt(choice.upstream, choice.asset) for witness in self._witnesses]
-        return b"".join(told) or lines(context)
-
-    # How an attempt ends.
-
-    def _answered(
-        self, first_s: float, whole_s: float, usage: Usage | None, *, streamed: bool
-    ) -> None:
-        self._tally().answered(first_s, whole_s, usage, streamed=streamed)
-        for witness in self._witnesses:
-            witness.over(self._status, usage, None)
-        self._release()
-
-    def _failed(self, error: GenieHiveError) -> None:
-        self._tally().failed(error.code)
-        for witness in self._witnesses:
-            witness.failed(error)
-
-    def _left(self) -> Downstream:
-        """Drop everything: nobody waits for it any more."""
-        if self._choice is not None:
-            self._tally().left()
-        for witness in self._witnesses:
-            witness.left(self._status if self._started else 0)
-        self._release()
-        return self._finish()
-
-    def _tally(self) -> Tally:
-        """Return where the attempt under way is counted."""
-        assert self._choice is not None
-        upstream, asset = self._choice.upstream, self._choice.asset
-        tally = upstream.tallies.get(asset)
-        if tally is None:
-            tally = self._gateway.meter.tally(upstream.service_id, msgspec.json.decode(asset))
-            upstream.tallies[asset] = tally
-        return tally
-
-    def _told(self, head: bytes) -> bytes:
-        """Return `head` with the lines that tell how the request was served."""
+    def _told(self, head: bytes, *, served: bool = True) -> bytes:
+        """Return `head` with the lines that tell how the request was served, if it is known."""
         if self._head.client_id is not None:
             head += b"x-client-request-id: " + self._head.client_id + b"\r\n"
         tried = self._tried
-        if not tried:
+        if not (served and tried):
             return b"%bx-request-id: %b\r\n" % (head, self._request_id)
         return (
             b"%bx-request-id: %b\r\n%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n"
@@ -404,23 +393,82 @@ class Exchange:
             (self._sent - self._began) * 1_000,
         )
 
-    def _release(self) -> None:
-        """Give back what the attempt holds; harmless when it holds nothing."""
-        choice, self._choice = self._choice, None
-        call, self._call = self._call, None
-        if choice is not None:
-            choice.upstream.in_flight -= 1
-        if call is not None:
-            call.cancel()
+    # The end.
+
+    def _left(self) -> Downstream:
+        """Drop everything: nobody waits for it any more."""
+        self._gone = True
+        if self._choice is not None:
+            self._tally().left()
+        for witness in self._witnesses:
+            witness.left(200 if self._headed else 0)
+        self._release()
+        return self._finish()
+
+    def _hold(self, size: int) -> None:
+        """Count bytes that are kept for the request until it is over."""
+        self._held += size
+        self._gateway.admission.held += size
 
     def _finish(self) -> Downstream:
-        """End the exchange; return the downstream for the last word."""
+        """End the exchange; return the downstream for the last word.
+
+        What is remembered of it holds nothing of what was said.
+        """
+        gateway = self._gateway
         self._over = True
         self.deadline = NEVER
-        self._gateway.active.discard(self)
+        self._ended = gateway.clock()
+        if self._retrying:
+            self._end_retry()
+        gateway.active.discard(self)
+        gateway.admission.held -= self._held
+        if self._principal is not None:
+            gateway.admission.leave(self._principal)
+        self._body = self._scanner = None
+        if self._answer:
+            self._answer = []
+        gateway.recent.add(self)
         downstream = self._downstream
         del self._downstream  # it refers back to us: without this only the collector frees both
         return downstream
+
+    @property
+    def noteworthy(self) -> bool:
+        """Whether somebody may want to know why it went as it did."""
+        return self._gone or self._error is not None or len(self._failures) > 0
+
+    def record(self) -> Record:
+        """Return what is remembered of the request; never what was said."""
+        gateway = self._gateway
+        began = self._began or self._ended
+        at_began = gateway.wall_time() - (gateway.clock() - began)
+        usage = self._usage
+        error = self._error
+        if not self._over:
+            outcome = "running"
+        elif self._gone:
+            outcome = LEFT
+        else:
+            outcome = ANSWERED if error is None else error.code
+        status = 200 if self._headed else self._status if error is None else error.http
+        return Record(
+            request_id=self._request_id.decode(),
+            client_id=(self._head.client_id or b"").decode(),
+            principal=self._principal or "",
+            operation=WORDS[self._head.operation],
+            model=self._model[:MAX_MODEL],
+            began=at_began,
+            outcome=outcome,
+            status=status if self._over and not self._gone else 200 * self._headed,
+            attempts=self._told_attempts(began),
+            sent=self._sent - began if self._tried else None,
+            first_byte=self._first - began if self._first != NEVER else None,
+            ended=self._ended - began if self._over else None,
+            message=str(error) if error is not None else "",
+            prompt_tokens=usage.prompt_tokens if usage is not None else None,
+            completion_tokens=usage.completion_tokens if usage is not None else None,
+        )
 
 
 def too_large(gateway: Gateway) -> BodyTooLarge:

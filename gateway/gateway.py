@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from control.api.errors import NotReady
 from control.api.ports import is_loopback
 from control.api.tracing import Tracer
+from gateway import patience
 from gateway.admission import Admission
 from gateway.cells import Cells
 from gateway.checkup import Checkups
@@ -21,11 +22,13 @@ from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
+from gateway.patience import Waits
 from gateway.recent import Recent
 from gateway.request_log import RequestLog
 from gateway.request_trace import RequestTrace
-from gateway.resources import Resource
+from gateway.resources import WORDS, Operation, Resource
 from gateway.resources import read_resource as read_route
+from gateway.retry_budget import RetryBudget
 from gateway.rotation import Rotation
 from gateway.routes import Routes
 from gateway.shared import SharedUpstream
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 0.25
+SWEEP_SECONDS = 0.1  # a deadline is kept within this time
 
 
 class Incoming(Protocol):
@@ -68,6 +71,7 @@ class Gateway:
         self.timeouts = config.timeouts
         self.limits = config.limits
         self.admission = Admission(config.limits)
+        self.failover = config.failover
         self.drain = config.drain
         self.clock = clock
         self.random = random
@@ -81,7 +85,12 @@ class Gateway:
         if self.request_log is not None:
             witnesses.append(self.request_log.begin)
         self.witnesses = tuple(witnesses)  # of requests, which has to be asked of each
-        self._wall_time = wall_time
+        self.wall_time = wall_time
+        # By operation, how long a request may take with all its attempts, in seconds.
+        self.longest = {
+            number: patience.total(config.timeouts, word) for number, word in WORDS.items()
+        }
+        self.retry_budget = RetryBudget(config.failover)
         self._connected = False
         # While control is away: when what is held was last known to be true, if it was.
         self._true_at: float | None = None
@@ -119,19 +128,19 @@ class Gateway:
     @control_connected.setter
     def control_connected(self, connected: bool) -> None:
         if self._connected and not connected:
-            self._true_at = self._wall_time()
+            self._true_at = self.wall_time()
         self._connected = connected
 
     @property
     def true_at(self) -> float | None:
         """When the routes were last known to be true, seconds since the epoch; None: never."""
-        return self._wall_time() if self._connected else self._true_at
+        return self.wall_time() if self._connected else self._true_at
 
     def age(self) -> dict[str, float | str]:
         """Return how old the routes are and where they are from; nothing while control tells."""
         if self._connected or self._true_at is None:
             return {}
-        stale = max(0.0, self._wall_time() - self._true_at)
+        stale = max(0.0, self.wall_time() - self._true_at)
         source = "control" if self.route_table.identity is not None else "file"
         return {"source": source, "stale_seconds": round(stale, 1)}
 
@@ -167,17 +176,19 @@ class Gateway:
             self._cells.unheard()
 
     def _count_ejection(self, service_id: str) -> None:
-        self.totals.eject(service_id, self._wall_time())
+        self.totals.eject(service_id, self.wall_time())
 
     def _open(self, service_id: str, origin: Origin) -> Upstream:
-        wait = self.timeouts.connect
+        how = service_id, origin, self.clock, self.rotation.breaker(service_id), self.limits
         if self._cells is None:
-            upstream = Upstream(service_id, origin, wait, self.clock)
-        else:
-            cell = self._cells.cell(service_id)
-            upstream = SharedUpstream(cell, service_id, origin, wait, self.clock)
-        upstream.breaker = self.rotation.breaker(service_id)
-        return upstream
+            return Upstream(*how)
+        return SharedUpstream(self._cells.cell(service_id), *how)
+
+    def waits(self, upstream: Upstream, operation: Operation) -> Waits:
+        """Return how long `upstream` may take for `operation`; from then on it knows."""
+        found = patience.waits(self.timeouts, WORDS[operation], upstream.service_id)
+        upstream.waits[operation] = found
+        return found
 
     def sweep(self, now: float) -> None:
         """End exchanges whose time is over, and connections that idle.

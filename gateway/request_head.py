@@ -7,7 +7,7 @@ import httptools
 from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import ConflictingCredentials, GenieHiveError, UnsupportedMediaType
-from gateway import keys, trace_context
+from gateway import keys, patience, trace_context
 from gateway.memo import Memo, Seen
 from gateway.paths import INFERENCE
 from gateway.routes import Operation
@@ -21,7 +21,8 @@ class RequestHead:
     """The head of an inference request, as far as the gateway acts on it.
 
     objection: what speaks against the request, whoever sends it. may_hide: whether an
-    answer to it may hold reasoning. trace_context: of the client.
+    answer to it may hold reasoning. trace_context: of the client. seconds: that the client
+    gives its request, None when it does not say.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class RequestHead:
         "objection",
         "operation",
         "path",
+        "seconds",
         "trace_context",
     )
 
@@ -44,10 +46,12 @@ class RequestHead:
         self.trace_context = trace_context.read(found)
         self.client_id = client_id if _CLIENT_ID.fullmatch(client_id) else None
         self.credential: keys.Credential | None = None
+        self.seconds: float | None = None
         self.objection: GenieHiveError | None = None
         try:
             self.credential = keys.presented(headers)
             check_content(found)
+            self.seconds = patience.asked(headers)
         except GenieHiveError as error:
             self.objection = error
 

@@ -89,6 +89,21 @@ class Rotation:
         """How many services say that they are busy."""
         return sum(breaker.rests_now for breaker in self._special.values())
 
+    def out_for(self, routes: Iterable[Route], now: float) -> float | None:
+        """Return in how many seconds the first service of `routes` is looked at again.
+
+        None unless all of them are out.
+        """
+        if self.quiet:
+            return None
+        views = [self._view(route) for route in routes if route.choices]
+        if any(view.left.choices or view.coming or view.resting for view in views):
+            return None
+        out = (
+            _breaker(one).ejection(now) for view in views for one in (*view.failing, *view.silent)
+        )
+        return min((one.remaining for one in out if one is not None), default=None)
+
     def _changed(self, service_id: str, breaker: Breaker) -> None:
         if breaker.state is State.IN:
             self._kept_out.discard(service_id)

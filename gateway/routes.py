@@ -210,7 +210,7 @@ class Routes:
         if upstream.origin != service.origin:
             upstream.move(service.origin)
         upstream.host_id = service.host_id
-        upstream.concurrency = service.concurrency
+        upstream.resize(service.concurrency)
         head = _head(service=service_id, host=service.host_id)
         changed = changed or head != self._heads.get(service_id)
         self._heads[service_id] = head

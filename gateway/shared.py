@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+from gateway.breaker import Breaker
 from gateway.cells import COUNT, HELD, Cell
+from gateway.config import Limits
 from gateway.upstream import Origin, Upstream
+
+_LIMITS = Limits()
 
 
 class SharedUpstream(Upstream):
@@ -16,14 +20,15 @@ class SharedUpstream(Upstream):
         cell: Cell,
         service_id: str,
         origin: Origin,
-        connect_timeout: float,
         clock: Callable[[], float],
+        breaker: Breaker,
+        limits: Limits = _LIMITS,
     ) -> None:
         self._cell = cell
         # The cell's, at hand: both are needed twice a request.
         self._row, self._mine = cell.row, cell.mine
         self._beyond = 0  # in flight of other gateways, and waiting inside the engine
-        super().__init__(service_id, origin, connect_timeout, clock)
+        super().__init__(service_id, origin, clock, breaker, limits)
 
     @property
     def in_flight(self) -> int:

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from control.api.errors import Upstream as UpstreamFault
 from control.api.errors import UpstreamError
 from gateway.breaker import Breaker
+from gateway.config import Limits
 from gateway.connection import Connection, Receiver
 from gateway.meter import Tally
+from gateway.patience import Waits
 
 log = logging.getLogger(__name__)
 
 MAX_IDLE = 256
+_LIMITS = Limits()
 # A kept connection that is lost so soon after a request was closed before it came.
 STALE_SECONDS = 1.0
 IDLE_SECONDS = 4.0  # less than the 5 s after which llama.cpp closes a kept connection
@@ -59,10 +62,24 @@ class Unanswered(Unreachable):
 class Call:
     """One request on its way. `cancel` ends it and closes its connection."""
 
-    __slots__ = ("_retries", "_sent_at", "_task", "connection", "receiver", "request", "upstream")
+    __slots__ = (
+        "_patience",
+        "_retries",
+        "_sent_at",
+        "_task",
+        "connection",
+        "receiver",
+        "request",
+        "upstream",
+    )
 
     def __init__(
-        self, upstream: "Upstream", receiver: Receiver, request: bytes, now: float
+        self,
+        upstream: "Upstream",
+        receiver: Receiver,
+        request: bytes,
+        now: float,
+        patience: float,
     ) -> None:
         self.upstream = upstream
         self.receiver: Receiver | None = receiver
@@ -71,6 +88,7 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._retries = 1
         self._sent_at = now
+        self._patience = patience
 
     def connect(self) -> None:
         """Send the request over a new connection."""
@@ -79,7 +97,7 @@ class Call:
     async def _connect(self) -> None:
         name = self.upstream.service_id
         try:
-            connection = await self.upstream.connect()
+            connection = await self.upstream.connect(self._patience)
         except TimeoutError:
             self.fail(self._unsent(f"{name} did not accept a connection in time", Unanswered))
         except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
@@ -143,15 +161,14 @@ class Upstream:
     """A service: its origin, its kept connections, and how busy it is."""
 
     shared = False  # whether other processes count in `elsewhere` at the same time
-    breaker: Breaker  # whether it is in rotation; given to it by who opens it
-    most = 1_024  # requests that it may have in flight here
 
     def __init__(
         self,
         service_id: str,
         origin: Origin,
-        connect_timeout: float,
         clock: Callable[[], float],
+        breaker: Breaker,
+        limits: Limits = _LIMITS,
     ) -> None:
         self.service_id = service_id
         self.host_id = ""
@@ -159,9 +176,11 @@ class Upstream:
         self.in_flight = 0  # of this gateway
         self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
         self.queue_depth = 0  # waiting inside the engine alone
-        self.concurrency = 0  # requests it serves at the same time, 0 when unknown
+        self._limits = limits
+        self.resize(0)
+        self.breaker = breaker
+        self.waits: dict[int, Waits] = {}  # by operation
         self.tallies: dict[bytes, Tally] = {}  # by asset, as `Choice` has it
-        self._connect_timeout = connect_timeout
         self.now = clock
         self._idle: deque[Connection] = deque()
         self._generation = 0
@@ -176,11 +195,13 @@ class Upstream:
         request_id: bytes,
         body: bytes,
         now: float,
+        connect_s: float,
         trace: bytes = b"",
     ) -> Call:
         """POST the JSON `body` to `path` below the base path; the answer goes to `receiver`.
 
-        now: seconds of the clock. trace: header lines that tell what it is done for.
+        now: seconds of the clock. connect_s: seconds that a new connection may take.
+        trace: header lines that tell what it is done for.
         """
         head = self._heads.get(path)
         if head is None:
@@ -191,6 +212,7 @@ class Upstream:
             b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
             % (head, trace, request_id, len(body), body),
             now,
+            connect_s,
         )
         connection = self.kept(now)
         if connection is not None:
@@ -198,6 +220,13 @@ class Upstream:
         else:
             call.connect()
         return call
+
+    def resize(self, concurrency: int) -> None:
+        """Take note of how many requests it serves at the same time, 0 when unknown."""
+        limits = self._limits
+        self.concurrency = concurrency
+        # What this gateway may have in flight there.
+        self.most = concurrency * limits.requests_per_slot or limits.requests_per_service
 
     def move(self, origin: Origin) -> None:
         """Use `origin` from now on; calls under way end where they began."""
@@ -246,15 +275,15 @@ class Upstream:
         if connection in self._idle:
             self._idle.remove(connection)
 
-    async def connect(self) -> Connection:
-        """Return a new connection.
+    async def connect(self, seconds: float) -> Connection:
+        """Return a new connection. seconds: that it may take.
 
         Raises:
             OSError: nothing listens there.
             TimeoutError: no answer in time.
         """
         origin, generation = self.origin, self._generation
-        async with asyncio.timeout(self._connect_timeout):
+        async with asyncio.timeout(seconds):
             _, connection = await self._loop.create_connection(
                 lambda: Connection(self, generation),
                 origin.host,

@@ -7,7 +7,7 @@ import pytest
 
 from control.api.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from gateway import checkup
-from gateway.breaker import State
+from gateway.breaker import Breaker, State
 from gateway.checkup import Checkups, fault_of
 from gateway.config import Ejection
 from gateway.rotation import Rotation
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.anyio
 
 
 def upstream(engine, now=lambda: 0.0, **fields):
-    origin = Origin("127.0.0.1", engine.port, "/v1", **fields)
-    return Upstream("h/e", origin, 1.0, now)
+    origin = Origin("127.0.0.1", engine.port, "/x", **fields)
+    return Upstream("h/e", origin, now, Breaker(RULES, random.random, lambda: None))
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 429])
@@ -69,7 +69,7 @@ async def test_it_asks_for_the_models_as_requests_do_and_leaves_no_connection():
 
         await engine.until(lambda: not engine.open, 5.0)
         [request] = engine.requests
-        assert (request.method, request.target) == ("GET", "/v1/models")
+        assert (request.method, request.target) == ("GET", "/x/v1/models")
         assert request.header("authorization") == "Bearer k"
         assert request.header("host") == engine.address
         assert asked.idle == 0

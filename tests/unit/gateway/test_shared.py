@@ -6,13 +6,16 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.balance import least_loaded, load
+from gateway.breaker import Breaker
 from gateway.cells import Cells
+from gateway.config import Ejection
 from gateway.shared import SharedUpstream
 from gateway.upstream import Origin
 
 pytestmark = pytest.mark.anyio
 
 A, B = "h/a", "h/b"
+BREAKER = Breaker(Ejection(), lambda: 0.0, lambda: None)
 
 
 class Worker:
@@ -21,7 +24,7 @@ class Worker:
     def __init__(self, table, number):
         self.cells = Cells(table.fd, 3, number)
         self.upstreams = {
-            name: SharedUpstream(self.cells.cell(name), name, Origin("h", 1), 1.0, lambda: 0.0)
+            name: SharedUpstream(self.cells.cell(name), name, Origin("h", 1), lambda: 0.0, BREAKER)
             for name in (A, B)
         }
 

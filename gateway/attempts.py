@@ -1,0 +1,293 @@
+"""The asking side of an exchange: one service after the other, until one of them answers.
+
+The only place where a request is tried again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from control.api.errors import AllBusy, GenieHiveError, UpstreamTimeout
+from gateway.balance import take
+from gateway.body import Body
+from gateway.failover import conclusion
+from gateway.gateway import Gateway
+from gateway.meter import Tally
+from gateway.patience import Waits
+from gateway.reasoning import Usage
+from gateway.record import Attempt
+from gateway.request_head import RequestHead
+from gateway.route import Choice, Route
+from gateway.trace_context import lines
+from gateway.upstream import Call
+from gateway.witness import Witness
+
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that failed. at: when it began, seconds of the gateway's clock."""
+
+    choice: Choice
+    at: float
+    error: GenieHiveError
+
+
+class Attempts:
+    """What is known of one request and of those who were asked; a base of `Exchange`.
+
+    `deadline` is when `expire` of the exchange is due, seconds of the gateway's clock.
+    """
+
+    __slots__ = (
+        "_began",
+        "_body",
+        "_call",
+        "_choice",
+        "_due",
+        "_epoch",
+        "_failures",
+        "_first",
+        "_gateway",
+        "_head",
+        "_last",
+        "_lost",
+        "_model",
+        "_ping_at",
+        "_request_id",
+        "_retrying",
+        "_sent",
+        "_status",
+        "_tried",
+        "_until",
+        "_waits",
+        "_witnesses",
+        "deadline",
+    )
+
+    _waits: Waits  # of the service that is being asked
+    _until: float  # when the attempt has to be over
+
+    def __init__(self, gateway: Gateway, head: RequestHead) -> None:
+        self._gateway = gateway
+        self._head = head
+        self._request_id = gateway.next_request_id()
+        self._body: Body | None = None
+        self._model = ""  # as the client calls it
+        self._tried: list[Choice] = []
+        self._failures: Sequence[Failure] = ()
+        # Who is being asked now.
+        self._choice: Choice | None = None
+        self._call: Call | None = None
+        self._epoch = 0
+        self._status = 0  # of the answer, 0 before its head
+        self._began = self._sent = self._last = self._due = 0.0
+        self._first = NEVER  # when the answer's first byte came
+        self._ping_at = NEVER
+        self._lost = False  # whether a service was lost with this request, maybe by it
+        self._retrying = False  # whether it has a place in the retry budget
+        self.deadline = NEVER
+        self._witnesses: Sequence[Witness] = ()
+        if gateway.witnesses:
+            self._witnesses = [begin(head, self._request_id) for begin in gateway.witnesses]
+
+    def _begin(self, body: Body) -> None:
+        """Ask the first service.
+
+        Raises:
+            GenieHiveError: nobody can be asked.
+        """
+        gateway, operation = self._gateway, self._head.operation
+        self._body = body
+        self._model = body.model
+        for witness in self._witnesses:
+            witness.named(body.model)
+        route = gateway.routes.resolve(operation, body.model)
+        if gateway.rotation.quiet:
+            choice = take(route, gateway.random)
+            upstream = choice.upstream
+            if upstream.in_flight <= upstream.most:
+                self._ask(route, choice)
+                return
+            upstream.in_flight -= 1
+        succession = gateway.routes.succession(operation, body.model)
+        self._ask(*gateway.rotation.take(succession, (), self._began))
+
+    def _ask(self, route: Route, choice: Choice) -> None:
+        """Ask the service of `choice`, one of `route`, where the request is counted already."""
+        gateway, head = self._gateway, self._head
+        upstream = choice.upstream
+        self._choice = choice
+        self._epoch = upstream.breaker.epoch
+        assert self._body is not None
+        try:
+            content = choice.shaped(self._body)
+        except GenieHiveError:
+            self._release()  # the service was not asked, and is not to blame
+            raise
+        self._tried.append(choice)
+        route.asked(choice)
+        self._status = 0
+        self._first = NEVER
+        self._sent = now = gateway.clock()
+        waits = self._waits = upstream.waits.get(head.operation) or gateway.waits(
+            upstream, head.operation
+        )
+        self._until = min(self._last, now + waits.total)
+        self._wait(now, waits.first_byte)
+        self._call = upstream.call(
+            self,  # type: ignore[arg-type]  # an exchange is a receiver
+            head.path,
+            self._request_id,
+            content,
+            now,
+            waits.connect,
+            self._lines(choice),
+        )
+
+    def _ask_another(self, error: GenieHiveError, *, lost: bool = False) -> None:
+        """Ask the next service after one that failed with `error`.
+
+        lost: with the connection, after the request had been sent.
+
+        Raises:
+            GenieHiveError: there is none, or it may not be asked; what to tell the client.
+        """
+        self._failed(error)
+        self._release()
+        gateway, tried = self._gateway, self._tried
+        lost_before, self._lost = self._lost, self._lost or lost
+        now = gateway.clock()
+        if now >= self._last:
+            raise self._too_late()
+        # Two that go down under one request may have gone down by it.
+        if len(tried) >= gateway.failover.attempts or (lost and lost_before):
+            raise self._conclusion(now)
+        succession = gateway.routes.succession(self._head.operation, self._model)
+        asked = {choice.upstream.service_id for choice in tried}
+        try:
+            route, choice = gateway.rotation.take(succession, asked, now)
+        except GenieHiveError as nobody:
+            raise self._conclusion(now) from nobody
+        budget = gateway.retry_budget
+        if choice.upstream.breaker.attentive and not self._retrying:
+            self._retrying = budget.begin(len(gateway.active))
+            if not self._retrying:
+                self._choice, self._epoch = choice, choice.upstream.breaker.epoch
+                self._release()
+                raise self._conclusion(now)
+        budget.retried += 1
+        self._ask(route, choice)
+
+    def _conclusion(self, now: float) -> GenieHiveError:
+        """Return what to tell the client after all attempts that are to be made have failed."""
+        gateway = self._gateway
+        succession = gateway.routes.succession(self._head.operation, self._model)
+        out_for = gateway.rotation.out_for(succession, now)
+        errors = [failure.error for failure in self._failures]
+        return conclusion(errors, self._model, out_for, self._request_id.decode())
+
+    def _too_late(self) -> GenieHiveError:
+        seconds = self._last - self._began
+        name = self._tried[-1].upstream.service_id if self._tried else "no service"
+        return UpstreamTimeout(
+            f"{name} was not done after {seconds:g} s (total);"
+            f" geniehive request {self._request_id.decode()}"
+        )
+
+    def _wait(self, now: float, seconds: float) -> None:
+        """Be patient with the service for so many seconds more."""
+        due = now + seconds
+        self._due = due = due if due < self._until else self._until
+        self.deadline = due if due < self._ping_at else self._ping_at
+
+    def _lines(self, choice: Choice) -> bytes:
+        """Return the header lines that tell a service what it works for; maybe none."""
+        context = self._head.trace_context
+        if not self._witnesses:
+            return lines(context) if context else b""
+        told = [witness.attempt(choice.upstream, choice.asset) for witness in self._witnesses]
+        return b"".join(told) or lines(context)
+
+    # How an attempt ends.
+
+    def _answered(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
+        """The service has answered, if only that it will not: with a 400, say."""
+        sent, first = self._sent, self._first if streamed else now
+        self._tally().answered(first - sent, now - sent, usage, streamed=streamed)
+        self._works(now)
+        for witness in self._witnesses:
+            witness.over(self._status, usage, None)
+        self._release()
+
+    def _works(self, now: float) -> None:
+        """Take note that the service does what it should."""
+        assert self._choice is not None
+        breaker = self._choice.upstream.breaker
+        if breaker.attentive:
+            breaker.answered(self._epoch, now)
+        if self._retrying:
+            self._end_retry()
+
+    def _failed(self, error: GenieHiveError) -> None:
+        """The service did not do its part."""
+        assert self._choice is not None
+        breaker, now = self._choice.upstream.breaker, self._gateway.clock()
+        if isinstance(error, AllBusy):
+            breaker.answered(self._epoch, now)
+            breaker.rests(float(error.retry_after or 1), now)
+        else:
+            breaker.failed(self._epoch, error, now)
+        self._blame(error)
+
+    def _blame(self, error: GenieHiveError) -> None:
+        """Tell whoever counts that the attempt ended with `error`."""
+        assert self._choice is not None
+        self._tally().failed(error.code)
+        self._failures = (*self._failures, Failure(self._choice, self._sent, error))
+        for witness in self._witnesses:
+            witness.failed(error)
+
+    def _tally(self) -> Tally:
+        """Return where the attempt under way is counted."""
+        assert self._choice is not None
+        upstream, asset = self._choice.upstream, self._choice.asset
+        tally = upstream.tallies.get(asset)
+        if tally is None:
+            tally = self._gateway.meter.tally(upstream.service_id, msgspec.json.decode(asset))
+            upstream.tallies[asset] = tally
+        return tally
+
+    def _release(self) -> None:
+        """Give back what the attempt holds; harmless when it holds nothing."""
+        choice, self._choice = self._choice, None
+        call, self._call = self._call, None
+        if choice is not None:
+            upstream = choice.upstream
+            upstream.in_flight -= 1
+            if upstream.breaker.attentive:
+                upstream.breaker.left(self._epoch)  # if nothing was told of it before
+        if call is not None:
+            call.cancel()
+
+    def _told_attempts(self, began: float) -> list[Attempt]:
+        """Return all attempts so far, for people. began: when the request did."""
+        told = [
+            _attempt(one.choice, one.at - began, one.error.code, str(one.error))
+            for one in self._failures
+        ]
+        if len(self._tried) > len(told):
+            told.append(_attempt(self._tried[-1], self._sent - began))
+        return told
+
+    def _end_retry(self) -> None:
+        self._retrying = False
+        self._gateway.retry_budget.end()
+
+
+def _attempt(choice: Choice, at: float, code: str = "", message: str = "") -> Attempt:
+    upstream = choice.upstream
+    asset_id = msgspec.json.decode(choice.asset)
+    return Attempt(at, upstream.service_id, upstream.host_id, asset_id, code, message)
