@@ -40,9 +40,38 @@ def test_an_answer_is_judged_by_its_head(status, headers, course, error):
     assert type(verdict.error) is (error or type(None))
 
 
-@pytest.mark.parametrize(("told", "passed"), [(b"7", 7), (b"-1", 1), (b"soon", 1), (b"9" * 9, 1)])
-def test_a_busy_engine_may_say_for_how_long(told, passed):
-    assert judge(429, JSON | {b"retry-after": told}, "h/a").error.retry_after == passed
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("told", "passed"),
+    [
+        (b"7", 7),
+        (b"3600", 3_600),
+        (b"0", 1),
+        (b"99999", 3_600),
+        # Not a number of seconds: as if nothing were told.
+        (b"", 1),
+        (b"-1", 1),
+        (b"1.5", 1),
+        (b"1e9", 1),
+        (b"inf", 1),
+        (b"soon", 1),
+        (b"7, 9", 1),
+        (b"0x7", 1),
+        (b"\xd9\xa7", 1),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT", 1),
+        (b"7" * 10_000, 1),
+    ],
+)
+def test_a_busy_engine_may_say_for_how_long(status, told, passed):
+    error = judge(status, JSON | {b"retry-after": told}, "h/a").error
+
+    assert isinstance(error, AllBusy)
+    assert error.retry_after == passed
+
+
+def test_a_second_is_the_least_a_busy_engine_can_say():
+    assert judge(429, JSON, "h/a").error.retry_after == 1
+    assert not isinstance(judge(503, JSON, "h/a").error, AllBusy)
 
 
 @pytest.mark.parametrize(
