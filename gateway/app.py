@@ -131,6 +131,8 @@ SERVED = [
     "GET /v1/cluster/benchmarks",
     "POST /v1/cluster/benchmarks",
     "GET /v1/cluster/health",
+    "GET /v1/requests",
+    "GET /v1/requests/{id}",
     "GET /metrics",
     "GET /health",
     "GET /docs",

@@ -16,6 +16,8 @@ from control.api.route_documents import Document
 from gateway import cluster
 from gateway.known import Entry, Known
 from gateway.model_items import Named, document
+from gateway.record import RUNNING, Attempt, Record
+from gateway.totals import ANSWERED
 
 _EPOCH_S = 1_775_583_000  # any moment
 _SERVICE = "gpu-1/llama"
@@ -225,6 +227,33 @@ MATCHED = routing.MatchRoutesResponse(
         ),
     ],
 )
+REQUEST = Record(
+    request_id="req_93c1f0d2a1b4e5f60000000000000007",
+    client_id="ticket-4711",
+    principal="",
+    operation="chat",
+    model="mentor",
+    began=_EPOCH_S,
+    outcome=ANSWERED,
+    status=200,
+    attempts=[
+        Attempt(
+            at=0.0004,
+            service_id="laptop/ollama",
+            host_id="laptop",
+            asset_id="qwen3:8b",
+            code="upstream_error",
+            message="laptop/ollama cannot be reached: connection refused",
+        ),
+        Attempt(0.0021, _SERVICE, "gpu-1", "Qwen3-8B-Q4_K_M"),
+    ],
+    sent=0.0021,
+    first_byte=0.4121,
+    ended=1.9,
+    prompt_tokens=9,
+    completion_tokens=2,
+)
+BEGUN = Record("req_93c1f0d2a1b4e5f60000000000000008", "", "", "chat", "", _EPOCH_S, RUNNING, 0, [])
 
 _ITEMS = (
     Named("mentor", "role", ("chat",), (_SERVICE,), _SERVICE, POLICY),

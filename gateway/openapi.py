@@ -14,7 +14,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from control.api import cluster_documents as documents
 from control.api import evidence_documents
 from control.api.errors import GenieHiveError, family
-from gateway import errors, examples
+from gateway import errors, examples, requests
 from gateway.schema import Schema, schema_of
 
 JSON, TEXT = "application/json", "text/plain"
@@ -56,6 +56,8 @@ def answers() -> Mapping[tuple[str, str], Answer]:
         documents.health(examples.HEALTH),
         documents.health(discovery.GetClusterHealthResponse()),
     )
+    asked = requests.document(examples.REQUEST), requests.document(examples.BEGUN)
+    all_asked = requests.documents([examples.REQUEST, examples.BEGUN])
     models = examples.models()
     listed = {"object": "list", "data": models}
     return {
@@ -82,6 +84,8 @@ def answers() -> Mapping[tuple[str, str], Answer]:
         ),
         ("post", "/v1/chat/completions"): Answer(_COMPLETION, _COMPLETION, _INFERENCE),
         ("post", "/v1/embeddings"): Answer(_EMBEDDINGS, _EMBEDDINGS, _INFERENCE),
+        ("get", "/v1/requests"): Answer(all_asked, all_asked, _ASKED),
+        ("get", "/v1/requests/{request_id}"): Answer(*asked, _NAMED),
         ("get", "/health"): Answer({"status": "ok"}, {"status": "ok"}, ()),
         ("get", "/ready"): Answer(_READY, _READY, ("503",)),
         ("get", "/metrics"): Answer(_METRICS, _METRICS, _ASKED),
@@ -180,6 +184,8 @@ def _part(path: str) -> str:
     """Return what a path is about."""
     if path.startswith("/v1/cluster/"):
         return "cluster"
+    if path.startswith("/v1/requests"):
+        return "requests"
     return "models" if path.startswith("/v1/") else "this gateway"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import islice
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,8 +13,11 @@ from control.api.loop_lag import LoopLag
 from gateway import keys
 from gateway.gateway import Gateway
 from gateway.metrics import families
+from gateway.retold import Retold, Told
 from gateway.slots import Slots
 from gateway.snapshot import Now, Snapshot
+from gateway.steps import paced
+from gateway.totals import MAX_SERVICES
 
 PUBLISH_SECONDS = 1.0
 
@@ -31,20 +35,27 @@ class Scrape:
         self._slots = slots
         self._connections = connections
         self._lag = LoopLag(time.monotonic)
+        self._retold = Retold(gateway.recent, ())
         self._rendering: asyncio.Task[bytes] | None = None
         if slots is not None and (left := slots.read(slots.number)):
             # The worker whose place we take counted so far, and scrapers have seen it.
             before = Snapshot.read(left)
             gateway.totals.add([before.totals])
             gateway.refused.update(before.refused)
+            self._retold.inherit(Told(before.requests))
 
     async def run(self) -> None:
         """Let siblings know how this worker is, once a second, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lag.run())
             while self._slots is not None:
+                await paced(self._retold.renew())
                 self._publish()
                 await asyncio.sleep(PUBLISH_SECONDS)
+
+    def told(self) -> list[bytes]:
+        """Return what each worker told last, if there are several."""
+        return [] if self._slots is None else [one for one in self._slots.read_all() if one]
 
     async def text(self) -> bytes:
         """Return the metrics for a scraper; who asks while they are made gets the same."""
@@ -59,10 +70,10 @@ class Scrape:
     async def _text(self) -> bytes:
         ours = self._publish()
         # As published, ours too: nobody sees a sum that would die with its worker.
-        told = [] if self._slots is None else self._slots.read_all()
+        told = self.told()
 
         def made() -> bytes:
-            all_told = [Snapshot.read(content) for content in told if content] or [ours]
+            all_told = [Snapshot.read(content) for content in told] or [ours]
             return rendered(families(all_told, ours.now.at))
 
         # 60 ms for what 200 services have to tell, 1 ms more for each worker.
@@ -81,6 +92,11 @@ class Scrape:
         now = Now(
             at=time.monotonic(),
             in_flight=gateway.in_flight(),
+            ejected=list(islice(gateway.rotation.ejections(gateway.clock()), MAX_SERVICES)),
+            resting=gateway.rotation.resting,
+            active=gateway.admission.under_way,
+            most=gateway.limits.requests,
+            held=gateway.admission.held,
             connections=self._connections(),
             idle=sum(one.idle for one in upstreams),
             connected=gateway.control_connected,
@@ -90,7 +106,8 @@ class Scrape:
             lag=self._lag.quantile(0.99),
         )
         totals = gateway.totals.with_(gateway.meter.waits(), time.time())
-        return Snapshot(now, totals, gateway.refused.copy())
+        requests = self._retold.lines()
+        return Snapshot(now, totals, gateway.refused.copy(), requests=requests)
 
 
 def router(gateway: Gateway, scrape: Scrape) -> APIRouter:

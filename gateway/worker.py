@@ -38,6 +38,7 @@ from gateway.listening import BACKLOG, address_of
 from gateway.memory import Memory
 from gateway.named import Named
 from gateway.place import READY, UP, Place, place_in
+from gateway.requests import router as remembered
 from gateway.scrape import Scrape
 from gateway.scrape import router as scraped
 from gateway.slots import Slots
@@ -154,7 +155,9 @@ def http_config(
 ) -> uvicorn.Config:
     """Return how uvicorn serves clients of `gateway`, behind the door that `settings` name."""
     built = build(gateway, control)
-    built.include_router(scraped(gateway, scrape or Scrape(gateway)))
+    scrape = scrape or Scrape(gateway)
+    built.include_router(scraped(gateway, scrape))
+    built.include_router(remembered(gateway, scrape.told))
     # Around all that the framework does, which answers bugs of ours outside of middleware.
     app: Any = Named(gateway, built)
     protocol: Any = partial(Door, gateway)
