@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Literal, get_args
 
+from control.api.log_writer import LogWriter
 from control.api.settings import Section, SettingsError
 
 VARIABLE = "GENIEHIVE_LOG_FORMAT"
@@ -109,9 +110,11 @@ def configure(settings: Log, part: str = "") -> None:
     form = settings.format or os.environ.get(VARIABLE) or "text"
     if form not in get_args(Format):
         raise SettingsError([f"{VARIABLE}: text or json is expected, not {form[:100]!r}"])
+    if logging.getLogger().handlers:
+        return
     named = f"{part} %(name)s" if part else "%(name)s"
     text = logging.Formatter(f"%(asctime)s %(levelname)s {named}: %(message)s")
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter(sys.stderr.fileno())
     handler.setFormatter(AsJson(part) if form == "json" else text)
     least = logging.getLevelNamesMapping()[settings.level.upper()]
     handler.addFilter(lambda record: record.levelno >= least or record.name in LIVES)
