@@ -425,10 +425,10 @@ class Exchange(Attempts):
         gateway.admission.held -= self._held
         if self._principal is not None:
             gateway.admission.leave(self._principal)
+            gateway.recent.add(self)  # of strangers nothing: they would push out all there is
         self._body = self._scanner = None
         if self._answer:
             self._answer = []
-        gateway.recent.add(self)
         downstream = self._downstream
         del self._downstream  # it refers back to us: without this only the collector frees both
         return downstream

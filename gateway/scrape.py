@@ -35,13 +35,15 @@ class Scrape:
         self._slots = slots
         self._connections = connections
         self._lag = LoopLag(time.monotonic)
-        self._retold = Retold(gateway.recent, ())
+        self._retold = Retold(gateway.recent, gateway.active)
         self._rendering: asyncio.Task[bytes] | None = None
         if slots is not None and (left := slots.read(slots.number)):
             # The worker whose place we take counted so far, and scrapers have seen it.
             before = Snapshot.read(left)
             gateway.totals.add([before.totals])
             gateway.refused.update(before.refused)
+            gateway.retry_budget.retried += before.retried
+            gateway.retry_budget.denied += before.retries_denied
             self._retold.inherit(Told(before.requests))
 
     async def run(self) -> None:
@@ -106,8 +108,9 @@ class Scrape:
             lag=self._lag.quantile(0.99),
         )
         totals = gateway.totals.with_(gateway.meter.waits(), time.time())
+        refused, retries = gateway.refused.copy(), gateway.retry_budget
         requests = self._retold.lines()
-        return Snapshot(now, totals, gateway.refused.copy(), requests=requests)
+        return Snapshot(now, totals, refused, retries.retried, retries.denied, requests)
 
 
 def router(gateway: Gateway, scrape: Scrape) -> APIRouter:
