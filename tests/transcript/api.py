@@ -27,6 +27,7 @@ WIDTH = 96
 
 LOCAL_PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 MOMENT = 1_775_583_000.0  # on the page, for now
+REQUEST_ID = "req_93c1f0d2a1b4e5f60000000000000007"  # on the page, for the last POST
 # What a run cannot know of another one, by its name in JSON, and what the page says of it.
 CHANGING: dict[str, object] = {
     "last_seen": MOMENT,
@@ -50,6 +51,11 @@ CHANGING: dict[str, object] = {
     "incarnation": "c9f0f895",
     "store_id": "45c48cce",
     "version": 12,
+    "began_at": MOMENT,
+    "began_s": 0.0004,
+    "overhead_ms": 0.4,
+    "first_byte_s": 1.25,
+    "duration_s": 1.25,
 }
 
 
@@ -80,11 +86,16 @@ def _is_whole(client: httpx.Client) -> bool:
 
 def made(page: str, client: httpx.Client) -> str:
     """Return `page` with the answers that its requests get."""
+    last_post = ""
 
     def example(found: re.Match[str]) -> str:
+        nonlocal last_post
+        path = found["path"].replace(REQUEST_ID, last_post)
         body = found["body"].strip().replace(str(MOMENT), str(time.time())) or None
         kind = {"content-type": "application/json"} if body else None
-        answer = client.request(found["method"], found["path"], content=body, headers=kind)
+        answer = client.request(found["method"], path, content=body, headers=kind)
+        if found["method"] == "POST":
+            last_post = answer.headers["x-request-id"]
         told = f"  # {answer.status_code}" if answer.status_code != httpx.codes.OK else ""
         shown = _pretty(_masked(answer.json()))
         return (
@@ -99,8 +110,11 @@ def _masked(value: Any, name: str = "") -> Any:
     """Return `value`, which stands under `name`, as it might be in another run."""
     if isinstance(value, dict):
         known = {key: _masked(one, key) for key, one in value.items()}
-        made_now = str(value.get("id")).startswith("chatcmpl")
-        return known | {"id": "chatcmpl-1", "created": int(MOMENT)} if made_now else known
+        if str(value.get("id")).startswith("chatcmpl"):
+            known |= {"id": "chatcmpl-1", "created": int(MOMENT)}
+        if value.get("object") == "request":
+            known |= {"id": REQUEST_ID}
+        return known
     if isinstance(value, list):
         return [_masked(one) for one in value]
     return value if value is None else CHANGING.get(name, value)
