@@ -97,7 +97,7 @@ class Rotation:
         if self.quiet:
             return None
         views = [self._view(route) for route in routes if route.choices]
-        if any(view.left.choices or view.coming or view.resting for view in views):
+        if any(view.whole.choices or view.coming or view.resting for view in views):
             return None
         out = (
             _breaker(one).ejection(now) for view in views for one in (*view.failing, *view.silent)
