@@ -77,7 +77,7 @@ def document(record: Record) -> Document:
         "outcome": record.outcome,
         "status": record.status or None,
         "message": record.message or None,
-        "began_at": record.began,
+        "began_at": round(record.began, 3),
         "overhead_ms": _overhead_ms(record),
         "first_byte_s": _rounded(record.first_byte),
         "duration_s": _rounded(record.ended),

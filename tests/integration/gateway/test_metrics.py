@@ -89,7 +89,18 @@ def ask(gateway: Service, **settings: object) -> int:
         return http.post(CHAT, json={**BODY, **settings}).status_code
 
 
-def test_counters_of_all_workers_go_on_when_both_were_killed(tmp_path, spawn: Spawn):
+def remembered(gateway: Service) -> set[str]:
+    """Return the ids of the requests that the worker we meet tells of."""
+    with client(gateway) as http:
+        listed = http.get("/v1/requests?limit=1000").json()["data"]
+        for one in listed[:3]:
+            assert http.get(f"/v1/requests/{one['id']}").json() == one
+    return {one["id"] for one in listed}
+
+
+def test_what_all_workers_counted_and_remember_goes_on_when_both_were_killed(
+    tmp_path, spawn: Spawn
+):
     with engines(tmp_path, 1, pace=0.001) as urls:
         gateway = hive(spawn, tmp_path, urls)
         settle(gateway, 1)
@@ -98,12 +109,16 @@ def test_counters_of_all_workers_go_on_when_both_were_killed(tmp_path, spawn: Sp
         # Each worker lets the others know within a second.
         wait_until(lambda: counted(gateway) == (12, 12), 10, "all are counted")
         assert scraped(gateway)["workers"] == 2
+        wait_until(lambda: len(remembered(gateway)) == 24, 10, "any of them tells of all")
+        before = remembered(gateway)
+        assert len({request_id[:20] for request_id in before}) == 2  # workers that served some
 
         for number in (1, 2):
-            before = pids(gateway)[number]
-            os.kill(before, signal.SIGKILL)
-            wait_until(lambda: pids(gateway)[number] != before, 60, "a successor")  # noqa: B023
+            killed = pids(gateway)[number]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: pids(gateway)[number] != killed, 60, "a successor")  # noqa: B023
         settle(gateway, 1)
         assert counted(gateway) == (12, 12)
+        wait_until(lambda: remembered(gateway) == before, 10, "and of those of the dead")
         assert ask(gateway) == 200
         wait_until(lambda: counted(gateway) == (13, 12), 10, "and so is the next one")
