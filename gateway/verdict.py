@@ -51,7 +51,9 @@ def judge(status: int, headers: Mapping[bytes, bytes], service: str) -> Verdict:
         after = retry_after(headers.get(b"retry-after", b""))
         return _elsewhere(AllBusy(f"{service} is busy ({status})", retry_after=after))
     if status >= 500:
-        return _elsewhere(UpstreamError(f"{service} failed ({status})"))
+        failure = UpstreamError(f"{service} failed ({status})")
+        failure.counted = f"answer {status}", f"answers {status}"
+        return _elsewhere(failure)
     if status in (401, 403):
         source = "its node gets it from services[].api_key_env"
         return _failed(UpstreamAuthFailed(f"{service} wants a valid API key ({status}); {source}"))

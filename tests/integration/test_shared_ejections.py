@@ -102,7 +102,7 @@ def test_what_one_gateway_keeps_out_another_keeps_out_sooner_until_it_works_agai
             break
     assert pair.ejection() == {"remaining_s": ANY, "reason": ANY, "gateways": 2}
     screen = geniehive(pair.cluster, "status").stdout
-    assert re.search(r" up, ejected \w+: \d \w+ ", screen)
+    assert re.search(r" up, ejected \w+: \d answers? 500 ", screen)
     assert geniehive(pair.cluster, "status", "--check").returncode == 1
 
     pair.engine.script = HEALTHY
