@@ -16,7 +16,8 @@ from tests.unit.control.builders import host, offer
 @pytest.fixture
 async def front(engine: Engine) -> AsyncIterator[Front]:
     """A gateway that routes the model `small` to `engine`, and gives up silence soon."""
-    async with serve("protocol", timeouts={"first_byte": 0.5, "idle": 0.5}) as started:
+    timeouts = {"first_byte": 0.5, "first_event": 0.5, "idle": 0.5}
+    async with serve("protocol", timeouts=timeouts) as started:
         started.offer(engine.address)
         yield started
 
