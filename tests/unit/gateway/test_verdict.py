@@ -98,3 +98,7 @@ def test_an_engine_that_wants_a_key_is_told_with_where_it_comes_from(status):
 
     assert message.startswith(f"h/a wants a valid API key ({status})")
     assert "api_key_env" in message
+
+
+def test_a_failure_tells_what_several_of_it_are_called():
+    assert judge(503, JSON, "h/a").error.counted == ("answer 503", "answers 503")
