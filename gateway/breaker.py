@@ -108,6 +108,14 @@ class Breaker:
         else:  # it was asked though it is out
             self._go_out(error, self._next_look)
 
+    def begins(self, epoch: int, now: float) -> None:
+        """Take note that an answer begins: enough of it to be back, and of no more.
+
+        A stream may take minutes, and one that breaks off is still a failure.
+        """
+        if epoch == self.epoch and self.state is not State.IN:
+            self._return(now)
+
     def answered(self, epoch: int, now: float) -> None:
         """Count an answer that shows that the engine works."""
         if epoch != self.epoch:

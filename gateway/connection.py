@@ -188,11 +188,11 @@ class Connection(asyncio.BufferedProtocol):
             receiver, call.receiver, call.connection = call.receiver, None, None
             receiver.upstream_data(b"", done=True)
         elif self._before_head:
-            call.fail(UpstreamError(f"{service} closed the connection within its answer"))
+            call.fail(_lost(f"{service} closed the connection within its answer"))
         elif self._used:
-            call.retry_or_fail(UpstreamError(f"{service} closed the connection unanswered"))
+            call.retry_or_fail(_lost(f"{service} closed the connection unanswered"))
         else:
-            call.fail(UpstreamError(f"{service} closed the connection unanswered"))
+            call.fail(_lost(f"{service} closed the connection unanswered"))
 
     def _fail(self, call: "Call", what: str) -> None:
         self.abort()
@@ -223,6 +223,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         self._done = self._status > 0
+
+
+def _lost(message: str) -> UpstreamError:
+    error = UpstreamError(message)
+    error.counted = "lost connection", "lost connections"
+    return error
 
 
 def _fault(error: Exception) -> str:

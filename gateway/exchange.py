@@ -319,6 +319,9 @@ class Exchange(Attempts):
             return False
         self._started = True
         self._ping_at = NEVER
+        breaker = self._choice.upstream.breaker
+        if breaker.attentive:
+            breaker.begins(self._epoch, self._gateway.clock())
         if self._retrying:
             self._end_retry()
         if not self._headed:

@@ -251,6 +251,18 @@ def test_without_slow_start_it_is_whole_at_once():
     assert breaker.whole
 
 
+def test_the_begin_of_an_answer_returns_it_and_is_no_success_yet():
+    breaker = half().breaker
+    breaker.try_now(11.0)
+    breaker.begins(breaker.epoch, 12.0)
+    assert breaker.state is State.IN
+
+    for _ in range(5):  # of one that always breaks off
+        breaker.begins(breaker.epoch, 13.0)
+        breaker.failed(breaker.epoch, LOST, 13.0)
+    assert breaker.state is State.OUT
+
+
 def test_a_request_that_found_it_working_while_it_was_out_returns_it():
     breaker = out().breaker
     breaker.answered(breaker.epoch, 1.0)
