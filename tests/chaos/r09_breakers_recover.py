@@ -225,5 +225,5 @@ def _client(gateway: Front) -> httpx.AsyncClient:
 PROMISE = Promise(
     run,
     short={"names": 8, "rounds": 1, "pause": 0.5, "asked": 50},
-    full={"names": 20, "rounds": 25, "pause": 1.0, "asked": 500},
+    full={"names": 20, "rounds": 25, "pause": 2.0, "asked": 500},
 )

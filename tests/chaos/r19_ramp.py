@@ -98,5 +98,5 @@ def _slow() -> Script:
 PROMISE = Promise(
     run,
     short={"rounds": 1, "slow_start": 2.0, "rate": 100.0},
-    full={"rounds": 30, "slow_start": 10.0, "rate": 100.0},
+    full={"rounds": 20, "slow_start": 10.0, "rate": 100.0},
 )
