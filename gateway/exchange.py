@@ -24,7 +24,7 @@ from gateway.record import Record
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
 from gateway.route import Choice
-from gateway.sse import Scanner, first_error
+from gateway.sse import Scanner, first_error, only_comments
 from gateway.totals import ANSWERED, LEFT
 from gateway.verdict import Course, error_in, judge
 
@@ -185,13 +185,16 @@ class Exchange(Attempts):
 
     def _ping(self, now: float) -> None:
         """Say something that is no answer, so that nobody in between gives up."""
-        downstream = self._downstream
-        if not self._headed:
-            self._headed = True
-            downstream.start(200, self._told(_STREAM_HEAD, served=False))
-        downstream.write(PING)
+        self._comment(PING)
         self._ping_at = now + self._gateway.timeouts.ping
         self.deadline = min(self._due, self._ping_at)
+
+    def _comment(self, comment: bytes) -> None:
+        """Send what is no part of an answer: another service may still give that."""
+        if not self._headed:
+            self._headed = True
+            self._downstream.start(200, self._told(_STREAM_HEAD, served=False))
+        self._downstream.write(comment)
 
     def _timeout(self) -> UpstreamTimeout:
         """Return why the service is given up now."""
@@ -306,6 +309,8 @@ class Exchange(Attempts):
             return
         if not self._started and not (passed and self._start(passed)):
             return
+        if scanner.ended and not passed:  # what comes now is nobody's, and keeps nobody waiting
+            return
         due = now + (END_S if scanner.ended else self._waits.idle)
         self._due = self.deadline = due if due < self._until else self._until
         if passed:
@@ -314,6 +319,9 @@ class Exchange(Attempts):
     def _start(self, events: bytes) -> bool:
         """Begin the client's answer, unless it would begin with an error; return whether it did."""
         assert self._choice is not None
+        if only_comments(events):
+            self._comment(events)
+            return False
         if failed := first_error(events, self._choice.upstream.service_id):
             self._fail(failed)
             return False

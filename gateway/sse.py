@@ -15,6 +15,8 @@ DONE = b"data: [DONE]\n\n"
 # event. Atomic, or CRLF would match as two ends.
 _BOUNDARY = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|$)")
+# Of comments alone: by the book a client reads nothing in them.
+_COMMENTS = re.compile(rb"(?:(?::[^\r\n]*+)?[\r\n])*+")
 _NO_USAGE = b'"usage":null'
 
 _END = b"[DONE]"
@@ -168,6 +170,11 @@ class Scanner:
         if changed is text:
             return event
         return b"data: %b\n\n" % changed if plain else with_data(event, changed)
+
+
+def only_comments(events: bytes) -> bool:
+    """Return whether `events` hold nothing but comments, as of engines that are still busy."""
+    return _COMMENTS.fullmatch(events) is not None
 
 
 def first_error(events: bytes, service: str) -> UpstreamError | None:

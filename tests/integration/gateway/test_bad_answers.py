@@ -124,7 +124,8 @@ async def test_a_bad_answer_is_the_engines_fault(front: Front, engine: Engine, r
     await the_next_is_good(front, engine)
 
 
-@pytest.mark.parametrize("row", REFUSED)
+# What an engine says of the request is not asked of another one, even if it cannot be read.
+@pytest.mark.parametrize("row", [row for row in REFUSED if "404" not in row])
 async def test_another_service_answers_instead(front: Front, engine: Engine, row: str):
     """U4, U15: once, and only its answer counts as one."""
     engine.script = lambda _: REFUSED[row][0]
@@ -240,8 +241,8 @@ async def test_who_speaks_before_it_is_asked_is_not_asked(front: Front, engine: 
         upstream = front.gateway.routes.upstreams["h/0"]
         connect, spoken = upstream.connect, []
 
-        async def spoken_to() -> Connection:
-            connection = await connect()
+        async def spoken_to(patience: float) -> Connection:
+            connection = await connect(patience)
             connection.data_received(GOOD)
             spoken.append(connection)
             return connection

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from control.api.errors import UpstreamBadResponse, UpstreamError
 from gateway.reasoning import HIDDEN_KEYS, Usage
-from gateway.sse import DONE, MAX_EVENT_BYTES, Scanner, first_error, split
+from gateway.sse import DONE, MAX_EVENT_BYTES, Scanner, first_error, only_comments, split
 
 SECRET = "Xq7secret"
 
@@ -362,6 +362,23 @@ def test_an_error_is_known_before_the_stream_is_over():
 )
 def test_a_stream_may_begin_with_an_error(events, failed):
     assert (first_error(events, "h/a") is not None) == failed
+
+
+@pytest.mark.parametrize(
+    ("events", "only"),
+    [
+        (b": ping\n\n", True),
+        (b":\r\n\r\n: a\r:\n\n", True),
+        (b"\n\n", True),
+        (b": ping\ndata: a\n\n", False),
+        (b"id: 7\n\n", False),
+        (b"\xef\xbb\xbfdata: a\n\n", False),
+        (b" : a\n\n", False),
+        (WORD, False),
+    ],
+)
+def test_comments_are_no_events(events, only):
+    assert only_comments(events) == only
 
 
 def test_little_of_a_stream_is_remembered():
