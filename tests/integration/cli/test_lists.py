@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from tests.conformance.project import ROOT
@@ -129,6 +130,32 @@ def test_a_model_that_nobody_serves_is_exit_5(hive):
     assert "error: nope did not answer: " in ended.stderr
 
 
+def test_how_a_request_went_is_told_by_the_name_that_its_client_gave(hive):
+    body = {"model": "small", "messages": [{"role": "user", "content": "a secret"}]}
+    httpx.post(
+        f"{hive.url}/v1/chat/completions",
+        json=body,
+        headers={"x-request-id": "ticket-4711"},
+        trust_env=False,
+    ).raise_for_status()
+    told = geniehive(hive, "request", "ticket-4711")
+    listed = geniehive(hive, "request", "--limit", "1")
+    document = json.loads(geniehive(hive, "request", "ticket-4711", "--json").stdout)
+    unknown = geniehive(hive, "request", "req_1")
+
+    assert list(document) == ["schema", "request"]
+    assert document["request"]["client_request_id"] == "ticket-4711"
+    assert told.stdout.startswith('chat "small" -> h1/demo small  200 in ')
+    assert " in, " in told.stdout
+    assert "  (no content kept)\n +0.0s h1/demo  200   our overhead " in told.stdout
+    assert [line.split()[2:6] for line in listed.stdout.splitlines()[1:]] == [
+        ["small", "h1/demo", "1", "200"]
+    ]
+    assert (unknown.returncode, unknown.stdout) == (5, "")
+    assert unknown.stderr.startswith('error: no request "req_1" of yours is remembered; ')
+    assert unknown.stderr.endswith("fix: geniehive request\n")
+
+
 def test_settings_are_checked_and_shown(hive, tmp_path):
     (good := tmp_path / "gateway.yaml").write_text("listen: 127.0.0.1:1\n")
     (bad := tmp_path / "node.yaml").write_text("contrl: x\n")
@@ -166,7 +193,7 @@ def test_settings_are_checked_and_shown(hive, tmp_path):
     [
         *("status", "hosts", "hosts h1", "services", "services h1/demo", "roles", "roles mentor"),
         *("models", "models small", "route explain mentor", "route match hello", "connect curl"),
-        "config show --kind node",
+        *("config show --kind node", "request"),
     ],
 )
 def test_documents_have_the_fields_that_their_page_tells(hive, command):
