@@ -14,6 +14,8 @@ from gateway.intake import Intake
 from gateway.unread import Unread
 from gateway.wire import Wire
 
+MAX_DROPPED_BYTES = 1 << 20  # of a refused body; of a larger one the connection ends soon
+
 
 class Client(HttpToolsProtocol):
     """See the module. wire, unread: from `connection_made` on."""
@@ -65,10 +67,12 @@ class Client(HttpToolsProtocol):
 
 
 class PlainClient(Client):
-    """A connection whose requests an ASGI app serves; the time of their heads is bounded here."""
+    """A connection whose requests an ASGI app serves; how they come is bounded here."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._spoken = False
+        self._dropped = 0  # bytes of the body of a request that was refused before
         if not self.refused:
             self._expect()
 
@@ -81,28 +85,54 @@ class PlainClient(Client):
             super().data_received(data)
 
     def on_message_begin(self) -> None:
+        self._spoken = True
         self._expect()
-        self._silent = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self.gateway.incoming.discard(self)
+        self._intake.headed(self.gateway.clock())
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._intake.body(len(body))
+        if self.cycle.response_complete:
+            self._dropped += len(body)
+            if self._dropped > MAX_DROPPED_BYTES:
+                self.wire.linger()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._dropped = 0
+        self.gateway.incoming.discard(self)
+        super().on_message_complete()
+
     def check(self, now: float) -> None:
-        """Give up on a head that takes too long to come. now: seconds of the clock."""
+        """Give up on a request that takes too long to come. now: seconds of the clock."""
+        if self.pipeline:
+            self._expect()  # it waits for us, not we for it
+            return
         overdue = self._intake.overdue(now, self.gateway.timeouts)
         if overdue is None:
             return
         self.refused = True
         self.gateway.incoming.discard(self)
-        if self._silent or not (self.cycle is None or self.cycle.response_complete):
-            self.wire.close()  # it never said anything, or would take this for another answer
-        else:
+        if self._may_say():
             self.say(overdue)
             self.wire.close_sending()
+        else:
+            self.wire.close()
+
+    def _may_say(self) -> bool:
+        """Return whether an answer is expected now, and would not be taken for another one."""
+        cycle = self.cycle
+        if cycle is None or not self._intake.has_head:
+            return self._spoken and (cycle is None or cycle.response_complete)
+        if cycle.response_started:
+            return False  # it was refused before its end
+        cycle.disconnected = True  # what the app says from now on goes nowhere
+        cycle.message_event.set()
+        return True
 
     def _expect(self) -> None:
-        self._silent = True
         self._intake = Intake(self.gateway.clock())
         self.gateway.incoming.add(self)
