@@ -87,9 +87,10 @@ async def test_a_stream_ends_once(front: Front, engine: Engine, row: str, size: 
         [Pause(0.05), Reset()],
         [Close()],
         [Send(chunk(B)), Hang()],
+        [step for _ in range(100) for step in (Send(chunk(B)), Pause(0.1))],
         [Pause(0.05), Send(b"what\r\n")],
     ],
-    ids=["nothing", "reset", "close", "more", "not HTTP"],
+    ids=["nothing", "reset", "close", "more", "more and more", "not HTTP"],
 )
 async def test_after_the_end_nothing_can_go_wrong(front: Front, engine: Engine, end: Answer):
     """U10: the client has its answer, however the engine goes on."""
