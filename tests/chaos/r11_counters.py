@@ -9,6 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from gateway.breaker import State
+from gateway.gateway import Gateway
+from tests.chaos.failpoints import failing
 from tests.chaos.promise import Figure, Promise, none, seconds, told
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Close, Hang, Pause, Reset
@@ -18,9 +21,15 @@ from tests.integration.gateway.front import CHAT, Front, front
 AT_ONCE = 64
 GOAL_S = 2.0
 PATIENCE_S = 20.0
+CLIENT_S = 2.0  # a client is told nothing if it is the telling that fails
 CHECK_S = 1.0
 # Short, so that engines that say nothing are given up while the run lasts.
-TIMEOUTS = {"connect": 1.0, "first_byte": 0.3, "idle": 0.3}
+TIMEOUTS = {"connect": 1.0, "first_byte": 0.3, "first_event": 0.3, "idle": 0.3}
+# Short, too, so that services are often tried while they are out.
+EJECTION = {"pause": 0.1, "slow_start": 0.1}
+LIMITS = {"requests_per_key": 1_000}
+KEYS = ("one", "other")
+FAULTS = 0.005  # of the calls of each function that can be made to fail
 
 STREAM = answers.events(
     [answers.data({"n": n}) for n in range(8)] + [answers.data("[DONE]")], 0.002
@@ -42,8 +51,18 @@ ENGINES: dict[str, Callable[[random.Random], Answer]] = {
 
 
 def run(folder: Path, *, requests: int, seed: int = 11) -> list[Figure]:
-    """Send `requests` to engines that fail in every way, for clients that leave at any time."""
-    return asyncio.run(_measure(requests, random.Random(seed)))
+    """Send `requests` to engines that fail in every way, for clients that leave at any time.
+
+    Meanwhile what the gateway is made of fails, too, now and then.
+    """
+    draw = random.Random(seed)
+    with failing(FAULTS, draw) as faults:
+        figures = asyncio.run(_measure(requests, draw))
+    return [
+        *figures,
+        told("functions of the gateway that raised at random", len(faults)),
+        told("how often", faults.total()),
+    ]
 
 
 async def _measure(requests: int, draw: random.Random) -> list[Figure]:
@@ -57,9 +76,10 @@ async def _measure(requests: int, draw: random.Random) -> list[Figure]:
     async with (
         Engine(script) as first,
         Engine(script) as second,
-        front("protocol", timeouts=TIMEOUTS) as gateway,
+        front("protocol", timeouts=TIMEOUTS, ejection=EJECTION, limits=LIMITS) as gateway,
     ):
         gateway.offer(first.address, second.address)
+        gateway.allow(*KEYS)
         wrong: list[str] = []
         checking = asyncio.create_task(_check(gateway, wrong))
         outcomes = await _send(gateway, requests, draw)
@@ -68,13 +88,12 @@ async def _measure(requests: int, draw: random.Random) -> list[Figure]:
         try:
             await gateway.idle(PATIENCE_S)
         except TimeoutError:
-            left_over = len(gateway.gateway.active) + sum(gateway.gateway.loads().values())
+            left_over = len(gateway.gateway.active)
         took = asyncio.get_running_loop().time() - ended
         checking.cancel()
         with suppress(asyncio.CancelledError):
             await checking
-        upstreams = gateway.gateway.routes.upstreams.values()
-        left_over += sum(abs(one.in_flight) for one in upstreams)
+        left_over += sum(map(abs, counters(gateway.gateway)))
     return [
         told("requests", outcomes.total()),
         told("of them left by the client", outcomes["left"]),
@@ -86,15 +105,31 @@ async def _measure(requests: int, draw: random.Random) -> list[Figure]:
     ]
 
 
+def counters(gateway: Gateway) -> list[int]:
+    """Return all that is counted of requests under way: requests, slots and bytes."""
+    upstreams = gateway.routes.upstreams.values()
+    admission = gateway.admission
+    return [
+        *(one.in_flight for one in upstreams),
+        # A trial that nobody makes, and that nobody else may make.
+        *(one.breaker.state is State.HALF and not one.breaker.may_be_tried for one in upstreams),
+        admission.under_way,
+        admission.held,
+        len(admission._by_key),
+        gateway.retry_budget.under_way,
+    ]
+
+
 async def _send(gateway: Front, requests: int, draw: random.Random) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     slots = asyncio.Semaphore(AT_ONCE)
     limits = httpx.Limits(max_connections=None)
 
     async def one(client: httpx.AsyncClient, patience: float | None) -> str:
+        key = {"authorization": f"Bearer {draw.choice(KEYS)}"}
         try:
             async with asyncio.timeout(patience):
-                answer = await client.post(CHAT, json={"model": "small"})
+                answer = await client.post(CHAT, headers=key, json={"model": "small"})
         except TimeoutError:
             return "left"
         except httpx.HTTPError:
@@ -106,7 +141,7 @@ async def _send(gateway: Front, requests: int, draw: random.Random) -> Counter[s
             outcomes[await one(client, patience)] += 1
 
     async with httpx.AsyncClient(
-        base_url=gateway.url, trust_env=False, timeout=PATIENCE_S, limits=limits
+        base_url=gateway.url, trust_env=False, timeout=CLIENT_S, limits=limits
     ) as client:
         leaves = (draw.random() * 0.05 if draw.random() < 0.5 else None for _ in range(requests))
         await asyncio.gather(*(limited(client, patience) for patience in leaves))
