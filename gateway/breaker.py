@@ -37,7 +37,10 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ejected:
-    """That a service is out. remaining: seconds until it is looked at again, 0 or more."""
+    """That a service is out.
+
+    remaining: seconds until it is looked at again; 0 when a request may try it.
+    """
 
     remaining: float
     reason: str  # for people: "5 timeouts"
@@ -150,16 +153,17 @@ class Breaker:
 
     # What time brings.
 
-    def pass_time(self, now: float) -> float:
-        """End what is over by now; return when the next thing will be, seconds of the clock."""
-        ends = [end for end in (self._rests_until, self._ramps_until) if end > -NEVER]
-        if any(end <= now for end in ends):
-            if self._rests_until <= now:
-                self._rests_until = -NEVER
-            if self._ramps_until <= now:
-                self._ramps_until = -NEVER
+    def pass_time(self, now: float) -> None:
+        """End what is over by now."""
+        if self.next_end <= now:
+            self._rests_until = _after(self._rests_until, now)
+            self._ramps_until = _after(self._ramps_until, now)
             self._renew()
-        return min((end for end in ends if end > now), default=NEVER)
+
+    @property
+    def next_end(self) -> float:
+        """When something is over, seconds of the clock."""
+        return min(_or_never(self._rests_until), _or_never(self._ramps_until))
 
     # Checkups, and who may try it.
 
@@ -175,11 +179,11 @@ class Breaker:
 
     def checked(self, epoch: int, error: GenieHiveError | None, now: float) -> None:
         """Take what a checkup found: None, that it answers."""
-        if epoch != self.epoch:
+        if epoch != self.epoch or not self._checking:
             return
         self._checking = False
         if error is None:
-            self._open_half(free=True, next_look=NEVER)
+            self._open_half(free=True, next_look=self._next_look)
         else:
             self._go_out(error, self._next_look)
 
@@ -208,7 +212,7 @@ class Breaker:
         """Return why it is out and for how long still; None while it is in."""
         if self.state is State.IN:
             return None
-        remaining = 0.0 if self._next_look == NEVER else max(0.0, self._next_look - now)
+        remaining = 0.0 if self.may_be_tried else max(0.0, self._next_look - now)
         return Ejected(remaining, self._reason)
 
     @property
@@ -262,6 +266,7 @@ class Breaker:
         if self.state is not State.HALF:
             self._enter(State.HALF)
         self._free, self._next_look = free, next_look
+        self._checking = False  # what is under way does not know of this
         self._changed()
 
     def _return(self, now: float) -> None:
@@ -297,3 +302,11 @@ class Breaker:
 
 def _words(error: GenieHiveError | None) -> tuple[str, str]:
     return error.counted if isinstance(error, Upstream) else Upstream.counted
+
+
+def _after(end: float, now: float) -> float:
+    return end if end > now else -NEVER
+
+
+def _or_never(end: float) -> float:
+    return end if end > -NEVER else NEVER

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from control.api.errors import AllBusy, NoHealthyRoute
 from gateway.balance import take
 from gateway.breaker import NEVER, Breaker, Ejected, Random, State
@@ -72,8 +74,9 @@ class Rotation:
 
     def pass_time(self, now: float) -> None:
         """End what is over by now: rests, and the time in which services come back."""
-        wake = min((one.pass_time(now) for one in tuple(self._special.values())), default=NEVER)
-        self._wake = wake
+        for breaker in tuple(self._special.values()):
+            breaker.pass_time(now)
+        self._wake = min((one.next_end for one in self._special.values()), default=NEVER)
 
     def due(self, now: float) -> list[tuple[str, Breaker]]:
         """Return the services that somebody should look at, whether they answer."""
@@ -116,7 +119,7 @@ class Rotation:
             self._special[service_id] = breaker
         self.quiet = not self._special
         self._views.clear()
-        self._wake = -NEVER  # to be found out
+        self._wake = min(self._wake, breaker.next_end)
 
     def _take_carefully(
         self, routes: Iterable[Route], tried: Collection[str], now: float
@@ -132,7 +135,9 @@ class Rotation:
     def _view(self, route: Route) -> "_View":
         view = self._views.get(route)
         if view is None or view.pool is not route.pool:
-            view = self._views[route] = _view(route, self._special, self._rules.panic)
+            view = _view(route, self._special, self._rules.panic)
+            if not self.quiet:  # or routes would be held here long after they are gone
+                self._views[route] = view
         return view
 
     def _in_rotation(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
@@ -214,8 +219,8 @@ class Rotation:
     ) -> AllBusy | NoHealthyRoute:
         for view in views:
             there = (*view.whole.choices, *view.coming, *view.resting)
-            if any(one.upstream.service_id not in tried for one in there):
-                return AllBusy("all services have as many requests as they may; ask again soon")
+            if left := [one for one in there if one.upstream.service_id not in tried]:
+                return AllBusy(_busy(left))
         out = [one.upstream for view in views for one in (*view.failing, *view.silent)]
         found = {one.service_id: one.breaker.ejection(now) for one in out}
         ejections = [(e.remaining, name, e.reason) for name, e in found.items() if e is not None]
@@ -256,7 +261,7 @@ def _view(route: Route, special: Mapping[str, Breaker], panic: float) -> _View:
     coming = [one for one in back if not _breaker(one).rests_now]
     failing = [one for one in out if not _breaker(one).silent]
     aside = _ids(found)
-    whole = left = route.without(aside)
+    whole = left = route.without(aside) if aside else route
     if len(route.choices) >= PANIC_FROM and len(out) > panic * len(route.choices):
         aside -= _ids(failing)
         left = route.without(aside)
@@ -290,3 +295,15 @@ def _free(choice: Choice, tried: Collection[str]) -> bool:
     """Return whether a service was not asked and may take one more."""
     upstream = choice.upstream
     return upstream.service_id not in tried and upstream.in_flight < upstream.most
+
+
+def _busy(choices: Sequence[Choice]) -> str:
+    """Return in words why none of `choices` takes one more request."""
+    upstreams = {one.upstream.service_id: one.upstream for one in choices}.values()
+    assets = dict.fromkeys(one.asset for one in choices)
+    what = msgspec.json.decode(next(iter(assets))) + (" and others" if len(assets) > 1 else "")
+    under_way = sum(one.in_flight for one in upstreams)
+    if all(one.concurrency for one in upstreams):
+        slots = sum(one.concurrency for one in upstreams)
+        return f"{slots} slots of {what} busy, {max(0, under_way - slots)} waiting; retry in 1 s"
+    return f"{what}: {under_way} requests under way, as many as may be; retry in 1 s"

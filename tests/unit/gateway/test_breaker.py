@@ -198,10 +198,12 @@ def test_one_request_may_try_it_and_its_answer_returns_it():
     assert breaker.state is State.IN
     assert breaker.ramps
     assert [breaker.share(now) for now in (12.0, 13.0, 16.0, 20.0)] == [0.0, 0.25, 1.0, 1.0]
-    assert breaker.pass_time(13.0) == 16.0
+    assert breaker.next_end == 16.0
+    breaker.pass_time(15.9)
     assert not breaker.whole
-    assert breaker.pass_time(16.0) == NEVER
+    breaker.pass_time(16.0)
     assert breaker.whole
+    assert breaker.next_end == NEVER
 
 
 def test_a_trial_that_fails_puts_it_out_for_another_pause():
@@ -219,6 +221,20 @@ def test_a_trial_that_tells_nothing_gives_its_place_back():
     breaker.left(breaker.epoch)
 
     assert breaker.may_be_tried
+
+
+def test_while_nobody_tries_it_somebody_looks_once_a_pause():
+    """Who left the table meanwhile would be kept in mind for ever else."""
+    breaker = half().breaker
+    assert breaker.ejection(11.0).remaining == 0.0
+    assert not breaker.checkup_due(19.9)
+    epoch = breaker.checkup_begins(20.0)
+    assert breaker.may_be_tried
+    breaker.try_now(20.1)
+
+    breaker.checked(epoch, None, 20.2)
+
+    assert not breaker.may_be_tried
 
 
 def test_a_trial_that_takes_longer_than_the_pause_blocks_nobody_and_still_counts():
@@ -300,7 +316,7 @@ def test_who_is_busy_rests_for_a_minute_at_most(told, rest):
 
     assert watched.breaker.rests_now == (rest > 0)
     assert watched.breaker.ejection(100.0) is None
-    assert watched.breaker.pass_time(100.0) == (100 + rest if rest else NEVER)
+    assert watched.breaker.next_end == (100 + rest if rest else NEVER)
     watched.breaker.pass_time(100.0 + rest)
     assert watched.breaker.whole
 
@@ -310,7 +326,8 @@ def test_a_shorter_rest_does_not_end_a_longer_one():
     watched.breaker.rests(30, 0.0)
     watched.breaker.rests(1, 0.0)
 
-    assert watched.breaker.pass_time(2.0) == 30.0
+    watched.breaker.pass_time(2.0)
+    assert watched.breaker.rests_now
 
 
 def test_what_is_forgotten_is_whole():
@@ -335,7 +352,7 @@ class Machine(RuleBasedStateMachine):
         self.breaker = Breaker(self.rules, random.Random(seed).random, lambda: None)
         self.under_way = []  # epochs in which requests began
         self.looks = None  # epoch in which a checkup began
-        self.trials = []  # when the ones of this state began
+        self.looks_count = False  # whether no trial has begun since
 
     @rule(seconds=st.sampled_from([0.01, SWEEP, 1.0, 5.0, 20.0]))
     def time_passes(self, seconds):
@@ -343,6 +360,7 @@ class Machine(RuleBasedStateMachine):
         self.breaker.pass_time(self.now)
         if self.looks is None and self.breaker.checkup_due(self.now):
             self.looks = self.breaker.checkup_begins(self.now)
+            self.looks_count = True
 
     @rule()
     def a_request_begins(self):
@@ -351,6 +369,7 @@ class Machine(RuleBasedStateMachine):
             if not self.breaker.may_be_tried:
                 return
             self.breaker.try_now(self.now)
+            self.looks_count = False
             assert not self.breaker.may_be_tried  # nobody else
         assert self.breaker.epoch == epoch
         self.under_way.append(epoch)
@@ -381,7 +400,7 @@ class Machine(RuleBasedStateMachine):
         looked, before = self.looks, self._facts()
         self.looks = None
         self.breaker.checked(looked, error, self.now)
-        if looked != before[0]:
+        if looked != before[0] or not self.looks_count:
             assert self._facts() == before
         else:
             assert self.breaker.state is (State.HALF if error is None else State.OUT)
@@ -415,7 +434,7 @@ class Machine(RuleBasedStateMachine):
         assert breaker.whole == (inside and not breaker.rests_now and not breaker.ramps)
         assert (breaker.ejection(self.now) is None) == inside
         assert inside or breaker.attentive
-        assert inside or breaker.may_be_tried or breaker._next_look < NEVER
+        assert inside or breaker._next_look < NEVER  # somebody will look
         assert 0 <= breaker.share(self.now) <= 1
 
     def _facts(self):

@@ -136,3 +136,17 @@ async def test_who_left_the_table_is_forgotten_when_the_pause_is_over():
 
         assert looking.rotation.quiet
         assert looking.breaker.whole
+
+
+async def test_who_left_the_table_before_anybody_tried_it_is_forgotten():
+    async with Engine(lambda _: [Send(answers.head(404))]) as engine:
+        looking = Looking(engine)
+        looking.fall()
+        looking.now = 11.0
+        looking.look()
+        await asyncio.wait(looking.checkups._under_way.values())
+        assert looking.breaker.may_be_tried
+
+        looking.checkups.begin({}, 22.0)
+
+        assert looking.rotation.quiet
