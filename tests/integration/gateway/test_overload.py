@@ -176,13 +176,34 @@ async def test_services_with_all_they_may_have_are_busy(door: str, engine: Engin
 
         assert told.status_code == 429
         assert told.json()["error"]["code"] == "all_busy"
-        assert 1 <= int(told.headers["retry-after"]) <= 2
+        assert told.headers["retry-after"] == "1"
+        assert "small: 2 requests under way, as many as may be; retry in 1 s" in told.text
         assert len(engine.requests) == 2
         for _, writer in clients:
             writer.transport.abort()
         await front.idle()
         engine.script = lambda _: answers.document({"ok": 1})
         assert (await front.post(GOOD)).status_code == 200
+
+
+async def test_a_request_waits_for_a_slot_but_not_behind_too_many(door: str, engine: Engine):
+    engine.script = lambda _: [Hang()]
+    async with serve(door, limits={"requests_per_slot": 2}) as front:
+        front.offer(engine.address)
+        for upstream in front.gateway.routes.upstreams.values():
+            upstream.concurrency = 1
+            upstream.most = 2
+        clients = []
+        for number in range(2):
+            clients.append(await front.connect())
+            clients[-1][1].write(request(GOOD))
+            await engine.request(number + 1)
+        told = await front.post(GOOD)
+
+        assert told.status_code == 429
+        assert "1 slots of small busy, 1 waiting; retry in 1 s" in told.text
+        for _, writer in clients:
+            writer.transport.abort()
 
 
 async def test_connections_too_many_are_told_so(door: str, engine: Engine):
