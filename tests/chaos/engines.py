@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from geniehive.v1 import inventory_pb2 as inventory
@@ -21,7 +21,11 @@ class Mortal:
     def __init__(self, start: Start) -> None:
         self._start = start
         self.life = start(0)
-        self.port = self.life.port()
+
+    @cached_property
+    def port(self) -> int:
+        """Where it listens, once it does: many that start do so at the same time."""
+        return self.life.port()
 
     @property
     def address(self) -> str:
