@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from control.api.errors import GenieHiveError, InvalidBody
+from control.api.errors import Busy, GenieHiveError, InvalidBody, Unavailable
 from gateway.exchange import Exchange, too_large
 from gateway.request_head import RequestHead
 
 if TYPE_CHECKING:
     from gateway.door import Door
 
+# A client that may come again soon keeps its connection, if so much of its body has to be read.
+SMALL_BODY = 64 << 10
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
@@ -141,6 +143,8 @@ class Turn:
         if self._begun or self.disconnected or not door.may_answer(self):
             return
         if self._refusal is not None:
+            if self.keep_alive and not self.complete:
+                return  # what is missing is read first
             self._begun = True
             self.exchange.refuse(self._refusal)
         elif self.complete:
@@ -168,7 +172,9 @@ class Turn:
     def _refuse(self, error: GenieHiveError) -> None:
         self._refusal = error
         self._taken()
-        self.keep_alive = False
+        small = self.complete or (self._length is not None and self._length <= SMALL_BODY)
+        if not isinstance(error, Busy | Unavailable) or not small or self._expects_continue:
+            self.keep_alive = False
         self.proceed()
 
     def _taken(self) -> bytes:

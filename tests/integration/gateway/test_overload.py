@@ -63,6 +63,30 @@ async def test_a_request_too_many_is_refused_by_its_head(door: str, engine: Engi
         assert (await front.post(GOOD)).status_code == 200
 
 
+async def test_a_client_that_is_refused_keeps_its_connection(door: str, engine: Engine):
+    engine.script = lambda _: [Hang()]
+    async with serve(door, limits={"requests": 1}) as front:
+        front.offer(engine.address)
+        _, first = await front.connect()
+        first.write(request(GOOD))
+        await engine.request()
+        reader, writer = await front.connect()
+        async with asyncio.timeout(10):
+            for cut in (5, len(request(GOOD)), -5):  # the second head is known, and the third
+                writer.write(request(GOOD)[:cut])
+                await asyncio.sleep(0.02)
+                writer.write(request(GOOD)[cut:])
+                answer = await reader.readuntil(b"}}")
+                assert answer.startswith(b"HTTP/1.1 503 ")
+                assert b"connection: close" not in answer
+            first.transport.abort()
+            await front.idle()
+            engine.script = lambda _: answers.document({"ok": {}})
+            writer.write(request(GOOD))
+            assert (await reader.readuntil(b"}}")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
 async def test_what_is_no_inference_is_never_refused_so(door: str, engine: Engine):
     engine.script = lambda _: [Hang()]
     async with serve(door, limits={"requests": 1}) as front:
