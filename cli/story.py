@@ -122,8 +122,8 @@ def _steps(request: Request) -> Iterator[str]:
             what += f"   our overhead {request.overhead_ms:g} ms"
         yield f" +{one.began_s:.1f}s {name}  {what}"
     told = request.attempts[-1].error if request.attempts else None
-    # What the client is told may go on, but nobody need read the same twice.
-    if request.message and not (told and request.message.startswith(told.message)):
+    # What the client is told may say more around it, but nobody need read the same twice.
+    if request.message and not (told and told.message in request.message):
         ended = f" +{request.duration_s:.1f}s " if request.duration_s is not None else " "
         yield f"{ended}{request.message}"
 

@@ -43,7 +43,8 @@ def test_one_that_timed_out():
     failed = told(
         outcome="upstream_timeout",
         status=504,
-        message="tower/ollama sent nothing for 60 s (first_byte); geniehive request req_1",
+        message="tried 2 services; the last: tower/ollama sent nothing for 60 s (first_byte);"
+        " geniehive request req_1",
         attempts=[attempt],
         first_byte=None,
         ended=60.0,
@@ -55,6 +56,17 @@ def test_one_that_timed_out():
         " +0.0s tower/ollama  upstream_timeout: sent nothing for 60 s (first_byte)"
         "   our overhead 0.4 ms",
     ]
+
+
+def test_one_whose_client_was_told_more_than_of_the_last_attempt():
+    attempt = msgspec.structs.replace(
+        record().attempts[0], code="upstream_error", message="tower/ollama cannot be reached"
+    )
+    told_busy = told(
+        outcome="all_busy", status=429, message="all are busy", attempts=[attempt], ended=1.26
+    )
+
+    assert lines(told_busy)[2:] == [" +1.3s all are busy"]
 
 
 def test_one_that_nobody_was_asked_for():
