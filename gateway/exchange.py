@@ -153,7 +153,13 @@ class Exchange(Attempts):
 
     def cancel(self) -> None:
         """Drop everything: the client has left."""
-        if not self._over:
+        if self._over:
+            return
+        scanner = self._scanner
+        if scanner is not None and scanner.ended:  # as clients do that have their answer
+            self._count_stream(scanner, self._gateway.clock())
+            self._finish()
+        else:
             self._left()
 
     def pause(self) -> None:
@@ -346,14 +352,22 @@ class Exchange(Attempts):
         passed += scanner.finish()
         if not self._started and not self._start(passed):
             return
+        failed = self._count_stream(scanner, now)
+        downstream = self._finish()
+        if failed:
+            downstream.break_off(passed)
+        else:
+            downstream.end(passed)
+
+    def _count_stream(self, scanner: Scanner, now: float) -> UpstreamError | None:
+        """Take note that the stream is over; return the error that the engine itself told in it."""
         self._usage = scanner.usage
-        if failed := scanner.failed:  # which the engine itself has told
+        if failed := scanner.failed:
             self._failed(failed)
             self._end(failed)
-            self._finish().break_off(passed)
-            return
-        self._answered(now, scanner.usage, streamed=True)
-        self._finish().end(passed)
+        else:
+            self._answered(now, scanner.usage, streamed=True)
+        return failed
 
     def _complete(self, content: bytes) -> None:
         """Answer with `content`, the whole of what the engine said."""

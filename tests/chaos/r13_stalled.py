@@ -20,6 +20,8 @@ EVENTS = answers.completion_events(WORDS, MODEL)
 PING = b": ping\n\n"
 LATE_S = 1.0
 AT_ONCE = 50
+# Else the only engine is soon kept out, and nobody else is told to wait for it.
+NEVER_OUT = {"failures": 1_000, "share": 1.0, "requests": 100_000}
 
 # What a client read, and when: seconds of the loop.
 Read = tuple[float, bytes]
@@ -43,7 +45,8 @@ async def _stalled(streams: int, idle: float) -> list[Figure]:
         sent = 1 + 2 * draw.randrange(1, len(EVENTS))  # its head, then a pause before each event
         return [*answers.events(EVENTS)[:sent], Hang()]
 
-    async with Engine(script) as engine, front("protocol", timeouts={"idle": idle}) as gateway:
+    settings = {"timeouts": {"idle": idle}, "ejection": NEVER_OUT}
+    async with Engine(script) as engine, front("protocol", **settings) as gateway:
         gateway.offer(engine.address)
         slots = asyncio.Semaphore(AT_ONCE)
 

@@ -1,5 +1,6 @@
 """However an engine streams, the client sees one stream, and one end or one error."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Close, Hang, Pause, Reset, Send, chunk, data
 from tests.fakes.engine import Engine
-from tests.integration.gateway.front import Front
+from tests.integration.gateway.front import Front, request
 from tests.integration.gateway.front import front as serve
 from tests.integration.gateway.replies import (
     DONE,
@@ -102,6 +103,22 @@ async def test_after_the_end_nothing_can_go_wrong(front: Front, engine: Engine, 
     assert [(one.answered, one.errors) for one in front.gateway.meter.waits()] == [(1, {})]
     await engine.connections[0].closed_within(10)
     await the_next_is_good(front, engine)
+
+
+async def test_who_leaves_with_the_end_has_been_answered(front: Front, engine: Engine):
+    """As clients do that read `[DONE]`; the engine has not closed its stream yet."""
+    used = data({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 9}})
+    engine.script = lambda _: [*answers.chunked([A, used, DONE], headers=EVENTS)[:-1], Hang()]
+    reader, writer = await front.connect()
+    writer.write(request(b'{"model":"small","stream":true}'))
+    async with asyncio.timeout(10):
+        await reader.readuntil(DONE)
+
+    writer.close()
+
+    await front.idle()
+    (counted,) = front.gateway.meter.waits()
+    assert (counted.answered, counted.abandoned, counted.completion_tokens) == (1, 0, 9)
 
 
 @pytest.mark.parametrize("end", [[Reset()], [Close()], [Send(b"what\r\n")], [Send(chunk(b""))]])

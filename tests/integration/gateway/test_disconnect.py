@@ -25,7 +25,7 @@ PHASES = {
 
 
 # What tells the client that the phase is reached; the others it cannot tell from silence.
-SEEN_BY_CLIENT = {"before the first token": b"\r\n\r\n", "mid-stream": b"\n\n"}
+SEEN_BY_CLIENT = {"mid-stream": b"\n\n"}
 
 
 def leave(writer: asyncio.StreamWriter, how: str) -> None:
