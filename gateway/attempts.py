@@ -147,15 +147,20 @@ class Attempts:
             self._lines(choice),
         )
 
-    def _ask_another(self, error: GenieHiveError, *, lost: bool = False) -> None:
+    def _ask_another(self, error: GenieHiveError, *, lost: bool, works: bool) -> None:
         """Ask the next service after one that failed with `error`.
 
-        lost: with the connection, after the request had been sent.
+        lost: with the connection, after the request had been sent. works: it does what it
+        should, if not for this request.
 
         Raises:
             GenieHiveError: there is none, or it may not be asked; what to tell the client.
         """
-        self._failed(error)
+        if works:
+            self._works(self._gateway.clock())
+            self._blame(error)
+        else:
+            self._failed(error)
         self._release()
         gateway, tried = self._gateway, self._tried
         lost_before, self._lost = self._lost, self._lost or lost

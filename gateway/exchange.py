@@ -216,8 +216,11 @@ class Exchange(Attempts):
             seconds, what = waits.idle, "idle"
         return UpstreamTimeout(f"{name} sent nothing for {seconds:g} s ({what})")
 
-    def _fail(self, error: GenieHiveError, *, lost: bool = False) -> None:
-        """Ask another service, if the client has nothing of the answer yet; else tell it."""
+    def _fail(self, error: GenieHiveError, *, lost: bool = False, works: bool = False) -> None:
+        """Ask another service, if the client has nothing of the answer yet; else tell it.
+
+        lost: with the connection. works: the service does, if not for this request.
+        """
         try:
             if self._started:
                 if self._scanner is None or not self._scanner.ended:
@@ -227,7 +230,7 @@ class Exchange(Attempts):
                 return
             self._scanner = None
             self._answer, self._size = [], 0
-            self._ask_another(error, lost=lost)
+            self._ask_another(error, lost=lost, works=works)
         except Exception as final:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(final)
 
@@ -381,11 +384,7 @@ class Exchange(Attempts):
             content, usage = cleaned(content, strip=self._strips(self._choice))
         except Unreadable as unreadable:
             error = UpstreamBadResponse(f"{name}: its answer cannot be read: {unreadable}")
-            if answers:
-                self._fail(error)
-            else:
-                self._works(now)
-                self.refuse(error)
+            self._fail(error, works=not answers)
             return
         if not self._headed:
             self._usage = usage

@@ -104,6 +104,9 @@ class Call:
             # What the system says of it names addresses, which are not for clients.
             log.info("%s: %s", name, error)
             self.fail(self._unsent(f"{name} cannot be reached: {_why(error)}"))
+        except Exception:  # whoever waits for the answer must hear of it
+            log.exception("%s: bug", name)
+            self.fail(self._unsent(f"{name} could not be asked; the log has more"))
         else:
             self._task = None
             if connection.closing:  # it left, or spoke, before it was asked

@@ -32,7 +32,13 @@ MAY_IMPORT = {
     # and what gateways hold, it holds as they do.
     "bench": {
         *("bench", "cli", "control.api"),
-        *("gateway.resources", "gateway.routes", "gateway.steps", "gateway.table"),
+        *(
+            "gateway.resources",
+            "gateway.rotation",
+            "gateway.routes",
+            "gateway.steps",
+            "gateway.table",
+        ),
         *("gateway.upstream", "node.remote", "node.session", "node.state"),
     },
 }
