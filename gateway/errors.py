@@ -22,7 +22,7 @@ def body(error: GenieHiveError) -> bytes:
 
 
 def event(error: GenieHiveError) -> bytes:
-    """Return the event that ends a stream which cannot go on."""
+    """Return the event that ends a stream of chat completions which cannot go on."""
     return b"data: %b\n\n" % body(error)
 
 
