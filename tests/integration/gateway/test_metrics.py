@@ -93,7 +93,7 @@ def remembered(gateway: Service) -> set[str]:
     """Return the ids of the requests that the worker we meet tells of."""
     with client(gateway) as http:
         listed = http.get("/v1/requests?limit=1000").json()["data"]
-        for one in listed[:3]:
+        for one in listed[:1]:
             assert http.get(f"/v1/requests/{one['id']}").json() == one
     return {one["id"] for one in listed}
 
