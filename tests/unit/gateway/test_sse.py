@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from control.api.errors import UpstreamBadResponse, UpstreamError
 from gateway.reasoning import HIDDEN_KEYS, Usage
-from gateway.sse import DONE, MAX_EVENT_BYTES, Scanner, first_error, only_comments, split
+from gateway.sse import DONE, MAX_EVENT_BYTES, Scanner, data_of, first_error, only_comments, split
 
 SECRET = "Xq7secret"
 
@@ -387,3 +387,21 @@ def test_little_of_a_stream_is_remembered():
         scanner.feed(b"data: " + b"x" * 60_000 + b"\n\n")
 
     assert sum(map(len, scanner._last)) < 20_000
+
+
+@given(
+    st.lists(PIECES | st.sampled_from([WORD, LAST, USED, FAILURE, DONE]), max_size=12),
+    st.lists(st.integers(0, 600), max_size=12),
+)
+def test_whatever_comes_there_is_at_most_one_end(pieces, places):
+    scanner = Scanner()
+    passed = b"".join(map(scanner.feed, cut_into(b"".join(pieces), places)))
+    try:
+        passed += scanner.finish()
+    except UpstreamError:
+        assert not scanner.ended
+
+    told = [data for data in map(data_of, split(passed)) if data]
+    assert b"[DONE]" not in told[:-1]
+    if scanner.failed is None and scanner.ended:
+        assert told[-1].strip() == b"[DONE]"
