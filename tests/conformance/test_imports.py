@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "bench": {
         *("bench", "cli", "control.api"),
         *(
+            "gateway.config",
             "gateway.resources",
             "gateway.rotation",
             "gateway.routes",
