@@ -24,6 +24,7 @@ from gateway.upstream import Call
 from gateway.witness import Witness
 
 NEVER = float("inf")
+DOUBT_S = 1.0  # who waits for less does not know whether a service hangs
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,11 @@ class Attempts:
         else:
             breaker.failed(self._epoch, error, now)
         self._blame(error)
+
+    def _doubt(self, now: float) -> None:
+        """Nobody waits for the service any more: maybe it hangs, maybe that was impatience."""
+        if self._choice is not None and not self._status and now - self._sent >= DOUBT_S:
+            self._choice.upstream.breaker.doubted(self._epoch, now)
 
     def _blame(self, error: GenieHiveError) -> None:
         """Tell whoever counts that the attempt ended with `error`."""

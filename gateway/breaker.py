@@ -58,6 +58,7 @@ class Breaker:
         "_answers",
         "_changed",
         "_checking",
+        "_doubts",
         "_failures",
         "_free",
         "_hinted",
@@ -92,6 +93,7 @@ class Breaker:
         self._next_look = NEVER  # while it is not in: when a checkup is due
         self._checking = False
         self._free = False  # HALF: whether nobody tries it
+        self._doubts = 0  # IN: requests that ended without a word of it
         # IN: what failed lately.
         self.attentive = False
         self._in_a_row = self._failures = self._answers = 0
@@ -136,6 +138,18 @@ class Breaker:
         if epoch == self.epoch and self.state is State.HALF and not self._free:
             self._free = True
             self._changed()
+
+    def doubted(self, epoch: int, now: float) -> None:
+        """Take note that somebody gave up waiting, who was not told a word.
+
+        A client may have no patience, so that this says little, but a checkup is due: if it
+        fails as well, it was a failure.
+        """
+        if epoch == self.epoch and self.state is State.IN:
+            self._doubts += 1
+            if self._next_look == NEVER:
+                self._next_look = now
+                self._changed()
 
     def rests(self, seconds: float, now: float) -> None:
         """Do not prefer it for `seconds`, at most 60: it says that it is busy.
@@ -182,10 +196,17 @@ class Breaker:
         if epoch != self.epoch or not self._checking:
             return
         self._checking = False
-        if error is None:
+        if self.state is State.IN:
+            self._settle(error, now)
+        elif error is None:
             self._open_half(free=True, next_look=self._next_look)
         else:
             self._go_out(error, self._next_look)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is in rotation, and somebody should look at it all the same."""
+        return self.state is State.IN and self._next_look < NEVER
 
     @property
     def may_be_tried(self) -> bool:
@@ -201,7 +222,7 @@ class Breaker:
 
     def forget(self) -> None:
         """Know nothing bad of it any more."""
-        if self.state is not State.IN:
+        if self.state is not State.IN or self.doubtful:
             self._enter(State.IN)
         self._rests_until = self._ramps_until = -NEVER
         self._renew()
@@ -251,6 +272,17 @@ class Breaker:
             return
         self._go_out(error, self._after_pause(now))
 
+    def _settle(self, error: GenieHiveError | None, now: float) -> None:
+        """Count those who gave up waiting, unless it answers."""
+        doubts, self._doubts = self._doubts, 0
+        self._next_look = NEVER
+        self._changed()
+        if error is not None:
+            for _ in range(min(doubts, self._rules.failures)):
+                self.failed(self.epoch, error, now)
+                if self.state is not State.IN:
+                    break
+
     def _go_out(self, error: GenieHiveError, next_look: float) -> None:
         """Be out; what was seen of it last decides whether it is silent."""
         silent = isinstance(error, Upstream) and error.silent
@@ -279,6 +311,7 @@ class Breaker:
         self.state = state
         self.epoch += 1
         self._checking = False
+        self._doubts = 0
         self._ramps_until = -NEVER
         if state is State.IN:
             self._next_look = NEVER

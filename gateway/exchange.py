@@ -185,6 +185,7 @@ class Exchange(Attempts):
         elif now < self._due:
             self._ping(now)
         elif now >= self._last:
+            self._doubt(now)
             self.refuse(self._too_late())
         else:
             self._fail(self._timeout())
@@ -424,6 +425,7 @@ class Exchange(Attempts):
         self._gone = True
         if self._choice is not None:
             self._tally().left()
+            self._doubt(self._gateway.clock())
         for witness in self._witnesses:
             witness.left(200 if self._headed else 0)
         self._release()

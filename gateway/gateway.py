@@ -201,7 +201,7 @@ class Gateway:
             upstream.close_idle(now)
         if not self.rotation.quiet:
             self.rotation.pass_time(now)
-            self.checkups.begin(self.routes.upstreams, now)
+        self.checkups.begin(self.routes.upstreams, now)
         for door in tuple(self.incoming):
             door.check(now)
 

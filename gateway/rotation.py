@@ -7,6 +7,7 @@ narrowed to those who may serve, once, until something about one of its services
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Rotation:
         self._ejected = ejected
         self._kept_out: set[str] = set()
         self._special: dict[str, Breaker] = {}  # those that are not whole, by service
+        self._doubtful: dict[str, Breaker] = {}
         self._views: dict[Route, _View] = {}
         self._wake = NEVER  # when time alone will change something
 
@@ -80,7 +82,8 @@ class Rotation:
 
     def due(self, now: float) -> list[tuple[str, Breaker]]:
         """Return the services that somebody should look at, whether they answer."""
-        return [one for one in self._special.items() if one[1].checkup_due(now)]
+        looked_at = chain(self._special.items(), self._doubtful.items())
+        return list({name: one for name, one in looked_at if one.checkup_due(now)}.items())
 
     def ejections(self, now: float) -> dict[str, Ejected]:
         """Return the services that are out."""
@@ -113,6 +116,10 @@ class Rotation:
         elif service_id not in self._kept_out:
             self._kept_out.add(service_id)
             self._ejected(service_id)
+        if breaker.doubtful:
+            self._doubtful[service_id] = breaker
+        else:
+            self._doubtful.pop(service_id, None)
         if breaker.whole:
             self._special.pop(service_id, None)
         else:

@@ -93,6 +93,24 @@ async def test_a_stream_that_has_begun_shows_that_the_engine_is_back():
         await asyncio.wait([asking])
 
 
+async def test_an_engine_that_hangs_is_out_however_soon_clients_give_up():
+    """Where the gateway would wait for longer than they do."""
+    async with (
+        Engine(lambda _: [Hang()]) as hung,
+        Engine(openai(["small"])) as good,
+        front("protocol", ejection={**RULES, "pause": 60.0}) as gateway,
+    ):
+        gateway.offer(hung.address, good.address)
+        breaker = gateway.gateway.routes.upstreams["h/0"].breaker
+        # Both at once, while the other one is held to be busier.
+        gateway.gateway.routes.upstreams["h/1"].elsewhere = 9
+        asking = (gateway.post(BODY, x_request_timeout="1.1") for _ in range(2))
+        assert [answer.status_code for answer in await asyncio.gather(*asking)] == [504, 504]
+        await until(lambda: breaker.state is State.OUT)
+
+        assert (await gateway.post(BODY)).status_code == 200
+
+
 async def test_a_table_that_is_pushed_again_changes_nothing():
     async with (
         Engine(broken) as bad,

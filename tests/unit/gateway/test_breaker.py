@@ -14,6 +14,7 @@ from gateway.upstream import Unanswered, Unreachable
 
 RULES = Ejection()
 SWEEP = 0.25
+ENDS = ["failed", "timeout", "answered", "left", "busy", "waited"]
 TIMEOUT, LOST, REFUSED = UpstreamTimeout("t"), UpstreamError("l"), Unreachable("r")
 
 
@@ -337,6 +338,39 @@ def test_what_is_forgotten_is_whole():
         assert watched.breaker.whole
 
 
+def doubted(times=5):
+    breaker = Watched().breaker
+    for _ in range(times):
+        breaker.doubted(breaker.epoch, 3.0)
+    assert breaker.whole
+    assert breaker.checkup_due(3.0)
+    return breaker
+
+
+def test_waiting_in_vain_counts_if_a_checkup_fails_too():
+    breaker = doubted()
+    breaker.checked(breaker.checkup_begins(3.0), TIMEOUT, 5.0)
+
+    assert breaker.ejection(5.0).reason == "5 timeouts"
+
+
+@pytest.mark.parametrize(("times", "error"), [(500, None), (4, TIMEOUT)])
+def test_impatience_alone_puts_nobody_out(times, error):
+    breaker = doubted(times)
+    breaker.checked(breaker.checkup_begins(3.0), error, 5.0)
+
+    assert breaker.whole
+    assert not breaker.checkup_due(1_000.0)
+
+
+def test_who_is_doubted_and_leaves_the_table_is_forgotten():
+    breaker = doubted()
+    breaker.forget()
+
+    assert not breaker.doubtful
+    assert not breaker.checkup_due(1_000.0)
+
+
 class Machine(RuleBasedStateMachine):
     """Requests, checkups, time and hints in any order; a result may come at any time."""
 
@@ -375,12 +409,14 @@ class Machine(RuleBasedStateMachine):
         self.under_way.append(epoch)
 
     @precondition(lambda self: self.under_way)
-    @rule(data=st.data(), end=st.sampled_from(["failed", "timeout", "answered", "left", "busy"]))
+    @rule(data=st.data(), end=st.sampled_from(ENDS))
     def a_request_ends(self, data, end):
         index = data.draw(st.integers(0, len(self.under_way) - 1))
         epoch, before = self.under_way.pop(index), self._facts()
         if end == "left":
             self.breaker.left(epoch)
+        elif end == "waited":
+            self.breaker.doubted(epoch, self.now)
         elif end in ("answered", "busy"):
             self.breaker.answered(epoch, self.now)
         else:
@@ -402,8 +438,11 @@ class Machine(RuleBasedStateMachine):
         self.breaker.checked(looked, error, self.now)
         if looked != before[0] or not self.looks_count:
             assert self._facts() == before
-        else:
+        elif before[1] is not State.IN:
             assert self.breaker.state is (State.HALF if error is None else State.OUT)
+        else:
+            assert not self.breaker.doubtful
+            assert error is not None or self.breaker.state is State.IN
 
     @rule(ejected=st.booleans())
     def others_are_heard(self, ejected):
