@@ -10,11 +10,13 @@ import pytest
 from tests.fakes import answers
 from tests.fakes.engine import Engine
 from tests.integration.gateway.front import Front
+from tests.integration.gateway.front import front as serve
 from tests.integration.gateway.test_workers import CHAT, client, engines, hive, pids, settle
 from tests.processes import Service, Spawn, wait_until
 from tests.series import series
 
 BODY = {"model": "small", "messages": []}
+NOBODY = "127.0.0.1:9"  # where nothing listens
 ANSWERED = "upstream_requests_total,{service},answered"
 
 
@@ -52,6 +54,22 @@ async def test_a_refused_request_is_counted_by_its_code_and_by_no_name_of_its_ow
 
     assert series(text)["refused_requests_total,model_not_found"] == 1
     assert "nobody" not in text
+
+
+@pytest.mark.anyio
+async def test_what_is_kept_out_and_tried_elsewhere_is_counted(door: str, engine: Engine):
+    engine.script = lambda _: answers.document({})
+    async with serve(door, ejection={"failures": 1}) as front:
+        front.offer(NOBODY, engine.address)
+        for _ in range(4):
+            assert (await front.post(BODY)).status_code == 200
+        found = series((await scrape(front)).text)
+
+    assert (found["ejected,h/0"], found["ejected,h/1"]) == (1, 0)
+    assert (found["ejections_total,h/0"], found["ejections_total,h/1"]) == (1, 0)
+    assert (found["retries_total"], found["retries_denied_total"]) == (1, 0)
+    assert (found["active_requests"], found["held_bytes"]) == (0, 0)
+    assert found["active_requests_limit"] == 4_096
 
 
 @pytest.mark.anyio
