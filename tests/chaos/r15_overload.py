@@ -43,10 +43,15 @@ class SlottedEngine(Engine):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One request. seconds: from when it was due until its whole answer. status: 0 for none."""
+    """One request. status: 0 for no answer.
+
+    seconds: until its whole answer, from when it was due; took: from when it was sent, which a
+    client that is late itself does late.
+    """
 
     status: int
     seconds: float
+    took: float
 
 
 @dataclass(slots=True)
@@ -55,6 +60,8 @@ class Crowd:
 
     port: int
     unclear: int = 0  # refusals that say not when to come again
+    connections: int = 0
+    most_connections: int = 0
     _idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=deque)
 
     async def ask(self, rate: float, seconds: float) -> list[Sample]:
@@ -69,29 +76,35 @@ class Crowd:
 
     async def _ask(self, due: float) -> Sample:
         status = 0
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 status = await self._status()
         except (OSError, EOFError, TimeoutError):
             pass  # it counts as no answer
-        return Sample(status, asyncio.get_running_loop().time() - due)
+        return Sample(status, loop.time() - due, loop.time() - sent)
 
     async def _status(self) -> int:
         if self._idle:
             reader, writer = self._idle.pop()
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            self.connections += 1
+            self.most_connections = max(self.connections, self.most_connections)
         try:
             writer.write(BODY)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length))
         except BaseException:
+            self.connections -= 1
             writer.transport.abort()
             raise
         status = int(head[9:12])
         self.unclear += status in (429, 503) and b"\r\nretry-after: " not in head
         if b"connection: close" in head:
+            self.connections -= 1
             writer.close()
         else:
             self._idle.append((reader, writer))
@@ -127,7 +140,7 @@ async def _measure(folder: Path, seconds: float, loads: Sequence[int]) -> list[F
                     unanswered += sum(ask.status not in (200, 429, 503) for ask in taken)
                     most = max(most, usage(family(pid)).rss_bytes)
                     if load > 1:
-                        shed += [ask.seconds for ask in taken if ask.status in (429, 503)]
+                        shed += [ask.took for ask in taken if ask.status in (429, 503)]
             back_s = await _until_as_before(crowd)
             crowd.leave()
     peak = max(goodput.values())
@@ -147,6 +160,7 @@ async def _measure(folder: Path, seconds: float, loads: Sequence[int]) -> list[F
             if load >= 3
         ),
         told("refused", len(shed)),
+        told("connections at most", crowd.most_connections),
         milliseconds("p99 of refusals", quantile(shed, 0.99), at_most=50),
         none("refusals without Retry-After", crowd.unclear),
         none("requests that got no answer, or another error", unanswered),
