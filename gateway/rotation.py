@@ -81,7 +81,7 @@ class Rotation:
         self._wake = min((one.next_end for one in self._special.values()), default=NEVER)
 
     def due(self, now: float) -> list[tuple[str, Breaker]]:
-        """Return the services that somebody should look at, whether they answer."""
+        """Return the services, out or in doubt, that somebody should look at."""
         looked_at = chain(self._special.items(), self._doubtful.items())
         return list({name: one for name, one in looked_at if one.checkup_due(now)}.items())
 
