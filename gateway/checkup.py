@@ -1,4 +1,4 @@
-"""A cheap question to a service that is out or in doubt, so that no client has to find out."""
+"""A cheap question to a service that is out, so that no client's request has to find out."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from control.api.errors import GenieHiveError, UpstreamError, UpstreamTimeout
 from control.api.errors import Upstream as UpstreamFault
 from gateway.answer_head import AnswerHead
-from gateway.breaker import State
 from gateway.rotation import Rotation
 from gateway.upstream import Call, Upstream
 
 SECONDS = 2.0
-ROUNDS = 16  # of looking at one that is in doubt
 AT_ONCE = 256  # connections; what is due beyond waits for the next sweep
 
 
@@ -32,31 +30,6 @@ class Checkups:
                 epoch = breaker.checkup_begins(now)
                 look = asyncio.get_running_loop().create_task(self._look(upstream, epoch))
                 self._under_way[service_id] = look
-
-    def doubt(self, upstream: Upstream) -> None:
-        """Look at a service in rotation that said nothing for as long as its client waited.
-
-        Clients may have less patience than the settings; that alone shows nothing.
-        """
-        name = upstream.service_id
-        idle = name not in self._under_way and len(self._under_way) < AT_ONCE
-        if upstream.breaker.state is State.IN and idle:
-            look = asyncio.get_running_loop().create_task(self._look_on(upstream))
-            self._under_way[name] = look
-
-    async def _look_on(self, upstream: Upstream) -> None:
-        """Count what fails until something is answered, or the service is out."""
-        breaker = upstream.breaker
-        epoch = breaker.epoch
-        try:
-            for _ in range(ROUNDS):
-                if (error := await fault_of(upstream)) is None:
-                    break
-                breaker.failed(epoch, error, self._clock())
-                if breaker.epoch != epoch:
-                    break
-        finally:
-            del self._under_way[upstream.service_id]
 
     async def _look(self, upstream: Upstream, epoch: int) -> None:
         error: GenieHiveError | None = UpstreamError(f"{upstream.service_id} was not asked")

@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 MAX_ERROR_BYTES = 64 << 10
 SMALL = 64 << 10  # bytes of a body that always fit
 MAX_MODEL = 200  # characters of what a client calls a model
-DOUBT_S = 2.0  # of silence; what ends sooner tells nothing of the service
 END_S = 1.0  # what a connection may take to end after the stream has
 PING = b": ping\n\n"
 
@@ -431,12 +430,6 @@ class Exchange(Attempts):
             witness.left(200 if self._headed else 0)
         self._release()
         return self._finish()
-
-    def _doubt(self, now: float) -> None:
-        """Have a service looked at that said nothing until the client gave up."""
-        silent = self._first == NEVER and not self._size
-        if self._choice is not None and silent and now - self._sent >= DOUBT_S:
-            self._gateway.checkups.doubt(self._choice.upstream)
 
     def _hold(self, size: int) -> None:
         """Count bytes that are kept for the request until it is over."""

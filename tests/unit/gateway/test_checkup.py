@@ -78,9 +78,9 @@ async def test_it_asks_for_the_models_as_requests_do_and_leaves_no_connection():
 class Looking:
     """Checkups of one engine, and the time they think it is."""
 
-    def __init__(self, engine, failures=1):
+    def __init__(self, engine):
         self.now = 0.0
-        self.rotation = Rotation(Ejection(failures=failures, pause=10.0), random.random)
+        self.rotation = Rotation(RULES, random.random)
         self.checkups = Checkups(self.rotation, lambda: self.now)
         self.upstream = upstream(engine)
         self.breaker = self.upstream.breaker = self.rotation.breaker("h/e")
@@ -123,32 +123,6 @@ async def test_a_checkup_that_is_cut_short_is_made_again():
         looking.now = 22.0
         looking.look()
         await engine.until(lambda: len(engine.requests) == 2, 5.0)
-
-
-async def test_one_in_doubt_that_says_nothing_is_ejected_without_any_request(monkeypatch):
-    monkeypatch.setattr(checkup, "SECONDS", 0.02)
-    async with Engine(lambda _: [Hang()]) as engine:
-        looking = Looking(engine, failures=3)
-
-        looking.checkups.doubt(looking.upstream)
-        looking.checkups.doubt(looking.upstream)  # there is one question at a time
-        await asyncio.wait(looking.checkups._under_way.values())
-
-        assert looking.breaker.state is State.OUT
-        assert len(engine.requests) == 3
-        looking.checkups.doubt(looking.upstream)  # it is out: its pause counts
-        assert not looking.checkups._under_way
-
-
-async def test_one_in_doubt_that_answers_stays_as_it_was():
-    async with Engine(lambda _: [Send(answers.head(404))]) as engine:
-        looking = Looking(engine)
-
-        looking.checkups.doubt(looking.upstream)
-        await asyncio.wait(looking.checkups._under_way.values())
-
-        assert looking.breaker.whole
-        assert len(engine.requests) == 1
 
 
 async def test_who_left_the_table_is_forgotten_when_the_pause_is_over():
