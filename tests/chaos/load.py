@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -10,6 +11,7 @@ import httpx
 from tests.chaos.promise import quantile
 
 PATIENCE_S = 10.0
+WARM_S = 1.0  # the first requests find nothing warm
 CLIENT_KEY = "a-clients-key"
 WITH_KEY = {"Authorization": f"Bearer {CLIENT_KEY}"}
 
@@ -87,3 +89,16 @@ class OpenLoad:
             begun = stream and answer.is_success
         took = asyncio.get_running_loop().time() - due
         self.samples.append(Sample(due, took, problem, begun))
+
+
+@asynccontextmanager
+async def loading(*loads: OpenLoad) -> AsyncIterator[None]:
+    """Send from a second before the block until its end."""
+    running = [asyncio.create_task(load.run()) for load in loads]
+    try:
+        await asyncio.sleep(WARM_S)
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -2,17 +2,15 @@
 
 import asyncio
 import random
-from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.engines import MODEL, Mortal, fakes, mortals, services
-from tests.chaos.load import OpenLoad
+from tests.chaos.load import OpenLoad, loading
 from tests.chaos.promise import Figure, Promise, milliseconds, none, told
 from tests.chaos.world import serving
 
 RATE = 50.0
 WORDS, PACE_S = 8, 0.02  # streams last, so that some are under way when an engine dies
-WARM_S = 1.0  # the first requests find nothing warm
 ADDED_MS = 250.0
 SAMPLES = 500  # of fewer, the p99 is the slowest or so
 
@@ -34,21 +32,17 @@ async def _measure(
     load: OpenLoad, plan: list[Mortal], every: float, dead: float, baseline: float
 ) -> list[Figure]:
     loop = asyncio.get_running_loop()
-    running = asyncio.create_task(load.run())
-    await asyncio.sleep(WARM_S)
-    begin = loop.time()
-    await asyncio.sleep(baseline)
-    first = loop.time()
-    for number, engine in enumerate(plan):
-        await asyncio.sleep(max(0.0, first + number * every - loop.time()))
-        await asyncio.to_thread(engine.kill)
-        await asyncio.sleep(dead)
-        await asyncio.to_thread(engine.revive)
-    await asyncio.sleep(max(0.0, first + len(plan) * every - loop.time()))
-    end = loop.time()
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    async with loading(load):
+        begin = loop.time()
+        await asyncio.sleep(baseline)
+        first = loop.time()
+        for number, engine in enumerate(plan):
+            await asyncio.sleep(max(0.0, first + number * every - loop.time()))
+            await asyncio.to_thread(engine.kill)
+            await asyncio.sleep(dead)
+            await asyncio.to_thread(engine.revive)
+        await asyncio.sleep(max(0.0, first + len(plan) * every - loop.time()))
+        end = loop.time()
     if load.failed:
         print(dict(load.problems))  # for who looks into the log
     normal, hurt = load.p99(begin, first), load.p99(first, end)

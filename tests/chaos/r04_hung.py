@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos import faults
 from tests.chaos.calls import service
 from tests.chaos.engines import fakes, mortals
-from tests.chaos.load import OpenLoad
+from tests.chaos.load import OpenLoad, loading
 from tests.chaos.promise import Figure, Promise, milliseconds, none, told
 from tests.chaos.proxy import proxying
 from tests.chaos.world import serving
@@ -24,7 +24,6 @@ STOPPED, MUTE, HEAD_ONLY = WAYS = ("stopped", "mute", "head only")
 RATE = 50.0  # of each name
 DEADLINE_S, LATE_S = 4.0, 0.25
 FAILURES = 5  # until an engine is out
-WARM_S = 1.0
 MARGIN_S = 0.5  # until a failure is noticed
 SAMPLES = 500  # of fewer, the p99 is the slowest or so
 ADDED_S, FACTOR = 0.005, 1.2  # what others may take longer, whichever is more
@@ -96,20 +95,16 @@ async def _measure(
         here = stack.enter_context(serving(folder, services, **settings))
         url = f"http://127.0.0.1:{here.port}"
         loads = {way: OpenLoad(url, [way], RATE) for way in WAYS}
-        running = [asyncio.create_task(load.run()) for load in loads.values()]
-        await asyncio.sleep(WARM_S)
-        warm = time.monotonic()
-        await asyncio.sleep(baseline)
-        begin = time.monotonic()
-        with victim.life.frozen():
+        async with loading(*loads.values()):
+            warm = time.monotonic()
+            await asyncio.sleep(baseline)
+            begin = time.monotonic()
+            stack.enter_context(victim.life.frozen())
             way_there.fault = arrivals[STOPPED].passing
             mute.script = arrivals[MUTE].instead([Hang()])
             head_only.script = arrivals[HEAD_ONLY].instead([_HEAD, Hang()])
             await asyncio.sleep(hung)
             end = time.monotonic()
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
     figures = [told("requests to each name, at 50 a second", RATE * hung)]
     for way, load in loads.items():
         figures += _figures(way, load, arrivals[way], (warm, begin, end), wait, pause)

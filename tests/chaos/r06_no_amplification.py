@@ -1,11 +1,11 @@
 """R6: when every engine fails, attempts elsewhere do not multiply what they get."""
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.chaos.engines import MODEL, services
-from tests.chaos.load import OpenLoad
+from tests.chaos.load import OpenLoad, loading
 from tests.chaos.promise import Figure, Promise, seconds, told
 from tests.chaos.world import serving
 from tests.fakes import answers
@@ -13,7 +13,6 @@ from tests.fakes.answers import Answer, Reset
 from tests.fakes.engine import Engine, Request, Script, openai
 
 RATE = 200.0
-WARM_S = 1.0
 SHARE, MINIMUM = 1.2, 3
 HEALED_S = 2.0
 
@@ -48,18 +47,14 @@ async def _one_outage(
     load: OpenLoad, engines: list[Engine], way: str, out: float, after: float
 ) -> list[Figure]:
     loop = asyncio.get_running_loop()
-    running = asyncio.create_task(load.run())
-    await asyncio.sleep(WARM_S)
     failing = _Counting(WAYS[way])
-    begin = loop.time()
-    _play(engines, failing.script)
-    await asyncio.sleep(out)
-    _play(engines, _well)
-    healed = loop.time()
-    await asyncio.sleep(after)
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    async with loading(load):
+        begin = loop.time()
+        _play(engines, failing.script)
+        await asyncio.sleep(out)
+        _play(engines, _well)
+        healed = loop.time()
+        await asyncio.sleep(after)
     hurt = [one for one in load.samples if begin <= one.due < healed]
     late = [one.due for one in load.samples if one.due >= healed and one.problem]
     return [
