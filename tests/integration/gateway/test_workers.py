@@ -57,12 +57,15 @@ def next_service(gateway: Service) -> str:
         return stream(streams, gateway).headers["x-geniehive-service"]
 
 
+AT_ONCE = {"ping": 0.1}  # a stream begins with its first comment, long before its first event
+
+
 @contextmanager
-def engines(folder: Path, count: int, pace: float) -> Iterator[list[str]]:
-    """Run slow engines, alike in all; a stream takes many times `pace` seconds."""
+def engines(folder: Path, count: int, pace: float, words: int = 8) -> Iterator[list[str]]:
+    """Run slow engines, alike in all; a stream takes `words` times `pace` seconds."""
     started = [
         Service(
-            ["tests.fakes.engine", "--model", "small", "--pace", str(pace)],
+            ["tests.fakes.engine", "--model=small", f"--pace={pace}", f"--words={words}"],
             folder / f"engine-{number}.log",
         )
         for number in range(count)
@@ -181,7 +184,7 @@ def test_a_worker_whose_parent_died_while_it_started_ends_in_order(tmp_path):
 
 def test_workers_see_each_others_requests_and_forget_those_of_the_dead(tmp_path, spawn: Spawn):
     """Whichever worker is met, the next request goes where fewer are."""
-    with engines(tmp_path, 2, pace=5.0) as urls, ExitStack() as streams:
+    with engines(tmp_path, 2, pace=0.3, words=200) as urls, ExitStack() as streams:
         gateway = hive(spawn, tmp_path, urls, drain=0.5)
         settle(gateway, 2)
         served = [stream(streams, gateway).headers["x-geniehive-service"] for _ in range(9)]
@@ -204,7 +207,7 @@ def test_workers_see_each_others_requests_and_forget_those_of_the_dead(tmp_path,
 def test_what_does_not_end_in_time_is_told_so(tmp_path, spawn: Spawn, workers: int):
     """A stream ends with an error event, the process with 0; new clients are refused at once."""
     with engines(tmp_path, 1, pace=5.0) as urls, ExitStack() as streams:
-        gateway = hive(spawn, tmp_path, urls, workers=workers, drain=0.8)
+        gateway = hive(spawn, tmp_path, urls, workers=workers, drain=0.8, timeouts=AT_ONCE)
         settle(gateway, 1)
         open_streams = [stream(streams, gateway) for _ in range(6)]
         idle = streams.enter_context(client(gateway))
