@@ -113,7 +113,8 @@ class Exchange(Answering):
 
     def _end(self, error: GenieHiveError) -> None:
         """Take note that the request ends with `error`."""
-        self._error = error
+        # Without its traceback, which would keep us and all that is under way in a circle.
+        self._error = error.with_traceback(None)
         for witness in self._witnesses:
             witness.over(200 if self._headed else error.http, self._usage, error)
         self._release()
