@@ -97,8 +97,11 @@ async def _heal(names: int, rounds: int, pause: float, draw: random.Random) -> l
 
 def _pairs(models: Sequence[str], addresses: Sequence[str]) -> list[pb.Resource]:
     """Return a table where each model is served by an engine of its own and by the last one."""
-    services = [service(f"h/{number}", address) for number, address in enumerate(addresses)]
-    last = services[-1].service.service_id
+    *breaking, good = addresses
+    services = [service(f"h/{number}", address) for number, address in enumerate(breaking)]
+    # The last one in order: of two that are idle the other one is asked.
+    last = "h/z"
+    services.append(service(last, good))
     targets = [
         target(model, *((one, 1, {"asset_id": model}) for one in (f"h/{number}", last)))
         for number, model in enumerate(models)
@@ -227,5 +230,5 @@ def _client(gateway: Front) -> httpx.AsyncClient:
 PROMISE = Promise(
     run,
     short={"names": 8, "rounds": 1, "pause": 0.5, "asked": 50},
-    full={"names": 12, "rounds": 42, "pause": 2.0, "asked": 500},
+    full={"names": 14, "rounds": 36, "pause": 2.0, "asked": 500},
 )
