@@ -432,11 +432,13 @@ class ServiceLoad(_message.Message):
     def __init__(self, service_id: _Optional[str] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ...) -> None: ...
 
 class Ejection(_message.Message):
-    __slots__ = ("remaining", "reason", "gateway_count")
+    __slots__ = ("remaining", "reason", "gateway_count", "hinted")
     REMAINING_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HINTED_FIELD_NUMBER: _ClassVar[int]
     remaining: _duration_pb2.Duration
     reason: str
     gateway_count: int
-    def __init__(self, remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., gateway_count: _Optional[int] = ...) -> None: ...
+    hinted: bool
+    def __init__(self, remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., gateway_count: _Optional[int] = ..., hinted: _Optional[bool] = ...) -> None: ...
