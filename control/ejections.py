@@ -7,6 +7,7 @@ routes are none of its business: whoever sees a service fail decides for itself 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from control.text import printable
 
@@ -14,6 +15,17 @@ MAX_REMAINING_S = 3_600.0
 MAX_REASON = 100  # characters
 # Of one gateway, and told to one: a hint need not be complete, and comes four times a second.
 MAX_SERVICES = 1_000
+
+
+class Told(NamedTuple):
+    """That a gateway keeps a service out.
+
+    remaining: seconds. reason: in words. hinted: it would not, if others did not.
+    """
+
+    remaining: float
+    reason: str
+    hinted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +49,21 @@ class Ejections:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        # By service, and there by stream: until when, and why.
-        self._kept_out: dict[str, dict[object, tuple[float, str]]] = {}
+        # By service, and there by stream; what remains is until when here.
+        self._kept_out: dict[str, dict[object, Told]] = {}
         self._told: dict[object, Collection[str]] = {}
 
-    def tell(self, stream: object, ejections: Mapping[str, tuple[float, str]]) -> None:
-        """Replace what `stream` told by `ejections`: for how many seconds still, and why."""
+    def tell(self, stream: object, ejections: Mapping[str, Told]) -> None:
+        """Replace what `stream` told by `ejections`, by service."""
         self.forget(stream)
         if not ejections:
             return
         now = self._now()
         kept = dict(islice(ejections.items(), MAX_SERVICES))
-        for service_id, (remaining, reason) in kept.items():
-            until = now + min(max(0.0, remaining), MAX_REMAINING_S)  # in this order, NaN is 0
+        for service_id, one in kept.items():
+            until = now + min(max(0.0, one.remaining), MAX_REMAINING_S)  # in this order, NaN is 0
             kept_out = self._kept_out.setdefault(service_id, {})
-            kept_out[stream] = until, printable(reason, MAX_REASON)
+            kept_out[stream] = Told(until, printable(one.reason, MAX_REASON), one.hinted)
         self._told[stream] = kept
 
     def forget(self, stream: object) -> None:
@@ -72,14 +84,20 @@ class Ejections:
         return {name: self._summed(told.values()) for name, told in self._kept_out.items()}
 
     def others(self, stream: object) -> dict[str, Ejection]:
-        """Return what all streams but `stream` told, by service; `MAX_SERVICES` at most."""
+        """Return what is a hint for `stream`, by service; `MAX_SERVICES` at most.
+
+        That is what others told; but hints that rest on hints would go round for ever.
+        """
         theirs = (
-            (service_id, [told for other, told in kept_out.items() if other is not stream])
-            for service_id, kept_out in self._kept_out.items()
+            (
+                service_id,
+                [one for other, one in told.items() if other is not stream and not one.hinted],
+            )
+            for service_id, told in self._kept_out.items()
         )
         found = islice(((one, told) for one, told in theirs if told), MAX_SERVICES)
         return {service_id: self._summed(told) for service_id, told in found}
 
-    def _summed(self, told: Collection[tuple[float, str]]) -> Ejection:
-        until, reason = max(told)
+    def _summed(self, told: Collection[Told]) -> Ejection:
+        until, reason, _ = max(told)
         return Ejection(max(0.0, until - self._now()), reason, len(told))

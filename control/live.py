@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from control.ejections import Ejections
+from control.ejections import Ejections, Told
 
 MAX_COUNT = 2**31 - 1  # what the contract carries
 # A stream that ends so soon after its last word was closed; one that is cut off ends
 # half a minute later.
 LEFT_S = 1.0
 
-_NOTHING: Mapping[str, tuple[float, str]] = MappingProxyType({})
+_NOTHING: Mapping[str, Told] = MappingProxyType({})
 
 
 class Loads:
@@ -34,12 +34,9 @@ class Loads:
         self,
         stream: object,
         loads: Mapping[str, int],
-        ejections: Mapping[str, tuple[float, str]] = _NOTHING,
+        ejections: Mapping[str, Told] = _NOTHING,
     ) -> None:
-        """Replace what `stream` told; negative counts are taken for none.
-
-        ejections: as `Ejections.tell` takes them.
-        """
+        """Replace what `stream` told, by service; negative counts are taken for none."""
         self._heard = self._now()
         self._drop(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}

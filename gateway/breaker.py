@@ -44,6 +44,7 @@ class Ejected:
 
     remaining: float
     reason: str  # for people: "5 timeouts"
+    hinted: bool = False  # less was enough, because others kept it out
 
 
 class Breaker:
@@ -56,6 +57,7 @@ class Breaker:
 
     __slots__ = (
         "_answers",
+        "_by_hint",
         "_changed",
         "_checking",
         "_doubts",
@@ -88,7 +90,7 @@ class Breaker:
         self.whole = True
         self.silent = False
         self._reason = ""
-        self._hinted = False
+        self._hinted = self._by_hint = False  # what others do, and that it is out for that
         self._rests_until = self._ramps_until = -NEVER
         self._next_look = NEVER  # while it is not in: when a checkup is due
         self._checking = False
@@ -234,7 +236,7 @@ class Breaker:
         if self.state is State.IN:
             return None
         remaining = 0.0 if self.may_be_tried else max(0.0, self._next_look - now)
-        return Ejected(remaining, self._reason)
+        return Ejected(remaining, self._reason, self._by_hint)
 
     @property
     def rests_now(self) -> bool:
@@ -264,12 +266,14 @@ class Breaker:
         self._in_a_row += 1
         self._failures += 1
         seen = self._failures + self._answers
+        large = seen >= self._rules.requests and self._failures >= self._rules.share * seen
         if self._in_a_row >= (1 if self._hinted else self._rules.failures):
             self._reason = f"{self._in_a_row} {self._words[self._in_a_row > 1]}"
-        elif seen >= self._rules.requests and self._failures >= self._rules.share * seen:
+        elif large:
             self._reason = f"{self._failures} of {seen} failed"
         else:
             return
+        self._by_hint = self._in_a_row < self._rules.failures and not large
         self._go_out(error, self._after_pause(now))
 
     def _settle(self, error: GenieHiveError | None, now: float) -> None:

@@ -44,6 +44,7 @@ def load_messages(
         load = pb.ServiceLoad(service_id=service_id, in_flight=in_flight.get(service_id, 0))
         if (ejection := told.get(service_id)) is not None:
             load.ejection.reason = ejection.reason[:MAX_REASON]
+            load.ejection.hinted = ejection.hinted
             load.ejection.remaining.FromMilliseconds(math.ceil(ejection.remaining * 1_000))
         loads.append(load)
     return loads

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.ejections import MAX_SERVICES, Ejection, Ejections
+from control.ejections import MAX_SERVICES, Ejection, Ejections, Told
 
 TOLD = st.dictionaries(
-    st.sampled_from("ab"), st.tuples(st.floats(0, 60), st.sampled_from(["5 timeouts", "2 of 3"]))
+    st.sampled_from("ab"),
+    st.builds(Told, st.floats(0, 60), st.sampled_from(["5 timeouts", "2 of 3"]), st.booleans()),
 )
 
 
@@ -20,8 +21,8 @@ class Clock:
 
 def test_of_several_gateways_the_longest_is_told_with_its_reason():
     ejections = Ejections(Clock())
-    ejections.tell(1, {"a": (9.0, "5 timeouts")})
-    ejections.tell(2, {"a": (4.0, "5 answers 503"), "b": (1.0, "7 of 12 failed")})
+    ejections.tell(1, {"a": Told(9.0, "5 timeouts")})
+    ejections.tell(2, {"a": Told(4.0, "5 answers 503"), "b": Told(1.0, "7 of 12 failed")})
 
     assert ejections.of("a") == Ejection(9.0, "5 timeouts", 2)
     assert ejections.others(1) == {
@@ -34,7 +35,7 @@ def test_of_several_gateways_the_longest_is_told_with_its_reason():
 def test_the_time_that_remains_passes_and_then_the_service_may_be_tried():
     clock = Clock()
     ejections = Ejections(clock)
-    ejections.tell(1, {"a": (9.0, "5 timeouts")})
+    ejections.tell(1, {"a": Told(9.0, "5 timeouts")})
     clock.now += 6.0
     assert ejections.of("a") == Ejection(3.0, "5 timeouts")
     clock.now += 60.0
@@ -47,7 +48,7 @@ def test_the_time_that_remains_passes_and_then_the_service_may_be_tried():
 )
 def test_no_odd_time_is_kept(remaining, kept):
     ejections = Ejections(Clock())
-    ejections.tell(1, {"a": (remaining, "odd")})
+    ejections.tell(1, {"a": Told(remaining, "odd")})
 
     assert ejections.of("a") == Ejection(kept, "odd")
 
@@ -64,10 +65,11 @@ def test_what_is_kept_out_is_what_each_told_last(steps):
             ejections.tell(stream, said)
             told[stream] = said
 
-    def expected(streams):
+    def expected(streams, hinted=True):
         found = {}
         for service_id in "ab":
-            if every := sorted(said[service_id] for said in streams if service_id in said):
+            every = [said[service_id] for said in streams if service_id in said]
+            if every := sorted(one for one in every if hinted or not one.hinted):
                 found[service_id] = (pytest.approx(every[-1][0]), len(every))
         return found
 
@@ -77,14 +79,14 @@ def test_what_is_kept_out_is_what_each_told_last(steps):
     assert seen(ejections.all()) == expected(told.values())
     for stream in (1, 2, 3):
         others = [said for other, said in told.items() if other != stream]
-        assert seen(ejections.others(stream)) == expected(others)
+        assert seen(ejections.others(stream)) == expected(others, hinted=False)
     assert seen({one: ejections.of(one) for one in ejections.all()}) == expected(told.values())
 
 
 def test_of_many_services_no_more_are_kept_of_a_gateway_and_told_to_one():
     ejections = Ejections(Clock())
     for stream in (1, 2, 3):
-        ejections.tell(stream, {f"{stream}/{n}": (9.0, "5 timeouts") for n in range(10_000)})
+        ejections.tell(stream, {f"{stream}/{n}": Told(9.0, "5 timeouts") for n in range(10_000)})
 
     assert len(ejections.all()) == 3 * MAX_SERVICES
     assert len(ejections.others(1)) == MAX_SERVICES
