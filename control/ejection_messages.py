@@ -1,7 +1,7 @@
 """What gateways keep out of rotation, as messages. Copies; judges nothing."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from geniehive.v1 import routing_service_pb2 as pb
 
@@ -9,18 +9,20 @@ from control.api.message_values import seconds
 from control.ejections import Ejection, Told
 
 
-def ejections(loads: Iterable[pb.ServiceLoad], known: Callable[[str], object]) -> dict[str, Told]:
-    """Return what a gateway keeps out, by service.
+def ejections(
+    loads: Iterable[pb.ServiceLoad], known: Callable[[str], object]
+) -> Iterator[tuple[str, Told]]:
+    """Yield what a gateway keeps out: services, and what it tells of each.
 
     known: returns None for a service that nobody registered; of that nothing is taken.
     """
-    return {
-        one.service_id: Told(
-            seconds(one.ejection, "remaining") or 0.0, one.ejection.reason, one.ejection.hinted
-        )
-        for one in loads
-        if one.HasField("ejection") and known(one.service_id) is not None
-    }
+    for load in loads:
+        if load.HasField("ejection") and known(load.service_id) is not None:
+            one = load.ejection
+            yield (
+                load.service_id,
+                Told(seconds(one, "remaining") or 0.0, one.reason, one.hinted),
+            )
 
 
 def ejection_message(one: Ejection) -> pb.Ejection:

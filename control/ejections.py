@@ -4,7 +4,7 @@ It is told to other gateways, which are quicker to judge then, and to people. He
 routes are none of its business: whoever sees a service fail decides for itself alone.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -53,13 +53,13 @@ class Ejections:
         self._kept_out: dict[str, dict[object, Told]] = {}
         self._told: dict[object, Collection[str]] = {}
 
-    def tell(self, stream: object, ejections: Mapping[str, Told]) -> None:
-        """Replace what `stream` told by `ejections`, by service."""
+    def tell(self, stream: object, ejections: Iterable[tuple[str, Told]]) -> None:
+        """Replace what `stream` told by the first `MAX_SERVICES` of `ejections`."""
         self.forget(stream)
-        if not ejections:
+        kept = dict(islice(ejections, MAX_SERVICES))
+        if not kept:
             return
         now = self._now()
-        kept = dict(islice(ejections.items(), MAX_SERVICES))
         for service_id, one in kept.items():
             until = now + min(max(0.0, one.remaining), MAX_REMAINING_S)  # in this order, NaN is 0
             kept_out = self._kept_out.setdefault(service_id, {})

@@ -7,8 +7,7 @@ what it keeps out of rotation.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
 
 from control.ejections import Ejections, Told
 
@@ -16,8 +15,6 @@ MAX_COUNT = 2**31 - 1  # what the contract carries
 # A stream that ends so soon after its last word was closed; one that is cut off ends
 # half a minute later.
 LEFT_S = 1.0
-
-_NOTHING: Mapping[str, Told] = MappingProxyType({})
 
 
 class Loads:
@@ -34,9 +31,12 @@ class Loads:
         self,
         stream: object,
         loads: Mapping[str, int],
-        ejections: Mapping[str, Told] = _NOTHING,
+        ejections: Iterable[tuple[str, Told]] = (),
     ) -> None:
-        """Replace what `stream` told, by service; negative counts are taken for none."""
+        """Replace what `stream` told; negative counts are taken for none.
+
+        ejections: services that it keeps out.
+        """
         self._heard = self._now()
         self._drop(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}

@@ -21,8 +21,8 @@ class Clock:
 
 def test_of_several_gateways_the_longest_is_told_with_its_reason():
     ejections = Ejections(Clock())
-    ejections.tell(1, {"a": Told(9.0, "5 timeouts")})
-    ejections.tell(2, {"a": Told(4.0, "5 answers 503"), "b": Told(1.0, "7 of 12 failed")})
+    ejections.tell(1, {"a": Told(9.0, "5 timeouts")}.items())
+    ejections.tell(2, {"a": Told(4.0, "5 answers 503"), "b": Told(1.0, "7 of 12 failed")}.items())
 
     assert ejections.of("a") == Ejection(9.0, "5 timeouts", 2)
     assert ejections.others(1) == {
@@ -35,7 +35,7 @@ def test_of_several_gateways_the_longest_is_told_with_its_reason():
 def test_the_time_that_remains_passes_and_then_the_service_may_be_tried():
     clock = Clock()
     ejections = Ejections(clock)
-    ejections.tell(1, {"a": Told(9.0, "5 timeouts")})
+    ejections.tell(1, {"a": Told(9.0, "5 timeouts")}.items())
     clock.now += 6.0
     assert ejections.of("a") == Ejection(3.0, "5 timeouts")
     clock.now += 60.0
@@ -48,7 +48,7 @@ def test_the_time_that_remains_passes_and_then_the_service_may_be_tried():
 )
 def test_no_odd_time_is_kept(remaining, kept):
     ejections = Ejections(Clock())
-    ejections.tell(1, {"a": Told(remaining, "odd")})
+    ejections.tell(1, {"a": Told(remaining, "odd")}.items())
 
     assert ejections.of("a") == Ejection(kept, "odd")
 
@@ -62,7 +62,7 @@ def test_what_is_kept_out_is_what_each_told_last(steps):
             ejections.forget(stream)
             told.pop(stream, None)
         else:
-            ejections.tell(stream, said)
+            ejections.tell(stream, said.items())
             told[stream] = said
 
     def expected(streams, hinted=True):
@@ -86,10 +86,25 @@ def test_what_is_kept_out_is_what_each_told_last(steps):
 def test_of_many_services_no_more_are_kept_of_a_gateway_and_told_to_one():
     ejections = Ejections(Clock())
     for stream in (1, 2, 3):
-        ejections.tell(stream, {f"{stream}/{n}": Told(9.0, "5 timeouts") for n in range(10_000)})
+        ejections.tell(
+            stream, {f"{stream}/{n}": Told(9.0, "5 timeouts") for n in range(10_000)}.items()
+        )
 
     assert len(ejections.all()) == 3 * MAX_SERVICES
     assert len(ejections.others(1)) == MAX_SERVICES
     for stream in (1, 2, 3):
         ejections.forget(stream)
     assert ejections.all() == {}
+
+
+def test_what_is_beyond_is_not_even_read():
+    read = []
+
+    def told():
+        for number in range(10_000):
+            read.append(number)
+            yield f"h/{number}", Told(9.0, "5 timeouts")
+
+    Ejections(Clock()).tell(1, told())
+
+    assert len(read) == MAX_SERVICES
