@@ -70,6 +70,8 @@ class Attempts:
 
     _waits: Waits  # of the service that is being asked
     _until: float  # when the attempt has to be over
+    _due: float  # when patience with it ends
+    _last: float  # when the request has to be over
 
     def __init__(self, gateway: Gateway, head: RequestHead) -> None:
         self._gateway = gateway
@@ -84,7 +86,7 @@ class Attempts:
         self._call: Call | None = None
         self._epoch = 0
         self._status = 0  # of the answer, 0 before its head
-        self._began = self._sent = self._last = self._due = 0.0
+        self._began = self._sent = 0.0
         self._first = NEVER  # when the answer's first byte came
         self._ping_at = NEVER
         self._lost = False  # whether a service was lost with this request, maybe by it
@@ -136,7 +138,8 @@ class Attempts:
         waits = self._waits = upstream.waits.get(head.operation) or gateway.waits(
             upstream, head.operation
         )
-        self._until = min(self._last, now + waits.total)
+        until, last = now + waits.total, self._last
+        self._until = until if until < last else last
         self._wait(now, waits.first_byte)
         self._call = upstream.call(
             self,  # type: ignore[arg-type]  # an exchange is a receiver
@@ -221,9 +224,11 @@ class Attempts:
 
     def _answered(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
         """The service has answered, if only that it will not: with a 400, say."""
+        assert self._choice is not None
         sent, first = self._sent, self._first if streamed else now
         self._tally().answered(first - sent, now - sent, usage, streamed=streamed)
-        self._works(now)
+        if self._retrying or self._choice.upstream.breaker.attentive:
+            self._works(now)
         for witness in self._witnesses:
             witness.over(self._status, usage, None)
         self._release()

@@ -77,7 +77,8 @@ class Exchange(Answering):
         """Serve the admitted request; `content` is its whole body."""
         gateway, head = self._gateway, self._head
         gateway.active.add(self)
-        self._hold(len(content))
+        self._held = size = len(content)
+        gateway.admission.held += size
         self._began = self._sent = began = gateway.clock()
         seconds, longest = head.seconds, gateway.longest[head.operation]
         self._last = began + (longest if seconds is None or seconds > longest else seconds)
@@ -208,7 +209,7 @@ class Exchange(Answering):
     @property
     def noteworthy(self) -> bool:
         """Whether somebody may want to know why it went as it did."""
-        return self._gone or self._error is not None or len(self._failures) > 0
+        return self._gone or self._error is not None or bool(self._failures)
 
     def record(self) -> Record:
         """Return what is remembered of the request; never what was said."""

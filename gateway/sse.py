@@ -20,6 +20,7 @@ _COMMENTS = re.compile(rb"(?:(?::[^\r\n]*+)?[\r\n])*+")
 _NO_USAGE = b'"usage":null'
 
 _END = b"[DONE]"
+_LAST_DONE = b"\n\n" + DONE
 # How an answer ended is told by its last events: the reason, then perhaps what it used.
 _LAST_SEGMENTS = 4
 _LAST_BYTES = 4 << 10  # of each
@@ -144,15 +145,12 @@ class Scanner:
 
     def _to_end(self, events: bytes) -> bytes:
         """Return `events` as far as the end of the answer, if that is among them."""
-        size = 0
-        for event in split(events):
-            if _is_end(event):
-                self.ended = True
-                before = events[max(size - _LAST_BYTES, 0) : size]
-                failed = _error_among(b"".join((*self._last, before)))
-                return events[:size] if failed else events[: size + len(event)]
-            size += len(event)
-        return events
+        start, end = _place_of_end(events)
+        if start == end:
+            return events
+        self.ended = True
+        failed = _error_among(b"".join((*self._last, events[max(start - _LAST_BYTES, 0) : start])))
+        return events[: start if failed else end]
 
     def _judge(self, event: bytes) -> bytes:
         """Return `event` as the client may see it."""
@@ -190,6 +188,20 @@ def _error_among(events: bytes) -> UpstreamError | None:
         return None
     told = (error_in(data_of(event), "the engine") for event in split(events) if _ERROR in event)
     return next(filter(None, told), None)
+
+
+def _place_of_end(events: bytes) -> tuple[int, int]:
+    """Return where the event that ends the answer begins and ends; twice 0 when none does."""
+    start = len(events) - len(DONE)
+    # Most often it is the last one, and written as here.
+    if events.find(_END) == start + 6 and (events == DONE or events.endswith(_LAST_DONE)):
+        return start, len(events)
+    end = 0
+    for event in split(events):
+        start, end = end, end + len(event)
+        if _is_end(event):
+            return start, end
+    return 0, 0
 
 
 def _is_end(event: bytes) -> bool:
