@@ -182,9 +182,7 @@ async def test_a_length_that_is_too_small_cuts_the_body(front: Front, engine: En
 
 # Rows that need what is not built yet.
 LATER = {
-    "J9 a length that is too large": "the deadline of a body, with slow clients (H15)",
-    "J14 a system prompt put before content that is no text": "request policies of roles",
-    "J17 refusing addresses of images": "request policies of roles; nothing here fetches them",
+    "J17 refusing addresses of images": "a setting that nobody has asked for; nobody fetches them",
     "M1-M12 multipart": "audio",
 }
 

@@ -246,7 +246,7 @@ SLOW = {"request_head": 0.4, "request_body": 0.6}
         (request(GOOD, f"Authorization: Bearer {KEY}", "Expect: 100-continue")[:-17],
          b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 408 "),
     ],
-    ids=["H15 silence", "half a line", "half a head", "half a body", "half a chunk", "invited"],
+    ids=["H15 silence", "half a line", "half a head", "J9 half a body", "half a chunk", "invited"],
 )  # fmt: skip
 async def test_h15_who_does_not_finish_is_told_so(engine: Engine, wire: bytes, said: bytes):
     """The second time, too, when the head is one that came before."""
