@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a service, in callbacks; carries one call at a time."""
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 100
-# One read: a client that reads slowly holds up so much. The loop would take four times that.
-READ_BYTES = 64 << 10
+# What the system takes from an engine ahead of us, and so the most that one read brings: a
+# client that reads slowly holds up so much. The loop would take four times that at once.
+RECEIVED_BYTES = 48 << 10
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 _memo = answer_memo()
-_read = memoryview(bytearray(READ_BYTES))  # of all connections: each empties it at once
 
 
 class Receiver(Protocol):
@@ -41,7 +42,7 @@ class Receiver(Protocol):
         """The answer will not arrive, or not wholly."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """The wire of one call after the other. `closing`: it must not be kept any more."""
 
     def __init__(self, upstream: "Upstream", generation: int) -> None:
@@ -70,6 +71,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+        peer = transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
 
     def send(self, call: "Call") -> None:
         self._call = call
@@ -102,12 +105,6 @@ class Connection(asyncio.BufferedProtocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _read
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(_read[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         call = self._call
