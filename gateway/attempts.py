@@ -11,7 +11,7 @@ import msgspec
 from control.api.errors import AllBusy, GenieHiveError, UpstreamTimeout
 from gateway.balance import take
 from gateway.body import Body
-from gateway.failover import conclusion
+from gateway.failover import conclusion, see
 from gateway.gateway import Gateway
 from gateway.meter import Tally
 from gateway.patience import Waits
@@ -199,11 +199,13 @@ class Attempts:
         return conclusion(errors, self._model, out_for, self._request_id.decode())
 
     def _too_late(self) -> GenieHiveError:
-        seconds = self._last - self._began
+        asked, longest = self._head.seconds, self._gateway.longest[self._head.operation]
+        hasty = asked is not None and asked < longest
+        seconds, whose = (asked, "X-Request-Timeout") if hasty else (longest, "total")
         name = self._tried[-1].upstream.service_id if self._tried else "no service"
         return UpstreamTimeout(
-            f"{name} was not done after {seconds:g} s (total);"
-            f" geniehive request {self._request_id.decode()}"
+            f"{name} was not done after {seconds:g} s ({whose})",
+            see=see(self._request_id.decode()),
         )
 
     def _wait(self, now: float, seconds: float) -> None:

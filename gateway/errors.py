@@ -12,7 +12,7 @@ def body(error: GenieHiveError) -> bytes:
     return _encode(
         {
             "error": {
-                "message": str(error),
+                "message": f"{error}; {error.see}" if error.see else str(error),
                 "type": error.type,
                 "code": error.code,
                 "param": error.param,

@@ -26,11 +26,16 @@ def conclusion(
     last = errors[-1]
     if out_for is not None:
         return NoHealthyRoute(
-            f"all services of {shown(model)} fail; the last: {last};"
-            f" geniehive request {request_id}",
+            f"all services of {shown(model)} fail; the last: {last}",
             retry_after=max(ceil(out_for), 1),
+            see=see(request_id),
         )
     if len(errors) == 1 and not isinstance(last, UpstreamTimeout):
         return last
     tried = f"tried {len(errors)} services; the last: " if len(errors) > 1 else ""
-    return type(last)(f"{tried}{last}; geniehive request {request_id}")
+    return type(last)(f"{tried}{last}", see=see(request_id))
+
+
+def see(request_id: str) -> str:
+    """Return the command that tells how a request went."""
+    return f"geniehive request {request_id}"

@@ -62,6 +62,7 @@ def asked(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
         seconds = 0.0
     if not 0 < seconds < inf:
         raise InvalidValue(
-            "X-Request-Timeout must be seconds, more than 0, e.g. 30", param="X-Request-Timeout"
+            "X-Request-Timeout must be one number of seconds, more than 0, e.g. 30",
+            param="X-Request-Timeout",
         )
     return seconds

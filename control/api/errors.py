@@ -23,7 +23,9 @@ class GenieHiveError(Exception):
     """Base of all errors that may cross an edge.
 
     `code` is the stable word that clients match on: the HTTP error code and the
-    `geniehive-reason` trailer. `http` and `grpc` are the statuses at each edge.
+    `geniehive-reason` trailer. `http` and `grpc` are the statuses at each edge. `see` is the
+    command that tells more: only a client is told of it, since who reads a log or runs that
+    command has the rest.
     """
 
     code = "internal_error"
@@ -33,10 +35,16 @@ class GenieHiveError(Exception):
     retry_after: int | None = None
 
     def __init__(
-        self, message: str, *, param: str | None = None, retry_after: int | None = None
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: int | None = None,
+        see: str = "",
     ) -> None:
         super().__init__(message)
         self.param = param
+        self.see = see
         if retry_after is not None:
             self.retry_after = retry_after
 

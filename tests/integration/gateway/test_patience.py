@@ -40,7 +40,7 @@ async def test_one_deadline_holds_for_all_attempts(door: str):
 
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (504, "upstream_timeout")
-        assert "after 0.45 s (total); geniehive request req_" in error["message"]
+        assert "after 0.45 s (X-Request-Timeout); geniehive request req_" in error["message"]
         assert response.headers["x-geniehive-attempts"] == "2"
         for engine in (one, other):
             await engine.connections[0].closed_within(10)

@@ -93,7 +93,9 @@ async def test_one_under_way_and_then_left(front: Front, engine: Engine):
     assert left["duration_s"] >= left["first_byte_s"]
 
 
-async def test_a_slow_engine_is_named_with_the_command_that_tells_more(door: str, engine: Engine):
+async def test_a_slow_engine_is_named_with_the_command_that_tells_more(
+    door: str, engine: Engine, caplog: pytest.LogCaptureFixture
+):
     engine.script = lambda _: [Hang()]
     async with serve(door, timeouts={"first_byte": 0.05}) as front:
         front.offer(engine.address)
@@ -103,8 +105,11 @@ async def test_a_slow_engine_is_named_with_the_command_that_tells_more(door: str
 
     message = answer.json()["error"]["message"]
     assert answer.status_code == 504
-    assert message.endswith(f"; geniehive request {request_id}")
-    assert (found["outcome"], found["message"]) == ("upstream_timeout", message)
+    # Who runs that command, or reads the log, is not told to run it.
+    told, command = message.split("; ")
+    assert command == f"geniehive request {request_id}"
+    assert (found["outcome"], found["message"]) == ("upstream_timeout", told)
+    assert f"{request_id}: {told}" in caplog.messages
     assert found["attempts"][-1]["error"]["code"] == "upstream_timeout"
 
 
