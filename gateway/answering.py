@@ -283,6 +283,7 @@ class Answering(Attempts):
                 self.refuse(error)
                 return
             self._scanner = None
+            self._hold(-sum(map(len, self._answer)))
             self._answer, self._size = [], 0
             self._ask_another(error, lost=lost, works=works)
         except Exception as final:  # noqa: BLE001  # see `_went_wrong`

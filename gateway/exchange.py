@@ -9,7 +9,7 @@ import logging
 from control.api.errors import BodyTooLarge, GenieHiveError
 from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
-from gateway.answering import Answering
+from gateway.answering import END_S, Answering
 from gateway.attempts import NEVER
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
@@ -142,17 +142,18 @@ class Exchange(Answering):
         if self._paused and self._call is not None:
             self._paused = False
             self._call.resume()
-            self._wait(self._gateway.clock(), self._waits.idle)
+            ended = self._scanner is not None and self._scanner.ended
+            self._wait(self._gateway.clock(), END_S if ended else self._waits.idle)
 
     def expire(self) -> None:
         """Do what is due at `deadline`: let the client know that it is waited, or give up."""
         now = self._gateway.clock()
-        if self._paused:
+        if now < self._due:
+            self._ping(now)
+        elif self._paused:
             name = self._request_id.decode()
             log.info("%s: the client stopped reading", name, extra={"request_id": name})
             self._left().cut()
-        elif now < self._due:
-            self._ping(now)
         elif now >= self._last:
             self._doubt(now)
             self.refuse(self._too_late())
