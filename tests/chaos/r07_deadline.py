@@ -5,12 +5,12 @@ import random
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.promise import Figure, Promise, all_of, milliseconds, quantile, told
+from tests.chaos.promise import Figure, Promise, all_of, milliseconds, none, quantile, told
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Hang, Pause, Send
 from tests.fakes.engine import Engine, Script
@@ -20,14 +20,15 @@ AT_ONCE = 50  # clients and engines share a core with the gateway
 PATIENCE_S = 10.0
 LATE_MS = 250.0
 SHORTEST_S, CONFIGURED_S = 0.05, 1.0
+CONNECT_S, SILENT_S = 0.3, 0.4
 # So many engines that nobody runs out of them, and nothing that stops asking: what is left
 # to end a request is its deadline.
 SETTINGS = {
     "timeouts": {
-        "connect": 0.3,
-        "first_byte": 0.4,
-        "first_event": 0.4,
-        "idle": 0.4,
+        "connect": CONNECT_S,
+        "first_byte": SILENT_S,
+        "first_event": SILENT_S,
+        "idle": SILENT_S,
         "total": CONFIGURED_S,
     },
     "failover": {"attempts": 32, "share": 1.0, "minimum": 1_000},
@@ -61,6 +62,7 @@ ABSURD = (
 )
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+_ID = re.compile(rb"\r\nx-request-id: (\w+)\r\n")
 _CODE = re.compile(rb'"code":\s*"(\w+)"')
 
 
@@ -70,6 +72,7 @@ class Seen:
 
     ends: Counter[str] = field(default_factory=Counter)  # status and code
     late: list[float] = field(default_factory=list)  # seconds after the deadline
+    deadlines: dict[str, float] = field(default_factory=dict)  # seconds, by id of the request
 
 
 def run(folder: Path, *, requests: int, seed: int = 7) -> list[Figure]:
@@ -95,8 +98,16 @@ async def _measure(requests: int, draw: random.Random) -> list[Figure]:
         all_of("ended with 504 and its code", seen.ends["504 upstream_timeout"], requests),
         milliseconds("after the deadline: median", quantile(seen.late, 0.5)),
         milliseconds("after the deadline: slowest", max(seen.late), at_most=LATE_MS),
+        none("asked of more engines than there was time for", _too_often(engines, seen.deadlines)),
         all_of("deadlines that are none, refused with 400", refused, len(ABSURD) + 1),
     ]
+
+
+def _too_often(engines: Sequence[Engine], deadlines: Mapping[str, float]) -> int:
+    """Return how many requests came to another engine when their deadline was over."""
+    asked = Counter(one.header("x-request-id") for engine in engines for one in engine.requests)
+    # No engine is given up sooner than `CONNECT_S`, however slow or quick the machine is.
+    return sum(asked[name] > 1 + limit // CONNECT_S for name, limit in deadlines.items())
 
 
 def _always(answer: Answer) -> Script:
@@ -112,10 +123,12 @@ async def _round(gateway: Front, requests: int, draw: random.Random, seen: Seen)
         body = b'{"model":"small","stream":%b}' % (b"true" if number % 4 < 2 else b"false")
         headers = [f"X-Request-Timeout: {seconds:.3f}"] if told else []
         async with slots:
-            begin, end = await _ask(gateway, body, headers)
+            begin, name, end = await _ask(gateway, body, headers)
             took = loop.time() - begin
+        limit = round(seconds, 3) if told else CONFIGURED_S
         seen.ends[end] += 1
-        seen.late.append(took - (round(seconds, 3) if told else CONFIGURED_S))
+        seen.late.append(took - limit)
+        seen.deadlines[name] = limit
 
     waits = [draw.uniform(SHORTEST_S, CONFIGURED_S) for _ in range(requests)]
     await asyncio.gather(*(one(number, wait) for number, wait in enumerate(waits)))
@@ -126,11 +139,11 @@ async def _absurd(gateway: Front) -> int:
     cases = [[f"X-Request-Timeout: {value}"] for value in ABSURD]
     cases.append(["X-Request-Timeout: 1", "X-Request-Timeout: 2"])
     ends = [await _ask(gateway, b'{"model":"small"}', headers) for headers in cases]
-    return sum(end == "400 invalid_value" for _, end in ends)
+    return sum(end == "400 invalid_value" for *_, end in ends)
 
 
-async def _ask(gateway: Front, body: bytes, headers: Sequence[str]) -> tuple[float, str]:
-    """Return when the request was sent, and the status and code that the answer tells."""
+async def _ask(gateway: Front, body: bytes, headers: Sequence[str]) -> tuple[float, str, str]:
+    """Return when the request was sent, and what the answer tells: id, and status and code."""
     reader, writer = await gateway.connect()
     begin = asyncio.get_running_loop().time()
     try:
@@ -138,11 +151,12 @@ async def _ask(gateway: Front, body: bytes, headers: Sequence[str]) -> tuple[flo
         async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
     except TimeoutError:
-        return begin, "none"
+        return begin, "none", "none"
     finally:
         writer.close()
-    status, code = _STATUS.match(answer), _CODE.search(answer)
-    return begin, b" ".join(found[1] for found in (status, code) if found).decode()
+    name, status, code = _ID.search(answer), _STATUS.match(answer), _CODE.search(answer)
+    end = b" ".join(found[1] for found in (status, code) if found)
+    return begin, name[1].decode() if name else "none", end.decode()
 
 
 @contextmanager

@@ -159,7 +159,8 @@ async def _measure(folder: Path, seconds: float, loads: Sequence[int]) -> list[F
             for load in loads
             if load >= 3
         ),
-        told("refused", len(shed)),
+        # Else nothing was too much, and nothing of it is shown.
+        Figure("refused", len(shed), at_least=1),
         told("connections at most", crowd.most_connections),
         milliseconds("p99 of refusals", quantile(shed, 0.99), at_most=50),
         none("refusals without Retry-After", crowd.unclear),
