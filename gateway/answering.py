@@ -168,7 +168,7 @@ class Answering(Attempts):
         self._ping_at = NEVER
         breaker = self._choice.upstream.breaker
         if breaker.attentive:
-            breaker.begins(self._epoch, self._gateway.clock())
+            self._epoch = breaker.begins(self._epoch, self._gateway.clock())
         if self._retrying:
             self._end_retry()
         if not self._headed:

@@ -52,7 +52,7 @@ class Breaker:
 
     epoch: grows with each change of state. attentive: whether successes are of interest.
     whole: nothing is special about it. silent: it does not answer at all, so that who asks
-    it waits; else it fails, and quickly.
+    it waits; else it fails, and quickly. reason: why it was taken out last, for people.
     """
 
     __slots__ = (
@@ -68,13 +68,13 @@ class Breaker:
         "_next_look",
         "_ramps_until",
         "_random",
-        "_reason",
         "_rests_until",
         "_rules",
         "_window_end",
         "_words",
         "attentive",
         "epoch",
+        "reason",
         "silent",
         "state",
         "whole",
@@ -89,7 +89,7 @@ class Breaker:
         self.state = State.IN
         self.whole = True
         self.silent = False
-        self._reason = ""
+        self.reason = ""
         self._hinted = self._by_hint = False  # what others do, and that it is out for that
         self._rests_until = self._ramps_until = -NEVER
         self._next_look = NEVER  # while it is not in: when a checkup is due
@@ -115,13 +115,15 @@ class Breaker:
         else:  # it was asked though it is out
             self._go_out(error, self._next_look)
 
-    def begins(self, epoch: int, now: float) -> None:
-        """Take note that an answer begins: enough of it to be back, and of no more.
+    def begins(self, epoch: int, now: float) -> int:
+        """Take note that an answer begins, enough to be back; return the epoch it goes on in.
 
         A stream may take minutes, and one that breaks off is still a failure.
         """
         if epoch == self.epoch and self.state is not State.IN:
             self._return(now)
+            return self.epoch
+        return epoch
 
     def answered(self, epoch: int, now: float) -> None:
         """Count an answer that shows that the engine works."""
@@ -236,7 +238,7 @@ class Breaker:
         if self.state is State.IN:
             return None
         remaining = 0.0 if self.may_be_tried else max(0.0, self._next_look - now)
-        return Ejected(remaining, self._reason, self._by_hint)
+        return Ejected(remaining, self.reason, self._by_hint)
 
     @property
     def rests_now(self) -> bool:
@@ -268,9 +270,9 @@ class Breaker:
         seen = self._failures + self._answers
         large = seen >= self._rules.requests and self._failures >= self._rules.share * seen
         if self._in_a_row >= (1 if self._hinted else self._rules.failures):
-            self._reason = f"{self._in_a_row} {self._words[self._in_a_row > 1]}"
+            self.reason = f"{self._in_a_row} {self._words[self._in_a_row > 1]}"
         elif large:
-            self._reason = f"{self._failures} of {seen} failed"
+            self.reason = f"{self._failures} of {seen} failed"
         else:
             return
         self._by_hint = self._in_a_row < self._rules.failures and not large

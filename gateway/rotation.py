@@ -19,6 +19,8 @@ from gateway.route import Choice, Route, order
 
 # With fewer services behind a name, only the loss of all of them is more than a few faults.
 PANIC_FROM = 5
+# Routes that are narrowed at a time: what is gone is forgotten with the others.
+MAX_VIEWS = 1_024
 
 
 class Rotation:
@@ -31,13 +33,15 @@ class Rotation:
         self,
         rules: Ejection,
         random: Random,
-        ejected: Callable[[str], None] = lambda service_id: None,
+        ejected: Callable[[str, str], None] = lambda service_id, reason: None,
+        returned: Callable[[str], None] = lambda service_id: None,
     ) -> None:
-        """ejected: called with each service that is taken out."""
+        """ejected: called with each service that is taken out, and why; returned: with it later."""
         self.quiet = True
         self._rules = rules
         self._random = random
         self._ejected = ejected
+        self._returned = returned
         self._kept_out: set[str] = set()
         self._special: dict[str, Breaker] = {}  # those that are not whole, by service
         self._doubtful: dict[str, Breaker] = {}
@@ -111,11 +115,13 @@ class Rotation:
         return min((one.remaining for one in out if one is not None), default=None)
 
     def _changed(self, service_id: str, breaker: Breaker) -> None:
-        if breaker.state is State.IN:
-            self._kept_out.discard(service_id)
-        elif service_id not in self._kept_out:
-            self._kept_out.add(service_id)
-            self._ejected(service_id)
+        if breaker.state is not State.IN:
+            if service_id not in self._kept_out:
+                self._kept_out.add(service_id)
+                self._ejected(service_id, breaker.reason)
+        elif service_id in self._kept_out:
+            self._kept_out.remove(service_id)
+            self._returned(service_id)
         if breaker.doubtful:
             self._doubtful[service_id] = breaker
         else:
@@ -144,6 +150,8 @@ class Rotation:
         if view is None or view.pool is not route.pool:
             view = _view(route, self._special, self._rules.panic)
             if not self.quiet:  # or routes would be held here long after they are gone
+                if len(self._views) >= MAX_VIEWS:
+                    self._views.clear()
                 self._views[route] = view
         return view
 

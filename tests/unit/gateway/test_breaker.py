@@ -280,6 +280,25 @@ def test_the_begin_of_an_answer_returns_it_and_is_no_success_yet():
     assert breaker.state is State.OUT
 
 
+def test_a_trial_that_breaks_off_counts_as_the_failure_that_it_is():
+    breaker = half().breaker
+    breaker.try_now(11.0)
+    epoch = breaker.begins(breaker.epoch, 12.0)
+    breaker.failed(epoch, LOST, 13.0)
+
+    assert breaker.state is State.OUT
+
+
+def test_what_began_before_it_fell_does_not_count_after_it_returned():
+    breaker = half().breaker
+    before = breaker.epoch
+    breaker.begins(before, 12.0)
+
+    assert breaker.begins(before, 13.0) == before
+    breaker.failed(before, LOST, 13.0)
+    assert breaker.state is State.IN
+
+
 def test_a_request_that_found_it_working_while_it_was_out_returns_it():
     breaker = out().breaker
     breaker.answered(breaker.epoch, 1.0)

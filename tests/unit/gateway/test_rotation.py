@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from weakref import WeakSet
 
 import pytest
 from hypothesis import settings
@@ -12,7 +13,7 @@ from control.api.errors import AllBusy, NoHealthyRoute, UpstreamError, UpstreamT
 from control.api.strategies import Strategy
 from gateway.breaker import State
 from gateway.config import Ejection
-from gateway.rotation import PANIC_FROM, Rotation
+from gateway.rotation import MAX_VIEWS, PANIC_FROM, Rotation
 from gateway.route import Choice, Route
 from tests.unit.gateway.pushed import StubUpstream
 
@@ -103,6 +104,24 @@ def test_who_is_out_behind_one_name_is_out_behind_all():
     fleet.fall(1)
 
     assert {fleet.take(other) for _ in range(4)} == {2}
+
+
+class Watched(Route):
+    __slots__ = ("__weakref__",)
+
+
+def test_routes_that_come_and_go_while_a_service_is_out_are_not_held_for_ever():
+    fleet = Fleet(2)
+    fleet.fall(0)
+    there = WeakSet()
+    for _ in range(3 * MAX_VIEWS):
+        route = Watched()
+        route.fill([fleet.choice(0), fleet.choice(1)])
+        there.add(route)
+        assert fleet.take(route) == 1
+        fleet.upstreams[1].in_flight = 0
+
+    assert len(there) <= MAX_VIEWS
 
 
 def test_a_change_of_the_route_is_noticed():
