@@ -104,7 +104,7 @@ class Gateway:
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells
-        self.rotation = Rotation(config.ejection, random, self._count_ejection)
+        self.rotation = Rotation(config.ejection, random, self._ejected, self._returned)
         self.checkups = Checkups(self.rotation, clock)
         self.routes = Routes(self._open)
         # Unique over processes by its first half, within one by its second.
@@ -175,8 +175,13 @@ class Gateway:
         if self._cells is not None:
             self._cells.unheard()
 
-    def _count_ejection(self, service_id: str) -> None:
+    def _ejected(self, service_id: str, reason: str) -> None:
+        log.warning("%s is out of rotation: %s", service_id, reason)
         self.totals.eject(service_id, self.wall_time())
+
+    def _returned(self, service_id: str) -> None:
+        if service_id in self.routes.upstreams:  # else it is forgotten
+            log.info("%s is back in rotation", service_id)
 
     def _open(self, service_id: str, origin: Origin) -> Upstream:
         how = service_id, origin, self.clock, self.rotation.breaker(service_id), self.limits

@@ -330,7 +330,11 @@ def shown(name: str) -> str:
 
 
 def _unserved(name: str) -> NoHealthyRoute:
-    return NoHealthyRoute(f"no service can serve {shown(name)} now", retry_after=2)
+    return NoHealthyRoute(
+        f"no service can serve {shown(name)} now",
+        retry_after=2,
+        see=f"geniehive route explain {shown(name)}",
+    )
 
 
 def _head(**values: str) -> bytes:

@@ -1,6 +1,7 @@
 """Services that leave the rotation of a running gateway and return to it."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -41,7 +42,8 @@ async def until(fact):
 
 
 @pytest.mark.parametrize("door", ["protocol", "asgi"])
-async def test_who_is_out_gets_no_client_before_a_checkup_and_then_one(door):
+async def test_who_is_out_gets_no_client_before_a_checkup_and_then_one(door, caplog):
+    caplog.set_level(logging.INFO, logger="gateway.gateway")
     async with (
         Engine(broken) as bad,
         Engine(openai(["small"])) as good,
@@ -60,6 +62,9 @@ async def test_who_is_out_gets_no_client_before_a_checkup_and_then_one(door):
         answer = await gateway.post(BODY)
         assert answer.headers["x-geniehive-service"] == "h/0"
         assert gateway.gateway.rotation.quiet
+
+    told = [one.getMessage() for one in caplog.records if one.name == "gateway.gateway"]
+    assert told == ["h/0 is out of rotation: 2 answers 500", "h/0 is back in rotation"]
 
 
 async def test_while_checkups_fail_no_client_is_used():
