@@ -41,12 +41,17 @@ class Timeouts(Section):
     first_event: Seconds = 300.0
     idle: Seconds = 120.0
     total: Seconds = 3_600.0
-    operations: dict[str, Patience] = Field(default_factory=dict)
+    operations: dict[Literal["chat", "embeddings"], Patience] = Field(default_factory=dict)
     services: dict[str, Patience] = Field(default_factory=dict)
     ping: Annotated[float, Field(ge=0, le=3_600)] = 15.0
     keep_alive: Seconds = 75.0
     request_head: Seconds = 10.0
     request_body: Seconds = 60.0
+
+    def of_operation(self, operation: str) -> Patience:
+        """Return what is told of an operation; nothing, if none is."""
+        told = (one for name, one in self.operations.items() if name == operation)
+        return next(told, Patience())
 
 
 class Failover(Section):
@@ -71,7 +76,7 @@ class Ejection(Section):
     """
 
     failures: Annotated[int, Field(ge=1, le=1_000)] = 5
-    share: Share = 0.5
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
     requests: Annotated[int, Field(ge=1, le=100_000)] = 10
     window: Seconds = 10.0
     pause: Seconds = 10.0

@@ -28,7 +28,7 @@ def waits(timeouts: Timeouts, operation: str, service_id: str) -> Waits:
         (told for pattern, told in timeouts.services.items() if fnmatchcase(service_id, pattern)),
         Patience(),
     )
-    of_operation = timeouts.operations.get(operation, Patience())
+    of_operation = timeouts.of_operation(operation)
 
     def first(name: str) -> float:
         told = (getattr(one, name) for one in (of_service, of_operation, timeouts))
@@ -40,7 +40,7 @@ def waits(timeouts: Timeouts, operation: str, service_id: str) -> Waits:
 
 def total(timeouts: Timeouts, operation: str) -> float:
     """Return how long a request for `operation` may take, with all its attempts."""
-    told = timeouts.operations.get(operation, Patience()).total
+    told = timeouts.of_operation(operation).total
     return timeouts.total if told is None else told
 
 

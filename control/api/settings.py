@@ -3,7 +3,7 @@
 import difflib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -208,7 +208,8 @@ def _message(item: ErrorDetails) -> str:
 
 def _place(item: ErrorDetails) -> Path_:
     """Return where a problem is; a check of a whole section says itself which part is meant."""
-    return (*item["loc"], *item.get("ctx", {}).get("at", ()))
+    at = item.get("ctx", {}).get("at", ())
+    return (*(part for part in item["loc"] if part != "[key]"), *at)
 
 
 def _line(lines: dict[Path_, int], path: Path_) -> str:
@@ -233,14 +234,14 @@ def _dotted(path: Path_) -> str:
 def _sections_at(model: type[BaseModel], path: Path_) -> list[type[BaseModel]]:
     """Return the sections that could hold the last word of `path`."""
     sections: list[type[BaseModel]] = [model]
+    named = False  # whether `part` is a name of the user's own
     for part in path[:-1]:
-        if isinstance(part, str):
-            sections = [
-                found
-                for section in sections
-                if part in section.model_fields
-                for found in _sections_in(section.model_fields[part].annotation)
-            ]
+        if isinstance(part, int) or named:
+            named = False
+            continue
+        fields = [one.model_fields[part] for one in sections if part in one.model_fields]
+        named = any(get_origin(field.annotation) is dict for field in fields)
+        sections = [found for field in fields for found in _sections_in(field.annotation)]
     return sections
 
 

@@ -1,13 +1,20 @@
 """From YAML to settings: what is refused is named with its line and as it was written."""
 
+from typing import Literal
+
 import pytest
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from control.api import settings
-from control.api.settings import Address, Profiled, SettingsError
+from control.api.settings import Address, Profiled, Section, SettingsError
+
+
+class Wait(Section):
+    first: int = 0
 
 
 class Config(Profiled):
+    waits: dict[Literal["red", "blue"], Wait] = Field(default_factory=dict)
     host: str = ""
     listen: Address = "127.0.0.1:1"
     count: int = 0
@@ -71,3 +78,13 @@ def test_what_is_wrong_with_a_file_is_told_line_by_line(tmp_path):
 
     lines = [line.removeprefix(f"{path}:")[0] for line in refused.value.problems]
     assert lines == ["1", "2", "3", "4"]
+
+
+def test_below_names_of_ones_own_keys_are_checked_as_elsewhere(tmp_path):
+    said = problem(tmp_path, "deployment_profile: foundation\nwaits: {red: {fisrt: 1}}")
+    assert said == "2: unknown key waits.red.fisrt; nearest: first"
+
+
+def test_a_name_that_is_none_of_those_there_are_is_refused(tmp_path):
+    said = problem(tmp_path, "waits:\n  green: {first: 1}")
+    assert said == "2: waits.green: input should be 'red' or 'blue'"
