@@ -1,23 +1,20 @@
 """Text that others wrote and people will read, in terminals and logs."""
 
-import unicodedata
+import re
 
-# Line and paragraph separators, controls, and what turns the direction of text around.
-_UNPRINTABLE = {"Cc", "Zl", "Zp", "Cs"}
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Controls, line and paragraph separators, halves of characters, and what turns the direction
+# of text around.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def unprintable(text: str) -> str | None:
     """Return the first character that may not be shown, or None."""
-    # The common case first: the interpreter scans ASCII faster than any loop.
-    if text.isascii() and text.isprintable():
-        return None
-    return next((c for c in text if c in _BIDI or unicodedata.category(c) in _UNPRINTABLE), None)
+    found = _UNPRINTABLE.search(text)
+    return found[0] if found else None
 
 
 def printable(text: str, limit: int) -> str:
     """Return at most `limit` characters of `text`, unshowable ones replaced by a space."""
-    text = text[:limit]
-    if unprintable(text) is None:
-        return text
-    return "".join(" " if unprintable(c) else c for c in text)
+    return _UNPRINTABLE.sub(" ", text[:limit])
