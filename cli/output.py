@@ -167,7 +167,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
         type=click.FloatRange(min=0, min_open=True, max=3600),
         default=SECONDS,
         metavar="SECONDS",
-        help="How long control may take to answer.",
+        help="How long control, or the gateway, may take to answer.",
     )
     @click.option("--yes", is_flag=True, help="Do not ask before a loss.")
     @functools.wraps(command)
