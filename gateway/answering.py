@@ -1,6 +1,7 @@
 """The answering side of an exchange: what a service says, on its way to the client."""
 
 import logging
+from collections.abc import Callable
 
 from control.api.errors import GenieHiveError, UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from control.api.errors import Upstream as UpstreamFault
@@ -64,8 +65,8 @@ class Answering(Attempts):
         """Take note that the request ends with `error`."""
         raise NotImplementedError
 
-    def _finish(self) -> Downstream:
-        """End the exchange; return the downstream for the last word."""
+    def _finish(self, last_word: Callable[[Downstream], None] | None = None) -> None:
+        """End the exchange; whom the last word cannot be told does not wait for it."""
         raise NotImplementedError
 
     def _hold(self, size: int) -> None:
@@ -172,15 +173,15 @@ class Answering(Attempts):
         if self._retrying:
             self._end_retry()
         if not self._headed:
-            self._headed = True
             self._downstream.start(200, self._told(_STREAM_HEAD))
+            self._headed = True
         return True
 
     def _comment(self, comment: bytes) -> None:
         """Send what is no part of an answer: another service may still give that."""
         if not self._headed:
-            self._headed = True
             self._downstream.start(200, self._told(_STREAM_HEAD, served=False))
+            self._headed = True
         self._downstream.write(comment)
 
     def _end_stream(self, scanner: Scanner, passed: bytes, now: float) -> None:
@@ -193,11 +194,7 @@ class Answering(Attempts):
         if not self._started and not self._start(passed):
             return
         failed = self._count_stream(scanner, now)
-        downstream = self._finish()
-        if failed:
-            downstream.break_off(passed)
-        else:
-            downstream.end(passed)
+        self._finish(lambda client: (client.break_off if failed else client.end)(passed))
 
     def _count_stream(self, scanner: Scanner, now: float) -> UpstreamError | None:
         """Take note that the stream is over; return the error that the engine itself told in it."""
@@ -226,12 +223,15 @@ class Answering(Attempts):
         if not self._headed:
             self._usage = usage
             self._answered(now, usage, streamed=False)
-            self._finish().respond(self._status, self._told(_JSON_HEAD), content)
+            self._finish(
+                lambda client: client.respond(self._status, self._told(_JSON_HEAD), content)
+            )
         elif answers:
             self._fail(UpstreamBadResponse(f"{name} sent JSON instead of events"))
         else:
             self._answered(now, usage, streamed=False)
-            self._finish().break_off(b"data: %b\n\n" % content.replace(b"\n", b" "))
+            event = b"data: %b\n\n" % content.replace(b"\n", b" ")
+            self._finish(lambda client: client.break_off(event))
 
     def _strips(self, choice: Choice) -> bool:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
@@ -291,8 +291,10 @@ class Answering(Attempts):
 
     def _went_wrong(self, error: Exception) -> None:
         """Tell the client, who would wait otherwise; a bug of ours is not the client's fault."""
-        if not isinstance(error, GenieHiveError):
-            name = self._request_id.decode()
-            log.error("%s: bug", name, exc_info=error, extra={"request_id": name})
-            error = GenieHiveError("the gateway has a bug; the log has more")
-        self.refuse(error)
+        self.refuse(error if isinstance(error, GenieHiveError) else self._bug(error))
+
+    def _bug(self, error: Exception) -> GenieHiveError:
+        """Log a mistake of ours; return what is told of it."""
+        name = self._request_id.decode()
+        log.error("%s: bug", name, exc_info=error, extra={"request_id": name})
+        return GenieHiveError("the gateway has a bug; the log has more")

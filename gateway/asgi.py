@@ -171,9 +171,12 @@ class _Answer:
         self.end(content)
 
     def cut(self) -> None:
-        # All that ASGI offers: the server closes the connection of an app that fails.
+        # All that ASGI offers: the server closes the connection of an app that fails, or that
+        # ends before its answer does.
         if self._carrying is not None:
             self._carrying.cancel()
+        self._messages = []
+        self._done()
 
     def _start(self, status: int, head: bytes, more: list[tuple[bytes, bytes]]) -> None:
         lines = (line.partition(b": ") for line in head.split(b"\r\n") if line)

@@ -36,6 +36,15 @@ class Failure:
     error: GenieHiveError
 
 
+def bare(error: GenieHiveError) -> GenieHiveError:
+    """Return `error` as it is remembered: without where it was raised, and from what.
+
+    The frames there hold bodies, and us, in a circle.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 class Attempts:
     """What is known of one request and of those who were asked; a base of `Exchange`.
 
@@ -264,7 +273,7 @@ class Attempts:
         """Tell whoever counts that the attempt ended with `error`."""
         assert self._choice is not None
         self._tally().failed(error.code)
-        self._failures = (*self._failures, Failure(self._choice, self._sent, error))
+        self._failures = (*self._failures, Failure(self._choice, self._sent, bare(error)))
         for witness in self._witnesses:
             witness.failed(error)
 

@@ -5,12 +5,13 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
+from collections.abc import Callable
 
 from control.api.errors import BodyTooLarge, GenieHiveError
 from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
 from gateway.answering import END_S, Answering
-from gateway.attempts import NEVER
+from gateway.attempts import NEVER, bare
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
 from gateway.record import Record
@@ -94,6 +95,12 @@ class Exchange(Answering):
         """Answer with `error`, however far the answer is."""
         if self._over:
             return
+        try:
+            self._refuse(error)
+        except Exception as bug:  # noqa: BLE001  # see `_drop`
+            self._drop(bug)
+
+    def _refuse(self, error: GenieHiveError) -> None:
         scanner = self._scanner if self._started else None
         if scanner is not None and scanner.ended:  # what went wrong came after the answer
             self._end_stream(scanner, b"", self._gateway.clock())
@@ -105,17 +112,19 @@ class Exchange(Answering):
         if self._choice is not None:
             self._blame(error)
         self._end(error)
-        downstream = self._finish()
-        if self._headed:
-            told = scanner is not None and scanner.failed  # by the engine itself
-            downstream.break_off(b"" if told else errors.event(error))
-        else:
-            downstream.respond(error.http, self._told(errors.head(error)), errors.body(error))
+        told = scanner is not None and scanner.failed  # by the engine itself
+
+        def last_word(client: Downstream) -> None:
+            if self._headed:
+                client.break_off(b"" if told else errors.event(error))
+            else:
+                client.respond(error.http, self._told(errors.head(error)), errors.body(error))
+
+        self._finish(last_word)
 
     def _end(self, error: GenieHiveError) -> None:
         """Take note that the request ends with `error`."""
-        # Without its traceback, which would keep us and all that is under way in a circle.
-        self._error = error.with_traceback(None)
+        self._error = bare(error)
         for witness in self._witnesses:
             witness.over(200 if self._headed else error.http, self._usage, error)
         self._release()
@@ -125,11 +134,14 @@ class Exchange(Answering):
         if self._over:
             return
         scanner = self._scanner
-        if scanner is not None and scanner.ended:  # as clients do that have their answer
-            self._count_stream(scanner, self._gateway.clock())
-            self._finish()
-        else:
-            self._left()
+        try:
+            if scanner is not None and scanner.ended:  # as clients do that have their answer
+                self._count_stream(scanner, self._gateway.clock())
+                self._finish()
+            else:
+                self._left()
+        except Exception as bug:  # noqa: BLE001  # see `_drop`
+            self._drop(bug)
 
     def pause(self) -> None:
         """Stop reading from the engine until `resume`: the client reads too slowly."""
@@ -147,13 +159,18 @@ class Exchange(Answering):
 
     def expire(self) -> None:
         """Do what is due at `deadline`: let the client know that it is waited, or give up."""
-        now = self._gateway.clock()
+        try:
+            self._expire(self._gateway.clock())
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
+
+    def _expire(self, now: float) -> None:
         if now < self._due:
             self._ping(now)
         elif self._paused:
             name = self._request_id.decode()
             log.info("%s: the client stopped reading", name, extra={"request_id": name})
-            self._left().cut()
+            self._left(_cut)
         elif now >= self._last:
             self._doubt(now)
             self.refuse(self._too_late())
@@ -168,7 +185,7 @@ class Exchange(Answering):
 
     # The end.
 
-    def _left(self) -> Downstream:
+    def _left(self, last_word: Callable[[Downstream], None] | None = None) -> None:
         """Drop everything: nobody waits for it any more."""
         self._gone = True
         if self._choice is not None:
@@ -177,15 +194,23 @@ class Exchange(Answering):
         for witness in self._witnesses:
             witness.left(200 if self._headed else 0)
         self._release()
-        return self._finish()
+        self._finish(last_word)
+
+    def _drop(self, bug: Exception) -> None:
+        """End it although not even its end went well: it must not hold up others."""
+        error = self._bug(bug)
+        if not self._over:
+            self._error = self._error or error
+            self._release()
+            self._finish(_cut)
 
     def _hold(self, size: int) -> None:
         """Count bytes that are kept for the request until it is over."""
         self._held += size
         self._gateway.admission.held += size
 
-    def _finish(self) -> Downstream:
-        """End the exchange; return the downstream for the last word.
+    def _finish(self, last_word: Callable[[Downstream], None] | None = None) -> None:
+        """End the exchange; whom the last word cannot be told does not wait for it.
 
         What is remembered of it holds nothing of what was said.
         """
@@ -199,13 +224,19 @@ class Exchange(Answering):
         gateway.admission.held -= self._held
         if self._principal is not None:
             gateway.admission.leave(self._principal)
-            gateway.recent.add(self)  # of strangers nothing: they would push out all there is
         self._body = self._scanner = None
         if self._answer:
             self._answer = []
         downstream = self._downstream
         del self._downstream  # it refers back to us: without this only the collector frees both
-        return downstream
+        if last_word is not None:
+            try:
+                last_word(downstream)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the connection ends
+                self._bug(error)
+                downstream.cut()
+        if self._principal is not None:
+            gateway.recent.add(self)  # of strangers nothing: they would push out all there is
 
     @property
     def noteworthy(self) -> bool:
@@ -243,6 +274,10 @@ class Exchange(Answering):
             prompt_tokens=usage.prompt_tokens if usage is not None else None,
             completion_tokens=usage.completion_tokens if usage is not None else None,
         )
+
+
+def _cut(client: Downstream) -> None:
+    client.cut()
 
 
 def too_large(gateway: Gateway) -> BodyTooLarge:

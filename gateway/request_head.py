@@ -53,7 +53,7 @@ class RequestHead:
             check_content(found)
             self.seconds = patience.asked(headers)
         except GenieHiveError as error:
-            self.objection = error
+            self.objection = error.with_traceback(None)  # or it would keep us in a circle
 
     def principal(self, ring: keys.KeyRing) -> str:
         """Return who sends the request.

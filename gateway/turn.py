@@ -170,7 +170,7 @@ class Turn:
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, error: GenieHiveError) -> None:
-        self._refusal = error
+        self._refusal = error.with_traceback(None)  # or it would keep us in a circle
         self._taken()
         small = self.complete or (self._length is not None and self._length <= SMALL_BODY)
         if not isinstance(error, Busy | Unavailable) or not small or self._expects_continue:
