@@ -8,7 +8,7 @@ from control.api.errors import Upstream as UpstreamFault
 from gateway.answer_head import AnswerHead
 from gateway.attempts import NEVER, Attempts
 from gateway.downstream import Downstream
-from gateway.gateway import Gateway
+from gateway.gateway import MAX_ERROR_BYTES, Gateway
 from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
 from gateway.route import Choice
@@ -17,7 +17,6 @@ from gateway.verdict import Course, error_in, judge
 
 log = logging.getLogger(__name__)
 
-MAX_ERROR_BYTES = 64 << 10
 END_S = 1.0  # what a connection may take to end after the stream has
 
 _STREAM_HEAD = (
@@ -45,7 +44,7 @@ class Answering(Attempts):
     )
 
     def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
-        super().__init__(gateway, head)
+        Attempts.__init__(self, gateway, head)  # each request pays for it: `super` costs more
         self._downstream = downstream
         # The answer: a stream, or collected.
         self._scanner: Scanner | None = None
@@ -65,8 +64,8 @@ class Answering(Attempts):
         """Take note that the request ends with `error`."""
         raise NotImplementedError
 
-    def _finish(self, last_word: Callable[[Downstream], None] | None = None) -> None:
-        """End the exchange; whom the last word cannot be told does not wait for it."""
+    def _finish(self) -> Downstream:
+        """End the exchange; return the downstream for the last word."""
         raise NotImplementedError
 
     def _hold(self, size: int) -> None:
@@ -85,7 +84,10 @@ class Answering(Attempts):
         self._call = None
         self._status = head.status
         try:
-            self._collect(content, True)
+            if len(content) <= self._gateway.small_answer:
+                self._complete(content)
+            else:
+                self._collect(content, True)
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
@@ -194,7 +196,8 @@ class Answering(Attempts):
         if not self._started and not self._start(passed):
             return
         failed = self._count_stream(scanner, now)
-        self._finish(lambda client: (client.break_off if failed else client.end)(passed))
+        client = self._finish()
+        self._say(client, client.break_off if failed else client.end, passed)
 
     def _count_stream(self, scanner: Scanner, now: float) -> UpstreamError | None:
         """Take note that the stream is over; return the error that the engine itself told in it."""
@@ -223,15 +226,18 @@ class Answering(Attempts):
         if not self._headed:
             self._usage = usage
             self._answered(now, usage, streamed=False)
-            self._finish(
-                lambda client: client.respond(self._status, self._told(_JSON_HEAD), content)
-            )
+            client = self._finish()
+            try:  # here and not by `_say`: nearly every request ends so
+                client.respond(self._status, self._told(_JSON_HEAD), content)
+            except Exception as bug:  # noqa: BLE001  # whatever it is, nobody waits for more
+                self._unsaid(client, bug)
         elif answers:
             self._fail(UpstreamBadResponse(f"{name} sent JSON instead of events"))
         else:
             self._answered(now, usage, streamed=False)
             event = b"data: %b\n\n" % content.replace(b"\n", b" ")
-            self._finish(lambda client: client.break_off(event))
+            client = self._finish()
+            self._say(client, client.break_off, event)
 
     def _strips(self, choice: Choice) -> bool:
         """Return whether hidden reasoning is removed from the answer of `choice`."""
@@ -298,3 +304,14 @@ class Answering(Attempts):
         name = self._request_id.decode()
         log.error("%s: bug", name, exc_info=error, extra={"request_id": name})
         return GenieHiveError("the gateway has a bug; the log has more")
+
+    def _say(self, client: Downstream, word: Callable[..., None], *what: object) -> None:
+        """Say the last word; whom it cannot be told does not wait for it."""
+        try:
+            word(*what)
+        except Exception as bug:  # noqa: BLE001  # whatever it is, the connection ends
+            self._unsaid(client, bug)
+
+    def _unsaid(self, client: Downstream, bug: Exception) -> None:
+        self._bug(bug)
+        client.cut()

@@ -49,6 +49,7 @@ class Attempts:
     """What is known of one request and of those who were asked; a base of `Exchange`.
 
     `deadline` is when `expire` of the exchange is due, seconds of the gateway's clock.
+    `noteworthy`: whether somebody may want to know why it went as it did.
     """
 
     __slots__ = (
@@ -75,9 +76,15 @@ class Attempts:
         "_waits",
         "_witnesses",
         "deadline",
+        "noteworthy",
     )
 
-    _waits: Waits  # of the service that is being asked
+    # Of the attempt that was begun last, if one was.
+    _epoch: int  # of its service's breaker
+    _status: int  # of the answer, 0 before its head
+    _sent: float
+    _first: float  # when the answer's first byte came
+    _waits: Waits  # of the service
     _until: float  # when the attempt has to be over
     _due: float  # when patience with it ends
     _last: float  # when the request has to be over
@@ -90,13 +97,11 @@ class Attempts:
         self._model = ""  # as the client calls it
         self._tried: list[Choice] = []
         self._failures: Sequence[Failure] = ()
+        self.noteworthy = False
         # Who is being asked now.
         self._choice: Choice | None = None
         self._call: Call | None = None
-        self._epoch = 0
-        self._status = 0  # of the answer, 0 before its head
-        self._began = self._sent = 0.0
-        self._first = NEVER  # when the answer's first byte came
+        self._began = 0.0
         self._ping_at = NEVER
         self._lost = False  # whether a service was lost with this request, maybe by it
         self._retrying = False  # whether it has a place in the retry budget
@@ -157,7 +162,7 @@ class Attempts:
             content,
             now,
             waits.connect,
-            self._lines(choice),
+            self._lines(choice) if self._witnesses or head.trace_context else b"",
         )
 
     def _ask_another(self, error: GenieHiveError, *, lost: bool, works: bool) -> None:
@@ -226,8 +231,6 @@ class Attempts:
     def _lines(self, choice: Choice) -> bytes:
         """Return the header lines that tell a service what it works for; maybe none."""
         context = self._head.trace_context
-        if not self._witnesses:
-            return lines(context) if context else b""
         told = [witness.attempt(choice.upstream, choice.asset) for witness in self._witnesses]
         return b"".join(told) or lines(context)
 
@@ -273,6 +276,7 @@ class Attempts:
         """Tell whoever counts that the attempt ended with `error`."""
         assert self._choice is not None
         self._tally().failed(error.code)
+        self.noteworthy = True
         self._failures = (*self._failures, Failure(self._choice, self._sent, bare(error)))
         for witness in self._witnesses:
             witness.failed(error)

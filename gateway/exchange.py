@@ -5,7 +5,6 @@ it; neither waits here. Everything that is local happens in the caller's turn.
 """
 
 import logging
-from collections.abc import Callable
 
 from control.api.errors import BodyTooLarge, GenieHiveError
 from control.api.errors import Upstream as UpstreamFault
@@ -46,7 +45,7 @@ class Exchange(Answering):
     )
 
     def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
-        super().__init__(gateway, downstream, head)
+        Answering.__init__(self, gateway, downstream, head)  # as there
         self._principal: str | None = None  # once it has entered
         self._held = 0  # bytes that count against the gateway's memory
         self._paused = False
@@ -54,7 +53,6 @@ class Exchange(Answering):
         # How it ended, for who asks later.
         self._gone = False
         self._error: GenieHiveError | None = None
-        self._ended = 0.0
 
     # What the door calls.
 
@@ -80,7 +78,7 @@ class Exchange(Answering):
         gateway.active.add(self)
         self._held = size = len(content)
         gateway.admission.held += size
-        self._began = self._sent = began = gateway.clock()
+        self._began = began = gateway.clock()
         seconds, longest = head.seconds, gateway.longest[head.operation]
         self._last = began + (longest if seconds is None or seconds > longest else seconds)
         try:
@@ -113,18 +111,17 @@ class Exchange(Answering):
             self._blame(error)
         self._end(error)
         told = scanner is not None and scanner.failed  # by the engine itself
-
-        def last_word(client: Downstream) -> None:
-            if self._headed:
-                client.break_off(b"" if told else errors.event(error))
-            else:
-                client.respond(error.http, self._told(errors.head(error)), errors.body(error))
-
-        self._finish(last_word)
+        client = self._finish()
+        if self._headed:
+            self._say(client, client.break_off, b"" if told else errors.event(error))
+        else:
+            head = self._told(errors.head(error))
+            self._say(client, client.respond, error.http, head, errors.body(error))
 
     def _end(self, error: GenieHiveError) -> None:
         """Take note that the request ends with `error`."""
         self._error = bare(error)
+        self.noteworthy = True
         for witness in self._witnesses:
             witness.over(200 if self._headed else error.http, self._usage, error)
         self._release()
@@ -170,7 +167,8 @@ class Exchange(Answering):
         elif self._paused:
             name = self._request_id.decode()
             log.info("%s: the client stopped reading", name, extra={"request_id": name})
-            self._left(_cut)
+            client = self._left()
+            self._say(client, client.cut)
         elif now >= self._last:
             self._doubt(now)
             self.refuse(self._too_late())
@@ -185,16 +183,16 @@ class Exchange(Answering):
 
     # The end.
 
-    def _left(self, last_word: Callable[[Downstream], None] | None = None) -> None:
+    def _left(self) -> Downstream:
         """Drop everything: nobody waits for it any more."""
-        self._gone = True
+        self._gone = self.noteworthy = True
         if self._choice is not None:
             self._tally().left()
             self._doubt(self._gateway.clock())
         for witness in self._witnesses:
             witness.left(200 if self._headed else 0)
         self._release()
-        self._finish(last_word)
+        return self._finish()
 
     def _drop(self, bug: Exception) -> None:
         """End it although not even its end went well: it must not hold up others."""
@@ -202,15 +200,16 @@ class Exchange(Answering):
         if not self._over:
             self._error = self._error or error
             self._release()
-            self._finish(_cut)
+            client = self._finish()
+            self._say(client, client.cut)
 
     def _hold(self, size: int) -> None:
         """Count bytes that are kept for the request until it is over."""
         self._held += size
         self._gateway.admission.held += size
 
-    def _finish(self, last_word: Callable[[Downstream], None] | None = None) -> None:
-        """End the exchange; whom the last word cannot be told does not wait for it.
+    def _finish(self) -> Downstream:
+        """End the exchange; return the downstream for the last word.
 
         What is remembered of it holds nothing of what was said.
         """
@@ -224,39 +223,32 @@ class Exchange(Answering):
         gateway.admission.held -= self._held
         if self._principal is not None:
             gateway.admission.leave(self._principal)
+            recent = gateway.recent  # of strangers nothing: they would push out all there is
+            if self.noteworthy or recent.room:
+                recent.add(self)
         self._body = self._scanner = None
         if self._answer:
             self._answer = []
         downstream = self._downstream
         del self._downstream  # it refers back to us: without this only the collector frees both
-        if last_word is not None:
-            try:
-                last_word(downstream)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the connection ends
-                self._bug(error)
-                downstream.cut()
-        if self._principal is not None:
-            gateway.recent.add(self)  # of strangers nothing: they would push out all there is
-
-    @property
-    def noteworthy(self) -> bool:
-        """Whether somebody may want to know why it went as it did."""
-        return self._gone or self._error is not None or bool(self._failures)
+        return downstream
 
     def record(self) -> Record:
         """Return what is remembered of the request; never what was said."""
         gateway = self._gateway
-        began = self._began or self._ended
+        began = self._began or (self._ended if self._over else gateway.clock())
         at_began = gateway.wall_time() - (gateway.clock() - began)
         usage = self._usage
         error = self._error
+        status = 200 if self._headed else 0
         if not self._over:
             outcome = "running"
         elif self._gone:
             outcome = LEFT
+        elif error is not None:
+            outcome, status = error.code, status or error.http
         else:
-            outcome = ANSWERED if error is None else error.code
-        status = 200 if self._headed else self._status if error is None else error.http
+            outcome, status = ANSWERED, self._status
         return Record(
             request_id=self._request_id.decode(),
             client_id=(self._head.client_id or b"").decode(),
@@ -265,19 +257,15 @@ class Exchange(Answering):
             model=self._model[:MAX_MODEL],
             began=at_began,
             outcome=outcome,
-            status=status if self._over and not self._gone else 200 * self._headed,
+            status=status,
             attempts=self._told_attempts(began),
             sent=self._sent - began if self._tried else None,
-            first_byte=self._first - began if self._first != NEVER else None,
+            first_byte=self._first - began if self._tried and self._first != NEVER else None,
             ended=self._ended - began if self._over else None,
             message=str(error) if error is not None else "",
             prompt_tokens=usage.prompt_tokens if usage is not None else None,
             completion_tokens=usage.completion_tokens if usage is not None else None,
         )
-
-
-def _cut(client: Downstream) -> None:
-    client.cut()
 
 
 def too_large(gateway: Gateway) -> BodyTooLarge:

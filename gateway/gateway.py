@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_ERROR_BYTES = 64 << 10  # of an answer that is not good
 SWEEP_SECONDS = 0.1  # a deadline is kept within this time
 
 
@@ -72,6 +73,8 @@ class Gateway:
         self.limits = config.limits
         self.admission = Admission(config.limits)
         self.failover = config.failover
+        # In bytes: no answer is too large then, whatever it says.
+        self.small_answer = min(config.limits.json_answer, MAX_ERROR_BYTES)
         self.drain = config.drain
         self.clock = clock
         self.random = random
@@ -202,6 +205,7 @@ class Gateway:
         """
         for exchange in [one for one in self.active if one.deadline < now]:
             exchange.expire()
+        self.recent.breathe()
         for upstream in self.routes.upstreams.values():
             upstream.close_idle(now)
         if not self.rotation.quiet:
