@@ -110,9 +110,7 @@ class Breaker:
             return
         if self.state is State.IN:
             self._count_failure(error, now)
-        elif self.state is State.HALF:
-            self._go_out(error, self._after_pause(now))
-        else:  # it was asked though it is out
+        else:  # it was tried, or asked though it is out: the pause goes on from there
             self._go_out(error, self._next_look)
 
     def begins(self, epoch: int, now: float) -> int:
