@@ -86,11 +86,12 @@ async def _measure(
         one, other, victim = stack.enter_context(mortals(*fakes(folder, 3, WAYS)))
         way_there = stack.enter_context(proxying(victim.port))
         services = [
+            # Of idle engines the first by name is asked: those that never hang, before and after.
             service("h/one", one.address, WAYS),
             service("h/other", other.address, WAYS),
             service("h/stopped", way_there.address, [STOPPED]),
-            service("h/mute", mute.address, [MUTE]),
-            service("h/head-only", head_only.address, [HEAD_ONLY]),
+            service("h/then-mute", mute.address, [MUTE]),
+            service("h/then-head-only", head_only.address, [HEAD_ONLY]),
         ]
         here = stack.enter_context(serving(folder, services, **settings))
         url = f"http://127.0.0.1:{here.port}"
