@@ -131,8 +131,10 @@ def _figures(
     judged = (end - out) * RATE >= SAMPLES
     at_most = (DEADLINE_S + LATE_S) * 1_000
     added = max(normal * (FACTOR - 1), ADDED_S) * 1_000
+    cut = sum(bool(one.problem) and one.begun for one in load.samples)
     return [
-        none(f"{way}: requests that failed", load.failed),
+        none(f"{way}: requests that failed before a byte", load.failed - cut),
+        told(f"{way}: streams that it had begun", cut),
         milliseconds(f"{way}: slowest of all", max(one.seconds for one in load.samples), at_most),
         told(f"{way}: seconds until it was out", round(out - begin, 2)),
         Figure(
