@@ -163,7 +163,9 @@ class Scanner:
             changed, usage = cleaned(text, strip=self._strip)
         except Unreadable:
             # What cannot be read cannot be cleaned: not shown when it could hide something.
-            return b"" if hidden else event
+            if hidden:
+                return DONE if _is_end(event) else b""
+            return event
         self.usage = usage or self.usage
         if changed is text:
             return event
