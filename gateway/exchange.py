@@ -225,7 +225,10 @@ class Exchange(Answering):
             gateway.admission.leave(self._principal)
             recent = gateway.recent  # of strangers nothing: they would push out all there is
             if self.noteworthy or recent.room:
-                recent.add(self)
+                try:
+                    recent.add(self)
+                except Exception as bug:  # noqa: BLE001  # the client waits for its last word
+                    self._bug(bug)
         self._body = self._scanner = None
         if self._answer:
             self._answer = []
