@@ -137,6 +137,7 @@ async def test_an_explanation_is_all_that_control_says(front: Front):
         "chosen": True,
         "score": 0.5,
         "tier": 0,
+        "ejection": None,
         "gates": [{"name": "health", "passed": True, "detail": "healthy"}],
         "terms": [{"name": "runtime", "weight": 0.45, "value": 0.5, "detail": "loaded"}],
         "preferences": [],
