@@ -22,6 +22,7 @@ from control.api.ports import join_address, parse_address
 from control.api.process import (
     EXIT_CANNOT_START,
     allow_open_files,
+    complain,
     favour_loop,
     loop_factory,
 )
@@ -84,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             store.close()
     except (SettingsError, StoreError, CannotListen) as error:
-        for problem in str(error).splitlines():
-            sys.stderr.write(f"error: {problem}\n")
+        complain(str(error).splitlines())
         return EXIT_CANNOT_START
     return 0
 

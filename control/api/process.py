@@ -1,8 +1,9 @@
 """What the services do alike as processes: event loop, open files, how they give up."""
 
 import asyncio
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 EXIT_CANNOT_START = 2
@@ -47,6 +48,13 @@ def favour_loop() -> None:
 
 def give_up(problems: Sequence[str]) -> NoReturn:
     """Say why the process cannot start, one line a problem, and exit with 2."""
+    complain(problems)
+    sys.exit(EXIT_CANNOT_START)
+
+
+def complain(problems: Iterable[str]) -> None:
+    """Write one line a problem, after all that was logged before."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     for problem in problems:
         sys.stderr.write(f"error: {problem}\n")
-    sys.exit(EXIT_CANNOT_START)
