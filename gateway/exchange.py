@@ -13,7 +13,7 @@ from gateway.answering import END_S, Answering
 from gateway.attempts import NEVER, bare
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
-from gateway.record import Record
+from gateway.record import MAX_MODEL, Record
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
 from gateway.totals import ANSWERED, LEFT
@@ -21,7 +21,6 @@ from gateway.totals import ANSWERED, LEFT
 log = logging.getLogger(__name__)
 
 SMALL = 64 << 10  # bytes of a body that always fit
-MAX_MODEL = 200  # characters of what a client calls a model
 PING = b": ping\n\n"
 
 
@@ -121,6 +120,7 @@ class Exchange(Answering):
     def _end(self, error: GenieHiveError) -> None:
         """Take note that the request ends with `error`."""
         self._error = bare(error)
+        self._model = self._model[:MAX_MODEL]  # one that nobody serves may have megabytes
         self.noteworthy = True
         for witness in self._witnesses:
             witness.over(200 if self._headed else error.http, self._usage, error)

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.totals import ANSWERED
 
+MAX_MODEL = 200  # characters of what a client calls a model
 RUNNING = "running"
 
 

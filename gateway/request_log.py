@@ -17,6 +17,7 @@ from control.api.errors import GenieHiveError
 from control.api.logs import rfc3339
 from gateway.apart import apart
 from gateway.reasoning import Usage
+from gateway.record import MAX_MODEL
 from gateway.request_head import RequestHead
 from gateway.totals import ANSWERED, LEFT
 from gateway.upstream import Upstream
@@ -27,7 +28,6 @@ INTERVAL_SECONDS = 0.2
 LAST_SECONDS = 0.5  # for what is left at the end
 MAX_NOTES = 20_000  # that wait; more than are made in that time
 SLICE = 200  # lines written at once
-MAX_MODEL = 200  # characters of what a client calls a model
 NOT_READ = "refused before it was read"
 
 

@@ -210,3 +210,12 @@ async def test_a_role_says_whether_reasoning_passes_and_else_the_gateway(
     assert client.status == status
     assert client.content == (content.replace(b'"reasoning":"secret",', b"") if hides else content)
     assert world.in_flight() == [0]
+
+
+async def test_a_name_of_megabytes_is_not_remembered_whole():
+    world = World(0, strategy=pb.STRATEGY_LEAST_LOADED)
+
+    exchange, client = world.ask(b'{"model":"' + b"x" * 1_000_000 + b'"}')
+
+    assert client.status in (404, 503)
+    assert len(exchange._model) == len(exchange.record().model) == 200
