@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.fakes.engine import Engine, openai
-from tests.processes import Spawn, spawning
+from tests.processes import Spawn, reserved_port, spawning
 
 # A deadline an example measures the machine, not the code.
 settings.register_profile("geniehive", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,3 +38,10 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
     """Start services as real processes; see `tests.processes.spawning`."""
     with spawning(tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def known_port() -> Iterator[int]:
+    """A port for a service that others must know before it is there."""
+    with reserved_port() as port:
+        yield port

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,21 @@ def wait_until(fact: Callable[[], bool], seconds: float, what: str) -> None:
     while not fact():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.02)
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """Yield a port of 127.0.0.1 that nobody else is given before a service of ours listens there.
+
+    For an address that one process must know before another one serves it: a port that
+    was merely free may be the kernel's choice for a test that runs beside this one.
+    """
+    with socket.socket() as holder:
+        # Whoever sets one of them, too, as all servers do, may listen where nobody listens yet.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 class Service:

@@ -1,7 +1,6 @@
 """A real llama.cpp server with a real model behind the gateway, through both doors."""
 
 import re
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -93,14 +92,11 @@ def test_a_prompt_that_is_too_long_is_the_answer_of_the_engine(client):
     assert "exceeds the available context size" in caught.value.message
 
 
-def test_a_model_is_503_until_it_is_loaded(door, tmp_path):
+def test_a_model_is_503_until_it_is_loaded(door, tmp_path, known_port):
     """A client may wait and try again: never 404 for a model that is declared, never 502."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     service = {
         "service_id": "llama",
-        "endpoint": f"http://127.0.0.1:{port}",
+        "endpoint": f"http://127.0.0.1:{known_port}",
         "assets": [{"asset_id": MODEL}],
     }
     body = {"model": MODEL, "messages": HELLO, "max_tokens": 4}
@@ -120,7 +116,7 @@ def test_a_model_is_503_until_it_is_loaded(door, tmp_path):
             "the declared model is known",
         )
         seen.clear()
-        engine = start_llamacpp(tmp_path / "llamacpp.log", port)
+        engine = start_llamacpp(tmp_path / "llamacpp.log", known_port)
         try:
             wait_until(lambda: served(cluster.url), START_SECONDS, "an answer")
         finally:

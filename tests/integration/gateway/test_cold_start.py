@@ -1,7 +1,6 @@
 """A gateway that starts while control is down serves what an earlier one knew."""
 
 import re
-import socket
 import time
 from pathlib import Path
 
@@ -14,13 +13,6 @@ from tests.integration.gateway.test_process import NOWHERE
 from tests.processes import Service, Spawn, wait_until
 
 REFUSED = re.compile(r"gateway\.last-good refused: it is damaged, or .* another gateway key")
-
-
-def free_port() -> int:
-    """Return a port that control can have, now and when it comes back."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ready(gateway: Service) -> dict[str, object]:
@@ -36,9 +28,11 @@ def chat(gateway: Service, key: str) -> int:
     return httpx.post(url, json=ask, headers=headers, trust_env=False, timeout=30).status_code
 
 
-def test_a_cold_start_without_control(tmp_path: Path, spawn: Spawn, fake_engine: str):
+def test_a_cold_start_without_control(
+    tmp_path: Path, spawn: Spawn, fake_engine: str, known_port: int
+):
     control = {
-        "listen": f"127.0.0.1:{free_port()}",
+        "listen": f"127.0.0.1:{known_port}",
         "storage": {"sqlite_path": str(tmp_path / "geniehive.sqlite3")},
         "registry": {"grace_s": 0},  # only what is settled is kept
         "auth": {"client_api_keys": ["sk-client"], "gateway_api_keys": ["gk-gateway"]},
