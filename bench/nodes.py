@@ -19,6 +19,7 @@ from bench.board import Board
 from control.api.channel import CLIENT_OPTIONS
 from control.api.process import loop_factory
 from node.remote import GrpcRemote
+from node.rolling import Rates
 from node.session import Grant, Session
 from node.state import Asset, Host, Metrics, Observation, Report, Service, Watched
 
@@ -34,7 +35,7 @@ GPUS = ("a100", "l40", "rtx4090")
 CONTEXTS = (8_192, 32_768)
 TIERS = ("trusted", "trusted", "lab", "lab", "edge", "edge", "edge")
 # Tokens a second that make a difference to scores.
-SLOW, FAST = 10.0, 60.0
+SLOW, FAST = Rates(10.0), Rates(60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Node:
     def change_speed(self) -> None:
         """Find the first service fast, or slow when it was fast; roles score it otherwise."""
         first, *others = self._report.services
-        speed = SLOW if first.observation.tokens_per_second == FAST else FAST
-        self._tell(replace(first, observation=replace(HEALTHY, tokens_per_second=speed)), *others)
+        speed = SLOW if first.observation.rates == FAST else FAST
+        self._tell(replace(first, observation=replace(HEALTHY, rates=speed)), *others)
 
     def move(self, endpoint: str) -> None:
         """Have the first service at another address."""

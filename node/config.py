@@ -2,6 +2,7 @@
 
 import re
 import socket
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,15 +12,27 @@ from pydantic_core import PydanticCustomError
 from control.api.logs import Log
 from control.api.ports import is_loopback, join_address
 from control.api.request_policy import RequestPolicy
-from control.api.settings import Address, ClientTls, Profiled, Section
+from control.api.settings import Address, ClientTls, Guard, Profiled, Section
 from node.engines.sight import MAX_CONCURRENCY, MAX_COUNT
 
 Kind = Literal["chat", "embeddings", "transcription"]
-Engine = Literal["llamacpp", "openai"]
+Engine = Literal[
+    "auto",
+    "llamacpp",
+    "llama-swap",
+    "lmstudio",
+    "ollama",
+    "openai",
+    "sglang",
+    "speaches",
+    "vllm",
+    "whispercpp",
+]
 LoadMode = Literal["none", "on_request"]
 Availability = Literal["available", "busy", "draining", "paused_by_user", "offline", "quarantined"]
 
 CONTROL_PORT = 8801
+RELAY_PORT = 8802
 
 # What control takes of one host.
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -124,6 +137,33 @@ class Inventory(Section):
     device_class: Class = ""
     workload_classes: Names = ()
     allowed_model_families: Names = ()
+    model_roots: Annotated[tuple[Path, ...], Field(max_length=64)] = ()
+    idle_only: bool = False
+    ac_power_only: bool = False
+    thermal_ceiling_c: Annotated[float, Field(gt=0, le=200)] | None = None
+    max_contribution_ram_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+
+
+class RelayTls(Guard):
+    """The certificate of the door, PEM, and the name in it where it is not the address."""
+
+    certificate: Path
+    key: Path
+    name: Text = ""
+
+
+class Relay(Section):
+    """The door for gateways elsewhere to servers that only this machine reaches.
+
+    auto: when control is elsewhere, so that gateways may be. address: as gateways reach it,
+    host or host:port; empty: as this machine reaches control.
+    """
+
+    mode: Literal["auto", "always", "never"] = "auto"
+    listen: Address = f"0.0.0.0:{RELAY_PORT}"
+    address: Text = ""
+    tls: RelayTls | None = None
+    connections: Annotated[int, Field(ge=1, le=65_536)] = 1_024
 
 
 class Locator(Section):
@@ -197,7 +237,7 @@ class Service(Section):
         """How the server is asked; None means: find out."""
         if self.engine is None and self.runtime.engine.lower() in LLAMACPP_NAMES:
             return "llamacpp"
-        return self.engine
+        return None if self.engine == "auto" else self.engine
 
     @property
     def named_engine(self) -> str:
@@ -227,6 +267,8 @@ class Config(Profiled):
     inventory: Inventory = Inventory()
     services: tuple[Service, ...] = Field(default=(), max_length=MAX_SERVICES)
     detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
+    relay: Relay = Relay()
+    drain: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     log: Log = Log()
     control_plane: ControlPlane = Field(default=ControlPlane(), exclude=True)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node import config
-from node.engines.sight import Health, Sight
+from node.engines.sight import Health, Model, Operation, Sight
+from node.rolling import UNMEASURED, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,13 @@ class Asset:
     asset_id: str
     loaded: bool
     context_tokens: int  # 0 when unknown
-    embeds: bool = False  # whatever the kind of its service
+    operation: Operation | None = None  # None: the kind of its service
+    family: str = ""
+    digest: str = ""
+    modality: str = ""
+    format: str = ""
+    capabilities: tuple[str, ...] = ()
+    size_bytes: int = 0  # of the weights, 0 when unknown
     # None when the server alone tells of it. As long as the node lives it stays the same.
     declared: config.Asset | None = field(default=None, compare=False)
 
@@ -58,6 +65,7 @@ class Service:
     loads_on_request: bool = False  # a model that is not in memory
     direct_requests: bool = False  # to a personal device
     api_key: str = field(default="", repr=False)  # the server's own; empty without one
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,9 @@ class Observation:
     detail: str = ""
     in_flight: int | None = None
     queue_depth: int | None = None
-    tokens_per_second: float | None = None
+    kv_cache_utilization: float | None = None  # 0 to 1
+    vram_used_bytes: int | None = None
+    rates: Rates = UNMEASURED
     availability: config.Availability = "available"
 
 
@@ -95,9 +105,7 @@ def declared(settings: config.Service, service_id: str, api_key: str = "") -> Wa
 
     api_key: the server's own, where it asks for one.
     """
-    assets = tuple(
-        Asset(one.asset_id, one.loaded, one.context_tokens, declared=one) for one in settings.assets
-    )
+    assets = tuple(_asset(Model(one.asset_id, one.loaded), one) for one in settings.assets)
     return Watched(
         Service(
             service_id,
@@ -115,11 +123,16 @@ def declared(settings: config.Service, service_id: str, api_key: str = "") -> Wa
 
 
 def seen(
-    before: Watched, sight: Sight, settings: config.Service, room: int = config.MAX_ASSETS
+    before: Watched,
+    sight: Sight,
+    settings: config.Service,
+    room: int = config.MAX_ASSETS,
+    rates: Rates = UNMEASURED,
 ) -> Watched:
     """Return `before` as it stands after `sight`; the revision grows when the definition changes.
 
     room: how many assets the host may still offer here, those of `before` included.
+    rates: how fast the server was over the recent past.
 
     What the sight does not tell stays as it was, so that a server that restarts
     keeps its models, unroutable, until it lists them again.
@@ -132,6 +145,7 @@ def seen(
         assets=offered[:room],
         concurrency=settings.concurrency or sight.concurrency or known.concurrency,
         loads_on_request=_loads_on_request(known, sight, settings),
+        engine_version=known.engine_version if sight.version is None else sight.version,
     )
     if after != known:
         after = replace(after, revision=known.revision + 1)
@@ -140,7 +154,9 @@ def seen(
         sight.detail,
         sight.in_flight,
         sight.queue_depth,
-        sight.tokens_per_second,
+        sight.kv_cache_utilization,
+        sight.vram_used_bytes,
+        rates,
         settings.state.told,
     )
     left_out = before.left_out if sight.models is None else max(len(offered) - room, 0)
@@ -167,12 +183,25 @@ def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
     offered = []
     for one in settings.assets:
         model = listed.pop(one.asset_id, None)
-        context = one.context_tokens or (model.context_tokens if model else 0)
-        embeds = model is not None and model.embeds
-        loaded = model is not None and model.loaded
-        offered.append(Asset(one.asset_id, loaded, context, embeds, one))
+        offered.append(_asset(model or Model(one.asset_id, loaded=False), one))
     if settings.discovers:
-        offered += [
-            Asset(m.asset_id, m.loaded, m.context_tokens, m.embeds) for m in listed.values()
-        ]
+        offered += map(_asset, listed.values())
     return tuple(offered)
+
+
+def _asset(model: Model, one: config.Asset | None = None) -> Asset:
+    """Return `model` as it is offered. one: as it is declared, which counts for more."""
+    told = one or config.Asset(asset_id=model.asset_id)
+    return Asset(
+        model.asset_id,
+        model.loaded,
+        told.context_tokens or model.context_tokens,
+        model.operation,
+        told.family or model.family,
+        told.digest or model.digest,
+        told.modality or model.modality,
+        told.format or model.format,
+        model.capabilities,
+        model.size_bytes,
+        one,
+    )

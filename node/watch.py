@@ -9,6 +9,7 @@ from types import MappingProxyType
 from node import config, observe, state
 from node.engines.detect import Found
 from node.engines.sight import Sight
+from node.rolling import Rates
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ class Watch:
     def _see(self, service_id: str, sight: Sight) -> None:
         before = self._watched[service_id]
         room = config.MAX_ASSETS - self._asset_count + len(before.service.assets)
-        after = state.seen(before, sight, self._declared[service_id], room)
+        rates = Rates(tokens_per_second=sight.tokens_per_second)
+        after = state.seen(before, sight, self._declared[service_id], room, rates)
         self._watched[service_id] = after
         self._asset_count += len(after.service.assets) - len(before.service.assets)
         if after.left_out and not before.left_out:

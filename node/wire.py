@@ -87,6 +87,7 @@ def service_message(watched: Watched) -> pb.Service:
         load_mode=pb.LOAD_MODE_ON_REQUEST if service.loads_on_request else pb.LOAD_MODE_NONE,
         direct_requests=service.direct_requests,
         api_key=service.api_key,
+        engine_version=service.engine_version,
     )
 
 
@@ -94,16 +95,19 @@ def asset_message(asset: Asset, kind: config.Kind) -> pb.Asset:
     """Return a model of a service of `kind`, with what is declared of it."""
     message = pb.Asset(
         asset_id=asset.asset_id,
-        operations=[OPERATIONS["embeddings" if asset.embeds else kind]],
+        operations=[OPERATIONS[asset.operation or kind]],
         loaded=asset.loaded,
         context_tokens=asset.context_tokens,
+        family=asset.family,
+        digest=asset.digest,
+        modality=asset.modality,
+        format=asset.format,
+        capabilities=asset.capabilities,
+        size_bytes=asset.size_bytes,
     )
     if (declared := asset.declared) is not None:
-        message.family = declared.family
         message.labels.extend(declared.labels)
-        message.modality, message.format = declared.modality, declared.format
         message.metadata.update(declared.metadata)
-        message.digest = declared.digest
         if (locator := declared.locator) is not None:
             message.locator.kind, message.locator.value = locator.kind, locator.value
         if (policy := declared.request_policy) is not None:
@@ -135,14 +139,22 @@ def endpoint_message(url: str) -> pb.Endpoint:
 
 def observation_message(seen: Observation) -> pb.ServiceObservation:
     """Return what is seen of a service; what is not known is left out."""
-    return pb.ServiceObservation(
+    rates = seen.rates
+    message = pb.ServiceObservation(
         health=HEALTHS[seen.health],
         in_flight=seen.in_flight,
         queue_depth=seen.queue_depth,
-        tokens_per_second=seen.tokens_per_second,
+        tokens_per_second=rates.tokens_per_second,
         detail=seen.detail,
         availability=AVAILABILITIES[seen.availability],
+        kv_cache_utilization=seen.kv_cache_utilization,
+        vram_used_bytes=seen.vram_used_bytes,
+        prompt_tokens_per_second=rates.prompt_tokens_per_second,
     )
+    for name in ("latency_p50", "latency_p95", "first_token_p50", "first_token_p95"):
+        if (seconds := getattr(rates, name)) is not None:
+            getattr(message, name).FromNanoseconds(round(seconds * 1e9))
+    return message
 
 
 def beat_message(beat: Beat, lease: registry_pb.Lease) -> registry_pb.Heartbeat:

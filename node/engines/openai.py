@@ -8,7 +8,7 @@ everything on `GET /unload`).
 import httpx
 
 from node.engines.http import NoAnswer, get, refusal
-from node.engines.sight import MAX_MODELS, Model, Sight, count, document, field, name
+from node.engines.sight import MAX_MODELS, Model, Operation, Sight, count, document, field, name
 
 # Servers that list what they could load, not what they hold; asked for it, they load it.
 LISTS_UNLOADED = frozenset(
@@ -61,7 +61,7 @@ def models(body: bytes) -> tuple[Model, ...] | None:
     for entry in data[:MAX_MODELS]:
         asset_id = name(field(entry, "id"))
         if asset_id is not None:
-            model = Model(asset_id, _is_loaded(entry), _context(entry), _embeds(entry))
+            model = Model(asset_id, _is_loaded(entry), _context(entry), _operation(entry))
             found.setdefault(asset_id, model)
     return tuple(found.values())
 
@@ -95,5 +95,5 @@ def _context(entry: object) -> int:
     return count(field(entry, "meta", "n_ctx")) or count(field(entry, "max_model_len")) or 0
 
 
-def _embeds(entry: object) -> bool:
-    return field(entry, "meta", "vocab_type") == WORD_PIECE
+def _operation(entry: object) -> Operation | None:
+    return "embeddings" if field(entry, "meta", "vocab_type") == WORD_PIECE else None

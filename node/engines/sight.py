@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Health = Literal["healthy", "loading", "unhealthy"]
+Operation = Literal["chat", "embeddings", "transcription"]
 
 MAX_MODELS = 2_000  # control takes 10,000 of a host; no one server may use them up
 MAX_NAME_CHARACTERS = 200
@@ -19,7 +20,36 @@ class Model:
     asset_id: str
     loaded: bool
     context_tokens: int = 0  # 0 when the server does not tell
-    embeds: bool = False  # it embeds, and could not chat
+    operation: Operation | None = None  # None: what its service is declared for
+    family: str = ""
+    digest: str = ""
+    modality: str = ""
+    format: str = ""
+    capabilities: tuple[str, ...] = ()  # what the server says that it can do, e.g. `tools`
+    size_bytes: int = 0  # of the weights, 0 when the server does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How long something took so far. `counts` grow along the ascending `bounds`, in seconds."""
+
+    bounds: tuple[float, ...]  # the last one may be infinite
+    counts: tuple[float, ...]  # of what took at most so long
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a server did since it started; a lower value than before tells that it was restarted.
+
+    None where it does not tell.
+    """
+
+    generated_tokens: float | None = None
+    generation_seconds: float | None = None  # that these took, each answer for itself
+    prompt_tokens: float | None = None
+    prompt_seconds: float | None = None
+    latency: Histogram | None = None  # of whole answers
+    first_token: Histogram | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +64,11 @@ class Sight:
     loads_on_request: bool | None = None  # a model that is not in memory
     in_flight: int | None = None
     queue_depth: int | None = None
-    tokens_per_second: float | None = None
+    tokens_per_second: float | None = None  # of one answer, where the server itself reckons it
+    version: str | None = None
+    kv_cache_utilization: float | None = None  # 0 to 1
+    vram_used_bytes: int | None = None
+    counters: Counters | None = None
 
 
 def document(body: bytes) -> object:

@@ -66,7 +66,7 @@ class ListServicesResponse(_message.Message):
     def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("service", "routable", "in_flight", "measured", "roles", "health", "probe", "latency_p50", "tokens_per_second", "update_time", "held_back", "ejection")
+    __slots__ = ("service", "routable", "in_flight", "measured", "roles", "health", "probe", "latency_p50", "tokens_per_second", "update_time", "held_back", "ejection", "drained")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROUTABLE_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,7 @@ class ServiceStatus(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     HELD_BACK_FIELD_NUMBER: _ClassVar[int]
     EJECTION_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
     service: _inventory_pb2.Service
     routable: bool
     in_flight: int
@@ -91,7 +92,8 @@ class ServiceStatus(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     held_back: _duration_pb2.Duration
     ejection: _routing_service_pb2.Ejection
-    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ..., measured: _Optional[_Union[Measured, _Mapping]] = ..., roles: _Optional[_Iterable[_Union[ServedRole, _Mapping]]] = ..., health: _Optional[_Union[_inventory_pb2.Health, str]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held_back: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ejection: _Optional[_Union[_routing_service_pb2.Ejection, _Mapping]] = ...) -> None: ...
+    drained: bool
+    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ..., measured: _Optional[_Union[Measured, _Mapping]] = ..., roles: _Optional[_Iterable[_Union[ServedRole, _Mapping]]] = ..., health: _Optional[_Union[_inventory_pb2.Health, str]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held_back: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ejection: _Optional[_Union[_routing_service_pb2.Ejection, _Mapping]] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class ServedRole(_message.Message):
     __slots__ = ("role_id", "asset_id")
@@ -159,16 +161,18 @@ class GetHostInventoryRequest(_message.Message):
     def __init__(self, host_id: _Optional[str] = ...) -> None: ...
 
 class GetHostInventoryResponse(_message.Message):
-    __slots__ = ("host", "services", "report_time", "report_age")
+    __slots__ = ("host", "services", "report_time", "report_age", "machine")
     HOST_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     REPORT_AGE_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
     host: _inventory_pb2.Host
     services: _containers.RepeatedCompositeFieldContainer[ServiceStatus]
     report_time: _timestamp_pb2.Timestamp
     report_age: _duration_pb2.Duration
-    def __init__(self, host: _Optional[_Union[_inventory_pb2.Host, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., report_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    machine: _inventory_pb2.MachineInventory
+    def __init__(self, host: _Optional[_Union[_inventory_pb2.Host, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., report_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., machine: _Optional[_Union[_inventory_pb2.MachineInventory, _Mapping]] = ...) -> None: ...
 
 class ListRolesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "operation")

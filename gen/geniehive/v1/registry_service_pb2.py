@@ -26,7 +26,7 @@ from geniehive.v1 import inventory_pb2 as geniehive_dot_v1_dot_inventory__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#geniehive/v1/registry_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x1egoogle/protobuf/duration.proto\"u\n\x13RegisterHostRequest\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\'\n\x08services\x18\x03 \x03(\x0b\x32\x15.geniehive.v1.Service\"\\\n\x14RegisterHostResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.geniehive.v1.Lease\x12 \n\x04pace\x18\x02 \x01(\x0b\x32\x12.geniehive.v1.Pace\"A\n\x05Lease\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\"\xa5\x01\n\x04Pace\x12\x35\n\x12heartbeat_interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10reconnect_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9a\x01\n\tHeartbeat\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.geniehive.v1.Lease\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12*\n\x07metrics\x18\x03 \x01(\x0b\x32\x19.geniehive.v1.HostMetrics\x12+\n\x08services\x18\x04 \x03(\x0b\x32\x19.geniehive.v1.ServiceBeat\"\x83\x01\n\x0bServiceBeat\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x35\n\x0bobservation\x18\x02 \x01(\x0b\x32 .geniehive.v1.ServiceObservation\x12)\n\ndefinition\x18\x03 \x01(\x0b\x32\x15.geniehive.v1.Service\"E\n\x17StreamHeartbeatsRequest\x12*\n\theartbeat\x18\x01 \x01(\x0b\x32\x17.geniehive.v1.Heartbeat\"\xf9\x01\n\x18StreamHeartbeatsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12 \n\x04pace\x18\x02 \x01(\x0b\x32\x12.geniehive.v1.Pace\x12\x1a\n\x12wanted_service_ids\x18\x03 \x03(\t\x12U\n\x10refused_services\x18\x04 \x03(\x0b\x32;.geniehive.v1.StreamHeartbeatsResponse.RefusedServicesEntry\x1a\x36\n\x14RefusedServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x14SendHeartbeatRequest\x12*\n\theartbeat\x18\x01 \x01(\x0b\x32\x17.geniehive.v1.Heartbeat\"\xe1\x01\n\x15SendHeartbeatResponse\x12 \n\x04pace\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Pace\x12\x1a\n\x12wanted_service_ids\x18\x02 \x03(\t\x12R\n\x10refused_services\x18\x03 \x03(\x0b\x32\x38.geniehive.v1.SendHeartbeatResponse.RefusedServicesEntry\x1a\x36\n\x14RefusedServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\x15\x44\x65registerHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\"\n\x05lease\x18\x02 \x01(\x0b\x32\x13.geniehive.v1.Lease\"\x18\n\x16\x44\x65registerHostResponse2\x86\x03\n\x0fRegistryService\x12U\n\x0cRegisterHost\x12!.geniehive.v1.RegisterHostRequest\x1a\".geniehive.v1.RegisterHostResponse\x12\x65\n\x10StreamHeartbeats\x12%.geniehive.v1.StreamHeartbeatsRequest\x1a&.geniehive.v1.StreamHeartbeatsResponse(\x01\x30\x01\x12X\n\rSendHeartbeat\x12\".geniehive.v1.SendHeartbeatRequest\x1a#.geniehive.v1.SendHeartbeatResponse\x12[\n\x0e\x44\x65registerHost\x12#.geniehive.v1.DeregisterHostRequest\x1a$.geniehive.v1.DeregisterHostResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#geniehive/v1/registry_service.proto\x12\x0cgeniehive.v1\x1a\x1cgeniehive/v1/inventory.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa6\x01\n\x13RegisterHostRequest\x12 \n\x04host\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Host\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\'\n\x08services\x18\x03 \x03(\x0b\x32\x15.geniehive.v1.Service\x12/\n\x07machine\x18\x04 \x01(\x0b\x32\x1e.geniehive.v1.MachineInventory\"\\\n\x14RegisterHostResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.geniehive.v1.Lease\x12 \n\x04pace\x18\x02 \x01(\x0b\x32\x12.geniehive.v1.Pace\"A\n\x05Lease\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\"\xa5\x01\n\x04Pace\x12\x35\n\x12heartbeat_interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10reconnect_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xcb\x01\n\tHeartbeat\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.geniehive.v1.Lease\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12*\n\x07metrics\x18\x03 \x01(\x0b\x32\x19.geniehive.v1.HostMetrics\x12+\n\x08services\x18\x04 \x03(\x0b\x32\x19.geniehive.v1.ServiceBeat\x12/\n\x07machine\x18\x05 \x01(\x0b\x32\x1e.geniehive.v1.MachineInventory\"\x83\x01\n\x0bServiceBeat\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x35\n\x0bobservation\x18\x02 \x01(\x0b\x32 .geniehive.v1.ServiceObservation\x12)\n\ndefinition\x18\x03 \x01(\x0b\x32\x15.geniehive.v1.Service\"E\n\x17StreamHeartbeatsRequest\x12*\n\theartbeat\x18\x01 \x01(\x0b\x32\x17.geniehive.v1.Heartbeat\"\x8c\x02\n\x18StreamHeartbeatsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12 \n\x04pace\x18\x02 \x01(\x0b\x32\x12.geniehive.v1.Pace\x12\x1a\n\x12wanted_service_ids\x18\x03 \x03(\t\x12U\n\x10refused_services\x18\x04 \x03(\x0b\x32;.geniehive.v1.StreamHeartbeatsResponse.RefusedServicesEntry\x12\x11\n\tin_flight\x18\x05 \x01(\x05\x1a\x36\n\x14RefusedServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x14SendHeartbeatRequest\x12*\n\theartbeat\x18\x01 \x01(\x0b\x32\x17.geniehive.v1.Heartbeat\"\xf4\x01\n\x15SendHeartbeatResponse\x12 \n\x04pace\x18\x01 \x01(\x0b\x32\x12.geniehive.v1.Pace\x12\x1a\n\x12wanted_service_ids\x18\x02 \x03(\t\x12R\n\x10refused_services\x18\x03 \x03(\x0b\x32\x38.geniehive.v1.SendHeartbeatResponse.RefusedServicesEntry\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x1a\x36\n\x14RefusedServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\x15\x44\x65registerHostRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\t\x12\"\n\x05lease\x18\x02 \x01(\x0b\x32\x13.geniehive.v1.Lease\"\x18\n\x16\x44\x65registerHostResponse2\x86\x03\n\x0fRegistryService\x12U\n\x0cRegisterHost\x12!.geniehive.v1.RegisterHostRequest\x1a\".geniehive.v1.RegisterHostResponse\x12\x65\n\x10StreamHeartbeats\x12%.geniehive.v1.StreamHeartbeatsRequest\x1a&.geniehive.v1.StreamHeartbeatsResponse(\x01\x30\x01\x12X\n\rSendHeartbeat\x12\".geniehive.v1.SendHeartbeatRequest\x1a#.geniehive.v1.SendHeartbeatResponse\x12[\n\x0e\x44\x65registerHost\x12#.geniehive.v1.DeregisterHostRequest\x1a$.geniehive.v1.DeregisterHostResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,34 +37,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMHEARTBEATSRESPONSE_REFUSEDSERVICESENTRY']._serialized_options = b'8\001'
   _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._loaded_options = None
   _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._serialized_options = b'8\001'
-  _globals['_REGISTERHOSTREQUEST']._serialized_start=115
-  _globals['_REGISTERHOSTREQUEST']._serialized_end=232
-  _globals['_REGISTERHOSTRESPONSE']._serialized_start=234
-  _globals['_REGISTERHOSTRESPONSE']._serialized_end=326
-  _globals['_LEASE']._serialized_start=328
-  _globals['_LEASE']._serialized_end=393
-  _globals['_PACE']._serialized_start=396
-  _globals['_PACE']._serialized_end=561
-  _globals['_HEARTBEAT']._serialized_start=564
-  _globals['_HEARTBEAT']._serialized_end=718
-  _globals['_SERVICEBEAT']._serialized_start=721
-  _globals['_SERVICEBEAT']._serialized_end=852
-  _globals['_STREAMHEARTBEATSREQUEST']._serialized_start=854
-  _globals['_STREAMHEARTBEATSREQUEST']._serialized_end=923
-  _globals['_STREAMHEARTBEATSRESPONSE']._serialized_start=926
-  _globals['_STREAMHEARTBEATSRESPONSE']._serialized_end=1175
-  _globals['_STREAMHEARTBEATSRESPONSE_REFUSEDSERVICESENTRY']._serialized_start=1121
-  _globals['_STREAMHEARTBEATSRESPONSE_REFUSEDSERVICESENTRY']._serialized_end=1175
-  _globals['_SENDHEARTBEATREQUEST']._serialized_start=1177
-  _globals['_SENDHEARTBEATREQUEST']._serialized_end=1243
-  _globals['_SENDHEARTBEATRESPONSE']._serialized_start=1246
-  _globals['_SENDHEARTBEATRESPONSE']._serialized_end=1471
-  _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._serialized_start=1121
-  _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._serialized_end=1175
-  _globals['_DEREGISTERHOSTREQUEST']._serialized_start=1473
-  _globals['_DEREGISTERHOSTREQUEST']._serialized_end=1549
-  _globals['_DEREGISTERHOSTRESPONSE']._serialized_start=1551
-  _globals['_DEREGISTERHOSTRESPONSE']._serialized_end=1575
-  _globals['_REGISTRYSERVICE']._serialized_start=1578
-  _globals['_REGISTRYSERVICE']._serialized_end=1968
+  _globals['_REGISTERHOSTREQUEST']._serialized_start=116
+  _globals['_REGISTERHOSTREQUEST']._serialized_end=282
+  _globals['_REGISTERHOSTRESPONSE']._serialized_start=284
+  _globals['_REGISTERHOSTRESPONSE']._serialized_end=376
+  _globals['_LEASE']._serialized_start=378
+  _globals['_LEASE']._serialized_end=443
+  _globals['_PACE']._serialized_start=446
+  _globals['_PACE']._serialized_end=611
+  _globals['_HEARTBEAT']._serialized_start=614
+  _globals['_HEARTBEAT']._serialized_end=817
+  _globals['_SERVICEBEAT']._serialized_start=820
+  _globals['_SERVICEBEAT']._serialized_end=951
+  _globals['_STREAMHEARTBEATSREQUEST']._serialized_start=953
+  _globals['_STREAMHEARTBEATSREQUEST']._serialized_end=1022
+  _globals['_STREAMHEARTBEATSRESPONSE']._serialized_start=1025
+  _globals['_STREAMHEARTBEATSRESPONSE']._serialized_end=1293
+  _globals['_STREAMHEARTBEATSRESPONSE_REFUSEDSERVICESENTRY']._serialized_start=1239
+  _globals['_STREAMHEARTBEATSRESPONSE_REFUSEDSERVICESENTRY']._serialized_end=1293
+  _globals['_SENDHEARTBEATREQUEST']._serialized_start=1295
+  _globals['_SENDHEARTBEATREQUEST']._serialized_end=1361
+  _globals['_SENDHEARTBEATRESPONSE']._serialized_start=1364
+  _globals['_SENDHEARTBEATRESPONSE']._serialized_end=1608
+  _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._serialized_start=1239
+  _globals['_SENDHEARTBEATRESPONSE_REFUSEDSERVICESENTRY']._serialized_end=1293
+  _globals['_DEREGISTERHOSTREQUEST']._serialized_start=1610
+  _globals['_DEREGISTERHOSTREQUEST']._serialized_end=1686
+  _globals['_DEREGISTERHOSTRESPONSE']._serialized_start=1688
+  _globals['_DEREGISTERHOSTRESPONSE']._serialized_end=1712
+  _globals['_REGISTRYSERVICE']._serialized_start=1715
+  _globals['_REGISTRYSERVICE']._serialized_end=2105
 # @@protoc_insertion_point(module_scope)

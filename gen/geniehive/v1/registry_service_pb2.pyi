@@ -11,14 +11,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterHostRequest(_message.Message):
-    __slots__ = ("host", "instance_id", "services")
+    __slots__ = ("host", "instance_id", "services", "machine")
     HOST_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
     host: _inventory_pb2.Host
     instance_id: str
     services: _containers.RepeatedCompositeFieldContainer[_inventory_pb2.Service]
-    def __init__(self, host: _Optional[_Union[_inventory_pb2.Host, _Mapping]] = ..., instance_id: _Optional[str] = ..., services: _Optional[_Iterable[_Union[_inventory_pb2.Service, _Mapping]]] = ...) -> None: ...
+    machine: _inventory_pb2.MachineInventory
+    def __init__(self, host: _Optional[_Union[_inventory_pb2.Host, _Mapping]] = ..., instance_id: _Optional[str] = ..., services: _Optional[_Iterable[_Union[_inventory_pb2.Service, _Mapping]]] = ..., machine: _Optional[_Union[_inventory_pb2.MachineInventory, _Mapping]] = ...) -> None: ...
 
 class RegisterHostResponse(_message.Message):
     __slots__ = ("lease", "pace")
@@ -49,16 +51,18 @@ class Pace(_message.Message):
     def __init__(self, heartbeat_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reconnect_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("lease", "sequence", "metrics", "services")
+    __slots__ = ("lease", "sequence", "metrics", "services", "machine")
     LEASE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
     lease: Lease
     sequence: int
     metrics: _inventory_pb2.HostMetrics
     services: _containers.RepeatedCompositeFieldContainer[ServiceBeat]
-    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., sequence: _Optional[int] = ..., metrics: _Optional[_Union[_inventory_pb2.HostMetrics, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceBeat, _Mapping]]] = ...) -> None: ...
+    machine: _inventory_pb2.MachineInventory
+    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., sequence: _Optional[int] = ..., metrics: _Optional[_Union[_inventory_pb2.HostMetrics, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceBeat, _Mapping]]] = ..., machine: _Optional[_Union[_inventory_pb2.MachineInventory, _Mapping]] = ...) -> None: ...
 
 class ServiceBeat(_message.Message):
     __slots__ = ("service_id", "observation", "definition")
@@ -77,7 +81,7 @@ class StreamHeartbeatsRequest(_message.Message):
     def __init__(self, heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class StreamHeartbeatsResponse(_message.Message):
-    __slots__ = ("sequence", "pace", "wanted_service_ids", "refused_services")
+    __slots__ = ("sequence", "pace", "wanted_service_ids", "refused_services", "in_flight")
     class RefusedServicesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,11 +93,13 @@ class StreamHeartbeatsResponse(_message.Message):
     PACE_FIELD_NUMBER: _ClassVar[int]
     WANTED_SERVICE_IDS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     pace: Pace
     wanted_service_ids: _containers.RepeatedScalarFieldContainer[str]
     refused_services: _containers.ScalarMap[str, str]
-    def __init__(self, sequence: _Optional[int] = ..., pace: _Optional[_Union[Pace, _Mapping]] = ..., wanted_service_ids: _Optional[_Iterable[str]] = ..., refused_services: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    in_flight: int
+    def __init__(self, sequence: _Optional[int] = ..., pace: _Optional[_Union[Pace, _Mapping]] = ..., wanted_service_ids: _Optional[_Iterable[str]] = ..., refused_services: _Optional[_Mapping[str, str]] = ..., in_flight: _Optional[int] = ...) -> None: ...
 
 class SendHeartbeatRequest(_message.Message):
     __slots__ = ("heartbeat",)
@@ -102,7 +108,7 @@ class SendHeartbeatRequest(_message.Message):
     def __init__(self, heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
 
 class SendHeartbeatResponse(_message.Message):
-    __slots__ = ("pace", "wanted_service_ids", "refused_services")
+    __slots__ = ("pace", "wanted_service_ids", "refused_services", "in_flight")
     class RefusedServicesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -113,10 +119,12 @@ class SendHeartbeatResponse(_message.Message):
     PACE_FIELD_NUMBER: _ClassVar[int]
     WANTED_SERVICE_IDS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     pace: Pace
     wanted_service_ids: _containers.RepeatedScalarFieldContainer[str]
     refused_services: _containers.ScalarMap[str, str]
-    def __init__(self, pace: _Optional[_Union[Pace, _Mapping]] = ..., wanted_service_ids: _Optional[_Iterable[str]] = ..., refused_services: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    in_flight: int
+    def __init__(self, pace: _Optional[_Union[Pace, _Mapping]] = ..., wanted_service_ids: _Optional[_Iterable[str]] = ..., refused_services: _Optional[_Mapping[str, str]] = ..., in_flight: _Optional[int] = ...) -> None: ...
 
 class DeregisterHostRequest(_message.Message):
     __slots__ = ("host_id", "lease")

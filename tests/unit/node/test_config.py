@@ -45,7 +45,6 @@ def test_old_file_loads_and_names_what_is_not_known(tmp_path):
     assert config.services[0].asked_as == "llamacpp"
     assert config.services[0].assets[0].context_tokens == 8192
     assert sorted(w.split("unknown key ")[1].split(";")[0] for w in warnings) == [
-        "inventory.idle_only",
         "node.listen_host",
         "node.listen_port",
         "services[0].runtime.launcher",

@@ -36,10 +36,10 @@ def test_models_become_assets_and_the_revision_grows():
     ids=["listed", "declared"],
 )
 def test_what_embeds_is_known_from_the_server(settings):
-    sight = healthy(Model("minilm", loaded=True, embeds=True))
+    sight = healthy(Model("minilm", True, operation="embeddings"))
     watched = seen(declared(settings, "h/x"), sight, settings)
 
-    assert watched.service.assets == (Asset("minilm", True, 0, embeds=True),)
+    assert watched.service.assets == (Asset("minilm", True, 0, "embeddings"),)
 
 
 def test_same_sight_changes_nothing_of_the_definition():
@@ -156,7 +156,7 @@ def test_a_declared_asset_that_is_listed_too_keeps_what_is_declared_of_it():
     watched = seen(first, healthy(FIRST, SECOND), settings)
 
     assert first.service.assets[0].declared is settings.assets[0]
-    assert watched.service.assets[0] == Asset("first", True, 4096)
+    assert watched.service.assets[0] == Asset("first", True, 4096, family="Qwen3-8B")
     assert watched.service.assets[0].declared is settings.assets[0]
     assert watched.service.assets[1].declared is None
 

@@ -63,7 +63,7 @@ def test_the_key_of_a_server_is_told_to_control_and_to_nobody_else():
 
 
 def test_a_model_that_embeds_does_so_whatever_the_kind_of_its_service():
-    assets = (Asset("minilm", True, 0, embeds=True), Asset("smol", True, 0))
+    assets = (Asset("minilm", True, 0, "embeddings"), Asset("smol", True, 0))
     service = Service("h/x", "http://a:1", "chat", "llamacpp", assets)
     message = wire.service_message(Watched(service, Observation("healthy")))
 

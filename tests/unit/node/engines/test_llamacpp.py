@@ -86,8 +86,8 @@ async def test_a_model_with_the_vocabulary_of_bert_embeds():
     sight = await Server(v1__models=(200, {"data": entries})).look()
 
     assert sight.models == (
-        Model("minilm", True, 4096, embeds=True),
-        Model("smol", True, 4096, embeds=False),
+        Model("minilm", True, 4096, "embeddings"),
+        Model("smol", True, 4096),
     )
 
 
