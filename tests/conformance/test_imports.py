@@ -40,7 +40,7 @@ MAY_IMPORT = {
             "gateway.steps",
             "gateway.table",
         ),
-        *("gateway.upstream", "node.remote", "node.session", "node.state"),
+        *("gateway.upstream", "node.remote", "node.rolling", "node.session", "node.state"),
     },
 }
 
