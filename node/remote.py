@@ -13,7 +13,7 @@ from control.api.channel import control_errors
 from control.api.errors import ControlUnavailable
 from node.session import Answer, Beat, Grant, StreamEnded
 from node.state import Report
-from node.wire import beat_message, host_message, pace_of, service_message
+from node.wire import beat_message, host_message, machine_message, pace_of, service_message
 
 CALL_SECONDS = 5.0
 
@@ -50,6 +50,7 @@ class GrpcRemote:
             host=host_message(report.host, report.metrics),
             instance_id=self._instance_id,
             services=[service_message(one) for one in report.services],
+            machine=machine_message(report.machine) if report.machine else None,
         )
         with control_errors():
             response = await self._stub.RegisterHost(

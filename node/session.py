@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from control.api.errors import BadRequest, GenieHiveError, NotFound, Unavailable
-from node.state import Report
+from node.state import Host, Machine, Report
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Beat:
     sequence: int
     report: Report
     defined: frozenset[str]
+    machine: Machine | None = None  # None: control knows it
 
 
 class StreamEnded(Exception):
@@ -135,13 +136,15 @@ class Session:
         self._complaint = ""  # the last trouble logged, so that it is logged once
         self._sent: dict[str, int] = {}  # revision of each definition that control holds
         self._refused: dict[str, int] = {}  # the last revision of each that control refused
+        self._host: Host  # as it was registered
+        self._machine_sent = 0  # revision of what control holds of the machine
 
     async def run(self) -> None:
         """Stay registered until cancelled."""
         while True:
             try:
                 await self._register()
-                while True:
+                while self._report().host == self._host:
                     await self._beat_on_one_stream()
             except NotFound:
                 self.generation = None
@@ -177,16 +180,17 @@ class Session:
         self.generation, self._sequence = grant.generation, 0
         self._sent = {one.service.service_id: one.service.revision for one in report.services}
         self._refused.clear()
+        self._host, self._machine_sent = report.host, _revision(report.machine)
         self._pace = grant.pace
         self._answered(grant.pace)
         log.info("registered as %s (%d services)", report.host.host_id, len(report.services))
 
     async def _beat_on_one_stream(self) -> None:
-        """Beat until the stream ends; return when it should be opened again."""
+        """Beat until the stream ends or the host is another; return when that is to be told."""
         try:
             async with self._remote.stream() as stream:
                 wanted: frozenset[str] = frozenset()
-                while True:
+                while self._report().host == self._host:
                     wanted = await self._beat(stream, wanted)
                     if not wanted:
                         await self._until_changed(self._pace.interval)
@@ -204,10 +208,13 @@ class Session:
         revisions = {one.service.service_id: one.service.revision for one in report.services}
         grown = {key for key, value in revisions.items() if self._sent.get(key, 0) < value}
         defined = frozenset(grown) | (wanted & revisions.keys())
-        beat = Beat(self.generation, self._sequence, report, defined)
+        grown_machine = _revision(report.machine) > self._machine_sent
+        machine = report.machine if grown_machine else None
+        beat = Beat(self.generation, self._sequence, report, defined, machine)
         self._beat_at = self._now()
         answer = await stream.beat(beat, self._pace.lease)
         self._sent = revisions
+        self._machine_sent = _revision(report.machine)
         self._pace = answer.pace
         self._answered(answer.pace)
         for service_id, reason in answer.refused.items():
@@ -262,3 +269,7 @@ class Session:
     def _complain(self, level: int, message: str) -> None:
         log.log(level if message != self._complaint else logging.DEBUG, "%s", message)
         self._complaint = message
+
+
+def _revision(machine: Machine | None) -> int:
+    return machine.revision if machine else 0

@@ -6,6 +6,27 @@ from dataclasses import dataclass, field, replace
 from node import config
 from node.engines.sight import Health, Model, Operation, Sight
 from node.rolling import UNMEASURED, Rates
+from node.way import Way
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics processor. `gpu_id` is the same after a restart."""
+
+    gpu_id: str
+    name: str = ""
+    vendor: str = ""
+    memory_bytes: int = 0  # 0 when unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """When the owner of a machine lends it, and how much of it; None: it does not matter."""
+
+    idle_only: bool = False
+    ac_power_only: bool = False
+    thermal_ceiling_celsius: float | None = None
+    max_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +40,56 @@ class Host:
     capabilities: Mapping[str, bool] = field(default_factory=dict)
     cpu_threads: int = 0
     memory_bytes: int = 0
+    gpus: tuple[Gpu, ...] = ()
     trust_tier: str = ""
     device_class: str = ""
     workload_classes: tuple[str, ...] = ()
     allowed_model_families: tuple[str, ...] = ()
+    contribution: Contribution = Contribution()
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMetrics:
+    """How busy a graphics processor is; None where nothing is known."""
+
+    gpu_id: str
+    utilization: float | None = None  # 0 to 1
+    memory_used_bytes: int | None = None
+    temperature_celsius: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """How busy the machine is."""
+    """How busy the machine is; None where nothing is known."""
 
-    cpu_utilization: float  # 0 to 1, over all processors
-    memory_available_bytes: int
+    cpu_utilization: float | None = None  # 0 to 1, over all processors
+    memory_available_bytes: int | None = None
+    gpus: tuple[GpuMetrics, ...] = ()
+    on_ac_power: bool | None = None
+    temperature_celsius: float | None = None  # of its hottest processor
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file with the weights of a model; empty and 0 where it does not say."""
+
+    path: str  # of the first one where it is in several
+    size_bytes: int  # of all of them
+    name: str = ""
+    architecture: str = ""
+    quantization: str = ""
+    context_tokens: int = 0
+    parameter_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was found on the machine beside what serves; `revision` grows when it changes."""
+
+    model_files: tuple[ModelFile, ...] = ()  # by path, the first ones of
+    model_file_count: int = 0
+    problems: tuple[str, ...] = ()
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +125,7 @@ class Service:
     direct_requests: bool = False  # to a personal device
     api_key: str = field(default="", repr=False)  # the server's own; empty without one
     engine_version: str = ""
+    way: Way | None = None  # None: gateways reach the endpoint themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +158,7 @@ class Report:
     host: Host
     metrics: Metrics
     services: tuple[Watched, ...]
+    machine: Machine | None = None  # None until it was looked at
 
 
 def declared(settings: config.Service, service_id: str, api_key: str = "") -> Watched:

@@ -10,7 +10,17 @@ from control.api.ports import join_address
 from control.api.request_policy import RequestPolicy
 from node import config
 from node.session import Beat, Pace
-from node.state import Asset, Host, Metrics, Observation, Watched
+from node.state import (
+    Asset,
+    Contribution,
+    Gpu,
+    Host,
+    Machine,
+    Metrics,
+    Observation,
+    Watched,
+)
+from node.way import Way
 
 OPERATIONS = {
     "chat": pb.OPERATION_CHAT,
@@ -56,20 +66,73 @@ def host_message(host: Host, metrics: Metrics) -> pb.Host:
         address=host.address,
         labels=host.labels,
         capabilities=host.capabilities,
-        resources=pb.HostResources(cpu_threads=host.cpu_threads, memory_bytes=host.memory_bytes),
+        resources=pb.HostResources(
+            cpu_threads=host.cpu_threads,
+            memory_bytes=host.memory_bytes,
+            gpus=map(gpu_message, host.gpus),
+        ),
         metrics=metrics_message(metrics),
         trust_tier=host.trust_tier,
         device_class=host.device_class,
         workload_classes=host.workload_classes,
         allowed_model_families=host.allowed_model_families,
+        contribution=contribution_message(host.contribution),
+    )
+
+
+def gpu_message(gpu: Gpu) -> pb.Gpu:
+    """Return a graphics processor."""
+    return pb.Gpu(
+        gpu_id=gpu.gpu_id, name=gpu.name, vendor=gpu.vendor, memory_bytes=gpu.memory_bytes
+    )
+
+
+def contribution_message(policy: Contribution) -> pb.ContributionPolicy:
+    """Return when the host is lent."""
+    return pb.ContributionPolicy(
+        idle_only=policy.idle_only,
+        ac_power_only=policy.ac_power_only,
+        thermal_ceiling_celsius=policy.thermal_ceiling_celsius,
+        max_memory_bytes=policy.max_memory_bytes,
     )
 
 
 def metrics_message(metrics: Metrics) -> pb.HostMetrics:
-    """Return how busy the host is."""
+    """Return how busy the host is; what is not known is left out."""
     return pb.HostMetrics(
         cpu_utilization=metrics.cpu_utilization,
         memory_available_bytes=metrics.memory_available_bytes,
+        gpus=[
+            pb.GpuMetrics(
+                gpu_id=one.gpu_id,
+                utilization=one.utilization,
+                memory_used_bytes=one.memory_used_bytes,
+                temperature_celsius=one.temperature_celsius,
+            )
+            for one in metrics.gpus
+        ],
+        on_ac_power=metrics.on_ac_power,
+        temperature_celsius=metrics.temperature_celsius,
+    )
+
+
+def machine_message(machine: Machine) -> pb.MachineInventory:
+    """Return what else was found on the machine."""
+    return pb.MachineInventory(
+        model_files=[
+            pb.ModelFile(
+                path=one.path,
+                size_bytes=one.size_bytes,
+                name=one.name,
+                architecture=one.architecture,
+                quantization=one.quantization,
+                context_tokens=one.context_tokens,
+                parameter_count=one.parameter_count,
+            )
+            for one in machine.model_files
+        ],
+        model_file_count=machine.model_file_count,
+        problems=machine.problems,
     )
 
 
@@ -79,7 +142,7 @@ def service_message(watched: Watched) -> pb.Service:
     return pb.Service(
         service_id=service.service_id,
         engine=service.engine,
-        endpoint=endpoint_message(service.endpoint),
+        endpoint=endpoint_message(service.endpoint, service.way),
         assets=[asset_message(asset, service.kind) for asset in service.assets],
         concurrency=service.concurrency,
         revision=service.revision,
@@ -126,15 +189,20 @@ def policy_message(policy: RequestPolicy) -> pb.RequestPolicy:
     )
 
 
-def endpoint_message(url: str) -> pb.Endpoint:
-    """Return where `url` is reached; the port is always named."""
+def endpoint_message(url: str, way: Way | None = None) -> pb.Endpoint:
+    """Return where `url` is reached; the port is always named. way: None, if not by ourselves."""
     parts = urlsplit(url)
-    return pb.Endpoint(
+    message = pb.Endpoint(
         scheme=parts.scheme,
         address=join_address(parts.hostname or "", parts.port or SCHEME_PORTS[parts.scheme]),
         base_path=parts.path,
         kind=pb.ENDPOINT_KIND_DIRECT,
     )
+    if way is not None:
+        message.kind = pb.ENDPOINT_KIND_NODE_RELAY
+        message.relay.address, message.relay.token = way.address, way.token
+        message.relay.tls, message.relay.tls_name = way.tls, way.tls_name
+    return message
 
 
 def observation_message(seen: Observation) -> pb.ServiceObservation:
@@ -158,7 +226,7 @@ def observation_message(seen: Observation) -> pb.ServiceObservation:
 
 
 def beat_message(beat: Beat, lease: registry_pb.Lease) -> registry_pb.Heartbeat:
-    """Return a beat; only the services named in it carry their definition."""
+    """Return a beat; only what changed carries its definition."""
     services = []
     for watched in beat.report.services:
         service_id = watched.service.service_id
@@ -175,6 +243,7 @@ def beat_message(beat: Beat, lease: registry_pb.Lease) -> registry_pb.Heartbeat:
         sequence=beat.sequence,
         metrics=metrics_message(beat.report.metrics),
         services=services,
+        machine=machine_message(beat.machine) if beat.machine else None,
     )
 
 
