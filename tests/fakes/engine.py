@@ -352,11 +352,11 @@ def openai(models: Sequence[str], *, words: int = 8, pace: float = 0.0) -> Scrip
     return script
 
 
-async def _serve(port: int, script: Script) -> None:
+async def serve(engine: Engine, port: int = 0) -> None:
+    """Be the process of `engine` until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    engine = Engine(script)
     await engine.start(port)
     log.info("listening on %s", engine.address)
     await stop.wait()
@@ -374,7 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     script = openai(given.model or ["small"], words=given.words, pace=given.pace)
-    asyncio.run(_serve(given.port, script))
+    asyncio.run(serve(Engine(script), given.port))
     return 0
 
 
