@@ -280,7 +280,7 @@ class GetClusterHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetClusterHealthResponse(_message.Message):
-    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources", "spared_host_count", "held_back_count", "healthy_service_count", "role_count", "catalog_problem", "benchmark_sample_count", "ejected_count")
+    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources", "spared_host_count", "held_back_count", "healthy_service_count", "role_count", "catalog_problem", "benchmark_sample_count", "ejected_count", "drains")
     class UnusableResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -310,6 +310,7 @@ class GetClusterHealthResponse(_message.Message):
     CATALOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     BENCHMARK_SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     EJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DRAINS_FIELD_NUMBER: _ClassVar[int]
     host_count: int
     online_host_count: int
     lost_host_count: int
@@ -332,4 +333,15 @@ class GetClusterHealthResponse(_message.Message):
     catalog_problem: str
     benchmark_sample_count: int
     ejected_count: int
-    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ..., spared_host_count: _Optional[int] = ..., held_back_count: _Optional[int] = ..., healthy_service_count: _Optional[int] = ..., role_count: _Optional[int] = ..., catalog_problem: _Optional[str] = ..., benchmark_sample_count: _Optional[int] = ..., ejected_count: _Optional[int] = ...) -> None: ...
+    drains: _containers.RepeatedCompositeFieldContainer[Drain]
+    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ..., spared_host_count: _Optional[int] = ..., held_back_count: _Optional[int] = ..., healthy_service_count: _Optional[int] = ..., role_count: _Optional[int] = ..., catalog_problem: _Optional[str] = ..., benchmark_sample_count: _Optional[int] = ..., ejected_count: _Optional[int] = ..., drains: _Optional[_Iterable[_Union[Drain, _Mapping]]] = ...) -> None: ...
+
+class Drain(_message.Message):
+    __slots__ = ("name", "start_time", "principal_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    start_time: _timestamp_pb2.Timestamp
+    principal_id: str
+    def __init__(self, name: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., principal_id: _Optional[str] = ...) -> None: ...
