@@ -21,6 +21,8 @@ from control.api.tls import channel_credentials
 from node import config
 from node.engines import detect, http
 from node.keys import engine_keys
+from node.relay import Relay
+from node.relay import wanted as relay_wanted
 from node.remote import GrpcRemote
 from node.session import Session
 from node.watch import Watch
@@ -55,11 +57,16 @@ async def run(
 
         remote = GrpcRemote(connect(), secrets.token_hex(16), node_key, renew=connect)
         stack.push_async_callback(remote.close)
-        session = Session(remote, watch.report, watch.changed)
+        door = Relay(settings, secrets.token_urlsafe(32), watch.changed.set)
+        session = Session(remote, lambda: door.through(watch.report()), watch.changed)
+        if relay_wanted(settings):
+            stack.push_async_callback(door.close)
+            await _open(door, settings.relay.listen)
         async with asyncio.TaskGroup() as group:
             lives = [
                 group.create_task(watch.run()),
                 group.create_task(_register(watch, session)),
+                group.create_task(door.keep()),
             ]
             await stop.wait()
             for life in lives:
@@ -68,6 +75,15 @@ async def run(
             async with asyncio.timeout(LEAVE_SECONDS):
                 await session.leave()
     log.info("stopped")
+
+
+async def _open(door: Relay, address: str) -> None:
+    """Open the door, or exit with 2."""
+    try:
+        await door.open()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        give_up([f"relay: cannot listen on {address}: {why}; set another relay.listen"])
 
 
 async def _register(watch: Watch, session: Session) -> None:
