@@ -11,8 +11,9 @@ from typing import TextIO
 import msgspec
 
 from control.benchmarks.samples import KeptRun, kept_run
+from control.drains import Drain
 from control.measured import MAX_SHOWN, shown_days
-from control.store import benchmarks, hosts, schema, usage
+from control.store import benchmarks, drains, hosts, schema, usage
 from control.store.database import PRAGMAS, STORAGE_ERRORS, Writer, database
 from control.store.hosts import StoredHost
 from control.store.schema import MetaRow
@@ -31,6 +32,7 @@ class Store:
     hosts: list[StoredHost]
     usage: usage.Totals  # of the days that are shown
     runs: list[KeptRun]  # of benchmarks
+    drains: list[Drain]
     writer: Writer
     _lock: TextIO
 
@@ -91,6 +93,7 @@ def _open(path: Path, busy_timeout_ms: int, now: float, lock: TextIO) -> Store:
                 stored = hosts.load()
                 totals = usage.totals(shown_days(now), MAX_SHOWN)
                 runs = [kept_run(one) for one in benchmarks.load()]
+                drained = drains.load()
         finally:
             database.close()
         return Store(
@@ -99,6 +102,7 @@ def _open(path: Path, busy_timeout_ms: int, now: float, lock: TextIO) -> Store:
             hosts=stored,
             usage=totals,
             runs=runs,
+            drains=drained,
             writer=Writer(),
             _lock=lock,
         )

@@ -97,6 +97,18 @@ class BenchmarkSampleRow(peewee.Model):
         )
 
 
+class DrainRow(peewee.Model):
+    """A host or a service that an operator sends nothing new."""
+
+    name = peewee.CharField(primary_key=True)  # may outlive what it names
+    since = peewee.FloatField()  # seconds since 1970, UTC
+    principal = peewee.CharField()  # who drained it
+
+    class Meta:
+        database = database
+        table_name = "drains"
+
+
 class SchemaError(Exception):
     """The file holds something that this GenieHive cannot use."""
 
@@ -152,5 +164,9 @@ def _add_benchmark_samples() -> None:
     database.create_tables([BenchmarkSampleRow])
 
 
+def _add_drains() -> None:
+    database.create_tables([DrainRow])
+
+
 # The schema version is the number of steps done. Steps are never changed, only added.
-MIGRATIONS: list[Callable[[], None]] = [_create, _add_usage, _add_benchmark_samples]
+MIGRATIONS: list[Callable[[], None]] = [_create, _add_usage, _add_benchmark_samples, _add_drains]
