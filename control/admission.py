@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from control import endpoints
 from control.api.auth import KEY, MAX_KEY_CHARACTERS
 from control.api.errors import InvalidValue
-from control.inventory import Asset, Host, Service
+from control.inventory import Asset, Contribution, Host, Service
 from control.policy import check
 from control.text import unprintable
 
@@ -17,6 +17,7 @@ MAX_TEXT = 200
 MAX_KEY = 63
 MAX_INSTANCE_ID = 64
 MAX_CONCURRENCY = 1_000_000
+MAX_CELSIUS = 1_000.0
 MAX_PLACE = 4_096  # a path of the longest kind
 # Bytes that describe the assets of a host, policies above all: gateways hold these, too,
 # and to check so many takes 80 ms at worst.
@@ -62,12 +63,24 @@ def host_refusal(host: Host) -> str | None:
             return reason
     if host.resources.cpu_threads < 0 or host.resources.memory_bytes < 0:
         return "resources are negative"
+    if reason := _contribution_refusal(host.contribution):
+        return f"contribution: {reason}"
     return (
         _pairs_refusal("labels", host.labels)
         or _pairs_refusal("capabilities", dict.fromkeys(host.capabilities, ""))
         or _words_refusal("workload_classes", host.workload_classes)
         or _words_refusal("allowed_model_families", host.allowed_model_families)
     )
+
+
+def _contribution_refusal(told: Contribution) -> str | None:
+    ceiling, most = told.thermal_ceiling_celsius, told.max_memory_bytes
+    # NaN is not equal to itself: a host that has it would be another one at each look.
+    if ceiling is not None and not -MAX_CELSIUS <= ceiling <= MAX_CELSIUS:
+        return f"thermal_ceiling_celsius {ceiling} is not within {MAX_CELSIUS}"
+    if most is not None and most < 0:
+        return f"max_memory_bytes {most} is negative"
+    return None
 
 
 def service_refusal(service: Service, host_id: str) -> str | None:
@@ -77,8 +90,9 @@ def service_refusal(service: Service, host_id: str) -> str | None:
         return f"service_id {service_id[:MAX_TEXT]!r} does not start with {host_id + '/'!r}"
     if len(service_id) > MAX_TEXT or not _SERVICE_ID.fullmatch(service_id):
         return f"service_id {service_id[:MAX_TEXT]!r} is not a plain id of at most {MAX_TEXT}"
-    if reason := _text_refusal("engine", service.engine):
-        return f"{service_id}: {reason}"
+    for name, text in {"engine": service.engine, "engine_version": service.engine_version}.items():
+        if reason := _text_refusal(name, text):
+            return f"{service_id}: {reason}"
     if not 0 <= service.concurrency <= MAX_CONCURRENCY:
         return f"{service_id}: concurrency {service.concurrency} is not 0 to {MAX_CONCURRENCY}"
     if service.revision < 0:
@@ -124,6 +138,7 @@ def description_size(services: Iterable[Service]) -> int:
 def _description(asset: Asset) -> Iterator[str]:
     yield from (asset.family, asset.modality, asset.format, asset.digest)
     yield from asset.labels
+    yield from asset.capabilities
     yield from asset.metadata
     yield from asset.metadata.values()
     if asset.locator is not None:
@@ -144,6 +159,8 @@ def _assets_refusal(assets: Sequence[Asset]) -> str | None:
             return f"asset {name!r} names no operation"
         if asset.context_tokens < 0:
             return f"asset {name!r} has negative context_tokens"
+        if asset.size_bytes < 0:
+            return f"asset {name!r} has negative size_bytes"
         if reason := _description_refusal(asset):
             return f"asset {name!r}: {reason}"
     repeated = _first_repeated(asset.asset_id for asset in assets)
@@ -170,6 +187,7 @@ def _description_refusal(asset: Asset) -> str | None:
     return (
         (_text_refusal("locator.value", locator.value, MAX_PLACE) if locator else None)
         or _words_refusal("labels", asset.labels)
+        or _words_refusal("capabilities", asset.capabilities)
         or _pairs_refusal("metadata", asset.metadata)
     )
 

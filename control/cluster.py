@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from control.api.errors import StorageUnavailable
 from control.evidence import Evidence
-from control.inventory import Health, Host, Service
+from control.inventory import Health, Host, Machine, Service
 from control.keeper import Keeper
 from control.measured import Counts
 from control.members import Answer, Beat, Lease, Offer
@@ -71,11 +71,15 @@ class Cluster:
         )
 
     async def register(
-        self, host: Host, instance_id: str, offers: Sequence[Offer]
+        self,
+        host: Host,
+        instance_id: str,
+        offers: Sequence[Offer],
+        machine: Machine | None = None,
     ) -> tuple[Lease, Pace]:
         """See `Membership.register`; returns when the host is durable, or the disk unable."""
         self._account_for_absence()
-        lease, pace = self.membership.register(host, instance_id, offers, self._now())
+        lease, pace = self.membership.register(host, instance_id, offers, self._now(), machine)
         if lease.generation == 1:
             self._settling.met(self._now())
         log.info("host %s registered, %d services", host.host_id, len(offers))

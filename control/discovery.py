@@ -9,7 +9,7 @@ from geniehive.v1 import discovery_service_pb2_grpc as pb_grpc
 from geniehive.v1 import inventory_pb2 as inventory_pb
 from google.protobuf.message import Message
 
-from control import messages
+from control import machine_messages, messages
 from control.answer_messages import operation
 from control.api.errors import NotFound
 from control.condition import Condition
@@ -93,6 +93,8 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         answer.report_time.CopyFrom(answer.host.heartbeat_time)
         age = max(0.0, self._now() - member.heard_at)
         answer.report_age.FromMilliseconds(int(age * 1000))
+        if member.machine is not None:
+            answer.machine.CopyFrom(machine_messages.machine_message(member.machine))
         async with self._looks.turn() as rest:
             for _, found in self._overview.services("", request.host_id):
                 answer.services.append(self._status_message(found))

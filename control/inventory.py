@@ -56,11 +56,32 @@ class Reasoning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics processor of a machine."""
+
+    gpu_id: str
+    name: str = ""
+    vendor: str = ""
+    memory_bytes: int = 0  # 0 when unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """What a machine has; 0 when unknown."""
 
     cpu_threads: int = 0
     memory_bytes: int = 0
+    gpus: tuple[Gpu, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMetrics:
+    """How busy a graphics processor is; None when not told."""
+
+    gpu_id: str
+    utilization: float | None = None  # share of its time, 0 to 1
+    memory_used_bytes: int | None = None
+    temperature_celsius: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +90,50 @@ class Metrics:
 
     cpu_utilization: float | None = None  # share of all processors, 0 to 1
     memory_available_bytes: int | None = None
+    gpus: tuple[GpuMetrics, ...] = ()
+    on_ac_power: bool | None = None
+    temperature_celsius: float | None = None  # of the hottest processor
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """When the owner of a machine lends it, and how much of it; None for no limit."""
+
+    idle_only: bool = False
+    ac_power_only: bool = False
+    thermal_ceiling_celsius: float | None = None
+    max_memory_bytes: int | None = None  # that a model may need
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file with the weights of a model; texts are empty and numbers 0 when unknown."""
+
+    path: str
+    size_bytes: int
+    name: str = ""
+    architecture: str = ""
+    quantization: str = ""
+    context_tokens: int = 0
+    parameter_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a node found on its machine beside what serves. Never stored, and nothing routes by it.
+
+    file_count: how many files with weights there are, told here or not. problems: what it
+    could not find out, a line each.
+    """
+
+    files: tuple[ModelFile, ...] = ()
+    file_count: int = 0
+    problems: tuple[str, ...] = ()
 
 
 UNMEASURED = Metrics()
-
-
 UNKNOWN_RESOURCES = Resources()
+UNLIMITED = Contribution()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +151,7 @@ class Host:
     workload_classes: tuple[str, ...] = ()
     allowed_model_families: tuple[str, ...] = ()  # empty for all
     node_key_id: str = ""
+    contribution: Contribution = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +205,8 @@ class Asset:
     locator: Locator | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     digest: str = ""
+    capabilities: tuple[str, ...] = ()  # that the server tells of, e.g. tools
+    size_bytes: int = 0  # of the weights, 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +226,26 @@ class Service:
     # That key; empty, too, while it is not known: it is never stored, so after a restart of
     # control a service has none until its host is back.
     api_key: str = field(default="", repr=False)
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a node sees of a service now; None when not told."""
+    """What a node sees of a service now; None when not told. Spans are in seconds."""
 
     health: Health = Health.UNKNOWN
     in_flight: int | None = None
     queue_depth: int | None = None
     tokens_per_second: float | None = None
-    latency_p50: float | None = None  # seconds
+    latency_p50: float | None = None  # of whole answers
     detail: str = ""
     availability: Availability = Availability.AVAILABLE
+    latency_p95: float | None = None
+    kv_cache_utilization: float | None = None  # 0 to 1
+    vram_used_bytes: int | None = None
+    prompt_tokens_per_second: float | None = None
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
 
 
 UNOBSERVED = Observation()

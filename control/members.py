@@ -9,6 +9,7 @@ from control.inventory import (
     UNOBSERVED,
     Host,
     HostState,
+    Machine,
     Metrics,
     Observation,
     Service,
@@ -41,6 +42,7 @@ class Beat:
     sequence: int
     services: Sequence[tuple[str, Observation, Service | None]] = ()
     metrics: Metrics = UNMEASURED
+    machine: Machine | None = None  # None when it did not change, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Member:
     streams: int = 0
     detached: bool = False  # the last stream ended, and neither a stream nor a beat came since
     metrics: Metrics = UNMEASURED
+    machine: Machine | None = None  # what else its node found on it; None while it is not told
     offers: dict[str, Offer] = field(default_factory=dict)
     # Refilled from the first call on, however long before that the host was heard of.
     allowance: Allowance = field(default_factory=lambda: Allowance(0.0))

@@ -10,11 +10,20 @@ What changed is gathered until the caller takes it, to store and to publish it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from control import admission, health, observations
+from control import admission, health, machines, observations
 from control.allowance import CALLS_PER_SECOND
 from control.api.errors import HostIdInUse, LeaseLost, NotFound, RateLimited
+from control.drains import Drain, Drains
 from control.flaps import Flaps
-from control.inventory import UNMEASURED, Health, Host, HostState, Observation, Service
+from control.inventory import (
+    UNMEASURED,
+    Health,
+    Host,
+    HostState,
+    Machine,
+    Observation,
+    Service,
+)
 from control.members import Answer, Beat, Changes, Lease, Member, Offer
 from control.offers import differs, moved, taken
 from control.pace import Pace, Rhythm, pace, return_time
@@ -39,6 +48,7 @@ class Membership:
         self.beats = 0  # taken, so far
         self.flaps = Flaps()  # of services and hosts, by id
         self.probes = Records()  # of services, by id
+        self.drained = Drains()  # by operators, whatever nodes say
         self._rhythm = rhythm
         self._jitter = jitter
         self._online = 0
@@ -60,6 +70,12 @@ class Membership:
         found = self.offer(service_id)
         return found[1].service if found else None
 
+    def services_of(self, name: str) -> list[str]:
+        """Return the services that a name means, ordered: those of a host, or itself."""
+        if (member := self.members.get(name)) is not None:
+            return sorted(member.offers)
+        return [name] if self.offer(name) else []
+
     def offers(self) -> Iterator[tuple[Member, Offer]]:
         """Yield every service with its host, in no order."""
         for member in self.members.values():
@@ -72,7 +88,9 @@ class Membership:
 
     def well(self, member: Member, offer: Offer) -> bool:
         """Return whether requests may go to a service of `member` now."""
-        return health.well(member.state, self.health(offer), offer.observation.availability)
+        return not self.is_drained(offer) and health.well(
+            member.state, self.health(offer), offer.observation.availability
+        )
 
     def health(self, offer: Offer) -> Health:
         """Return whether a service is well, by its node and by probes together."""
@@ -94,6 +112,10 @@ class Membership:
         """Return for how many seconds it is so still, 0.0 when it is not."""
         service = offer.service
         return max(self.flaps.left(one, now) for one in (service.service_id, service.host_id))
+
+    def is_drained(self, offer: Offer) -> bool:
+        """Return whether an operator sends a service nothing new, or nothing to its host."""
+        return bool(self.drained.names_over(offer.service.service_id))
 
     @property
     def online(self) -> int:
@@ -120,15 +142,23 @@ class Membership:
     # What nodes do.
 
     def register(
-        self, host: Host, instance_id: str, offers: Sequence[Offer], now: float
+        self,
+        host: Host,
+        instance_id: str,
+        offers: Sequence[Offer],
+        now: float,
+        machine: Machine | None = None,
     ) -> tuple[Lease, Pace]:
         """Grant a lease to an instance of a host, replacing what was known of it.
+
+        machine: what else its node found on the machine.
 
         Raises:
             InvalidValue: the definition is refused.
             HostIdInUse: another instance is alive.
             RateLimited: the host registers more often than anybody needs to.
         """
+        host = replace(host, resources=machines.clean_resources(host.resources))
         admission.check_registration(host, instance_id, [offer.service for offer in offers])
         member = self.members.get(host.host_id)
         if member is not None and member.instance_id != instance_id and _alive(member, now):
@@ -147,6 +177,7 @@ class Membership:
         member.instance_id = instance_id
         member.sequence = member.streams = 0
         member.metrics = UNMEASURED
+        member.machine = None if machine is None else machines.clean(machine)
         self._hosts.add(host.host_id)
         self._set_offers(
             member,
@@ -174,6 +205,8 @@ class Membership:
         self.beats += 1
         metrics, dropped = observations.clean_metrics(beat.metrics)
         member.metrics = metrics
+        if beat.machine is not None:
+            member.machine = machines.clean(beat.machine)
         found = taken(member.host.host_id, member.offers, beat.services)
         self.dropped_values += dropped + found.dropped
         if found.redefined:
@@ -220,6 +253,18 @@ class Membership:
         self._set_offers(member, {}, now)
         self._hosts.add(host_id)
         del self.members[host_id]
+
+    # What operators do.
+
+    def drain(self, drain: Drain) -> None:
+        """Send nothing new to a host or a service, there or not, until `undrain`."""
+        self.drained.put(drain)
+        self._services.update(self.services_of(drain.name))
+
+    def undrain(self, name: str) -> None:
+        """Take that back; what is drained by another name as well stays so."""
+        self.drained.drop(name)
+        self._services.update(self.services_of(name))
 
     # What probes do.
 
@@ -275,7 +320,7 @@ class Membership:
         """Let go of services and hosts that were held back for long enough; return them."""
         names = self.flaps.release(now)
         for name in names:
-            self._services.update(self._services_of(name))
+            self._services.update(self.services_of(name))
         return names
 
     def end_grace(self, now: float) -> list[str]:
@@ -344,12 +389,6 @@ class Membership:
     def _pace(self) -> Pace:
         # Those that are on their way back will beat, too, and must not all come at once.
         return pace(self._rhythm, self._online + self._returning, self._jitter())
-
-    def _services_of(self, name: str) -> Iterable[str]:
-        """Return the services that a name means: those of a host, or itself."""
-        if (member := self.members.get(name)) is not None:
-            return member.offers
-        return (name,)
 
     def _set_state(self, member: Member, state: HostState, now: float) -> None:
         if member.state is state:

@@ -1,7 +1,9 @@
 """Inventory from and to messages. Copies; judges nothing."""
 
 from geniehive.v1 import inventory_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
 
+from control import machine_messages
 from control.api.errors import InvalidValue
 from control.inventory import (
     Asset,
@@ -11,10 +13,8 @@ from control.inventory import (
     Host,
     HostState,
     Locator,
-    Metrics,
     Observation,
     Operation,
-    Resources,
     Service,
 )
 from control.members import Member, Offer
@@ -57,6 +57,7 @@ _STATE_VALUES: dict[HostState, pb.HostState] = {
     HostState.RETURNING: pb.HOST_STATE_RETURNING,
     HostState.LOST: pb.HOST_STATE_LOST,
 }
+_SPANS = ("latency_p50", "latency_p95", "first_token_p50", "first_token_p95")
 
 
 def host(message: pb.Host) -> Host:
@@ -67,11 +68,12 @@ def host(message: pb.Host) -> Host:
         address=message.address,
         labels=dict(message.labels),
         capabilities=dict(message.capabilities),
-        resources=Resources(message.resources.cpu_threads, message.resources.memory_bytes),
+        resources=machine_messages.resources(message.resources),
         trust_tier=message.trust_tier,
         device_class=message.device_class,
         workload_classes=tuple(message.workload_classes),
         allowed_model_families=tuple(message.allowed_model_families),
+        contribution=machine_messages.contribution(message),
     )
 
 
@@ -87,14 +89,6 @@ def host_state(value: int) -> HostState | None:
         if number == value:
             return state
     raise InvalidValue(f"state {value} is not one of ours", param="state")
-
-
-def metrics(message: pb.HostMetrics) -> Metrics:
-    """Return the metrics in `message`."""
-    return Metrics(
-        message.cpu_utilization if message.HasField("cpu_utilization") else None,
-        message.memory_available_bytes if message.HasField("memory_available_bytes") else None,
-    )
 
 
 def service(message: pb.Service, host_id: str) -> Service:
@@ -114,6 +108,7 @@ def service(message: pb.Service, host_id: str) -> Service:
         direct_requests=message.direct_requests,
         needs_key=bool(message.api_key),
         api_key=message.api_key,
+        engine_version=message.engine_version,
     )
 
 
@@ -134,6 +129,8 @@ def _asset(message: pb.Asset) -> Asset:
         locator=Locator(message.locator.kind, message.locator.value) if has("locator") else None,
         metadata=dict(message.metadata),
         digest=message.digest,
+        capabilities=tuple(message.capabilities),
+        size_bytes=message.size_bytes,
     )
 
 
@@ -150,21 +147,29 @@ def endpoint(message: pb.Endpoint) -> Endpoint:
 
 def observation(message: pb.ServiceObservation) -> Observation:
     """Return what a node saw, as it said it."""
-    latency = message.latency_p50
+    has = message.HasField
     return Observation(
         health=_HEALTH.get(message.health, Health.UNKNOWN),
-        in_flight=message.in_flight if message.HasField("in_flight") else None,
-        queue_depth=message.queue_depth if message.HasField("queue_depth") else None,
-        tokens_per_second=(
-            message.tokens_per_second if message.HasField("tokens_per_second") else None
-        ),
-        # By hand: `ToTimedelta` refuses what a broken node may send.
-        latency_p50=(
-            latency.seconds + latency.nanos / 1e9 if message.HasField("latency_p50") else None
-        ),
+        in_flight=message.in_flight if has("in_flight") else None,
+        queue_depth=message.queue_depth if has("queue_depth") else None,
+        tokens_per_second=message.tokens_per_second if has("tokens_per_second") else None,
+        latency_p50=_seconds(message.latency_p50) if has("latency_p50") else None,
         detail=message.detail,
         availability=_AVAILABILITY.get(message.availability, Availability.AVAILABLE),
+        latency_p95=_seconds(message.latency_p95) if has("latency_p95") else None,
+        kv_cache_utilization=message.kv_cache_utilization if has("kv_cache_utilization") else None,
+        vram_used_bytes=message.vram_used_bytes if has("vram_used_bytes") else None,
+        prompt_tokens_per_second=(
+            message.prompt_tokens_per_second if has("prompt_tokens_per_second") else None
+        ),
+        first_token_p50=_seconds(message.first_token_p50) if has("first_token_p50") else None,
+        first_token_p95=_seconds(message.first_token_p95) if has("first_token_p95") else None,
     )
+
+
+def _seconds(span: Duration) -> float:
+    # By hand: `ToTimedelta` refuses what a broken node may send.
+    return span.seconds + span.nanos / 1e9
 
 
 def host_message(member: Member, heard_time: float) -> pb.Host:
@@ -176,13 +181,8 @@ def host_message(member: Member, heard_time: float) -> pb.Host:
         address=found.address,
         labels=found.labels,
         capabilities=found.capabilities,
-        resources=pb.HostResources(
-            cpu_threads=found.resources.cpu_threads, memory_bytes=found.resources.memory_bytes
-        ),
-        metrics=pb.HostMetrics(
-            cpu_utilization=member.metrics.cpu_utilization,
-            memory_available_bytes=member.metrics.memory_available_bytes,
-        ),
+        resources=machine_messages.resources_message(found.resources),
+        metrics=machine_messages.metrics_message(member.metrics),
         state=_STATE_VALUES[member.state],
         generation=member.generation,
         trust_tier=found.trust_tier,
@@ -190,6 +190,7 @@ def host_message(member: Member, heard_time: float) -> pb.Host:
         workload_classes=found.workload_classes,
         allowed_model_families=found.allowed_model_families,
         node_key_id=found.node_key_id,
+        contribution=machine_messages.contribution_message(found.contribution),
     )
     message.heartbeat_time.FromMilliseconds(max(0, int(heard_time * 1000)))
     return message
@@ -210,6 +211,7 @@ def service_message(offer: Offer) -> pb.Service:
         load_mode=pb.LOAD_MODE_ON_REQUEST if found.loads_on_request else pb.LOAD_MODE_NONE,
         direct_requests=found.direct_requests,
         has_api_key=found.needs_key,
+        engine_version=found.engine_version,
     )
 
 
@@ -225,6 +227,8 @@ def _asset_message(found: Asset) -> pb.Asset:
         format=found.format,
         metadata=found.metadata,
         digest=found.digest,
+        capabilities=found.capabilities,
+        size_bytes=found.size_bytes,
     )
     if found.request_policy is not None:
         message.request_policy.CopyFrom(policy_message(found.request_policy))
@@ -252,7 +256,11 @@ def _observation_message(seen: Observation) -> pb.ServiceObservation:
         tokens_per_second=seen.tokens_per_second,
         detail=seen.detail,
         availability=AVAILABILITY_VALUES[seen.availability],
+        kv_cache_utilization=seen.kv_cache_utilization,
+        vram_used_bytes=seen.vram_used_bytes,
+        prompt_tokens_per_second=seen.prompt_tokens_per_second,
     )
-    if seen.latency_p50 is not None:
-        message.latency_p50.FromMicroseconds(int(seen.latency_p50 * 1e6))
+    for name in _SPANS:
+        if (span := getattr(seen, name)) is not None:
+            getattr(message, name).FromMicroseconds(int(span * 1e6))
     return message

@@ -11,7 +11,7 @@ from geniehive.v1 import registry_service_pb2 as pb
 from geniehive.v1 import registry_service_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
-from control import messages
+from control import machine_messages, messages
 from control.admission import MAX_TEXT
 from control.api.errors import InvalidValue, OperationNotAllowed, PeerTooSlow
 from control.cluster import Cluster
@@ -46,7 +46,9 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
             Offer(messages.service(one, host.host_id), messages.observation(one.observation))
             for one in request.services
         ]
-        lease, pace = await self._cluster.register(host, request.instance_id, offers)
+        lease, pace = await self._cluster.register(
+            host, request.instance_id, offers, machine_messages.machine(request)
+        )
         return pb.RegisterHostResponse(lease=_lease_message(lease), pace=_pace_message(pace))
 
     async def StreamHeartbeats(
@@ -145,7 +147,8 @@ def _beat(message: pb.Heartbeat) -> Beat:
             )
             for one in message.services
         ],
-        metrics=messages.metrics(message.metrics),
+        metrics=machine_messages.metrics(message.metrics),
+        machine=machine_messages.machine(message),
     )
 
 
