@@ -1,14 +1,17 @@
 """How services do, by what nodes see, gateways measured and benchmarks found.
 
-What a node tells of its engine counts. Where it tells nothing, what gateways measured
-does: the median time to the first byte of streamed answers, and the tokens a second of
-one stream, both fading until nothing is known. What benchmarks found, `benchmarks.records` has.
+What a node tells of its engine counts, for a half-life after it told it last: an engine
+that had nothing to do is as fast as it was. Its median time to the first token comes
+before that to whole answers, which says more about what was asked. Where it tells
+nothing, what gateways measured does: the median time to the first byte of streamed
+answers, and the tokens a second of one stream, both fading until nothing is known.
+What benchmarks found, `benchmarks.records` has.
 
 Routes are made of these values, so what changes little changes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from control.benchmarks.records import TrackRecords
@@ -27,11 +30,33 @@ SLICE = 500
 
 
 @dataclass(slots=True)
+class _Told:
+    """A value as a node told it last."""
+
+    value: float | None = None
+    at: float = 0.0
+
+    def take(self, value: float | None, now: float) -> bool:
+        """Take over what is told now, if anything; return whether that is another value."""
+        if value is None:
+            return False
+        other, self.value, self.at = value != self.value, value, now
+        return other
+
+    def counting(self, now: float, lifetime: float) -> float | None:
+        """Return the value, None when it was told too long ago."""
+        if now - self.at >= lifetime:
+            self.value = None
+        return self.value
+
+
+@dataclass(slots=True)
 class _Known:
     """What is known of a service. latency, speed: the values that count."""
 
     service: Service
-    told: tuple[float | None, float | None] = (None, None)  # latency and speed, by its node
+    # By its node: seconds to the first token and to whole answers, and tokens a second.
+    told: tuple[_Told, _Told, _Told] = field(default_factory=lambda: (_Told(), _Told(), _Told()))
     measured: Fading | None = None
     latency: float | None = None  # seconds
     speed: float | None = None  # tokens a second
@@ -85,11 +110,13 @@ class Evidence:
         if known.service is not service:
             if _reweighed(known.service, service):
                 known.measured = None
+                known.told = _Told(), _Told(), _Told()
                 self._fresh[service.service_id] = None
             known.service = service
-        told = (offer.observation.latency_p50, offer.observation.tokens_per_second)
-        if told != known.told:
-            known.told = told
+        seen = offer.observation
+        values = seen.first_token_p50, seen.latency_p50, seen.tokens_per_second
+        others = [told.take(one, now) for told, one in zip(known.told, values, strict=True)]
+        if any(others):
             self._settle(service.service_id, known, now)
 
     def add(self, service_id: str, counts: Counts, now: float) -> None:
@@ -114,7 +141,7 @@ class Evidence:
             del self._fresh[service_id]
             self._settle(service_id, self._known[service_id], now)
         if not self._fading:
-            self._fading = [one for one, known in self._known.items() if known.measured]
+            self._fading = [one for one, known in self._known.items() if _may_fade(known)]
         for _ in range(min(SLICE, len(self._fading))):
             service_id = self._fading.pop()
             known = self._known.get(service_id)
@@ -122,7 +149,8 @@ class Evidence:
                 self._settle(service_id, known, now)
 
     def _settle(self, service_id: str, known: _Known, now: float) -> None:
-        latency, speed = known.told
+        first_token, answer, speed = (one.counting(now, self._half_life) for one in known.told)
+        latency = answer if first_token is None else first_token
         if known.measured is not None:
             measured = known.measured.latency(now), known.measured.speed(now)
             if measured == (None, None):
@@ -135,6 +163,10 @@ class Evidence:
         if _differs(known.speed, speed):
             known.speed = speed
             self._changed.add(service_id)
+
+
+def _may_fade(known: _Known) -> bool:
+    return known.measured is not None or any(one.value is not None for one in known.told)
 
 
 def _differs(held: float | None, new: float | None) -> bool:

@@ -57,8 +57,8 @@ def host_labels(host: Host) -> frozenset[str]:
 
 
 def asset_labels(asset: Asset) -> frozenset[str]:
-    """Return the labels of an asset, in lower case."""
-    return frozenset(label.lower() for label in asset.labels)
+    """Return the labels of an asset, in lower case; what its server says it can do are some."""
+    return frozenset(label.lower() for label in (*asset.labels, *asset.capabilities))
 
 
 def guardrails(service: Service) -> frozenset[str]:
