@@ -8,8 +8,9 @@ spelling for each address: what another parser could read differently is refused
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from control.api.auth import KEY, MAX_KEY_CHARACTERS
 from control.api.ports import parse_address
-from control.inventory import Endpoint
+from control.inventory import Endpoint, NodeRelay
 
 MAX_BASE_PATH = 200
 MAX_ADDRESS = 261  # the longest host name, in brackets, and a port
@@ -29,8 +30,27 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 def refusal(endpoint: Endpoint) -> str | None:
     """Return why a service may not be reached at `endpoint`, or None."""
+    if endpoint.relay is not None:
+        return _relay_refusal(endpoint, endpoint.relay)
     if not endpoint.direct:
         return "endpoint kind is not one that this control knows"
+    return _place_refusal(endpoint)
+
+
+def _relay_refusal(endpoint: Endpoint, relay: NodeRelay) -> str | None:
+    """Return why a gateway may not go through `relay`, or None: only it is connected to."""
+    if endpoint.scheme != "http":
+        return "endpoint relay passes on http alone"
+    if not KEY.fullmatch(relay.token):
+        return f"endpoint relay token is not 1 to {MAX_KEY_CHARACTERS} visible ASCII characters"
+    door = Endpoint("http", relay.address, tls_name=relay.tls_name)
+    if reason := _place_refusal(door):
+        return reason.replace("endpoint ", "endpoint relay ", 1)
+    # The node alone connects there, and knows better whether it may.
+    return _path_refusal(endpoint.base_path)
+
+
+def _place_refusal(endpoint: Endpoint) -> str | None:
     if endpoint.scheme not in ("http", "https"):
         return f"endpoint scheme {endpoint.scheme[:MAX_SHOWN]!r} is not http or https"
     if len(endpoint.address) > MAX_ADDRESS:
@@ -43,11 +63,16 @@ def refusal(endpoint: Endpoint) -> str | None:
         return "endpoint port 0 is no port"
     if reason := _host_refusal(host, bracketed="]:" in endpoint.address):
         return f"endpoint address {endpoint.address!r} {reason}"
-    path = endpoint.base_path
-    if len(path) > MAX_BASE_PATH or not _BASE_PATH.fullmatch(path) or _climbs(path):
-        return f"endpoint base_path {path[:MAX_SHOWN]!r} is not a plain path"
+    if reason := _path_refusal(endpoint.base_path):
+        return reason
     if endpoint.tls_name and not _is_name(endpoint.tls_name):
         return f"endpoint tls_name {endpoint.tls_name[:MAX_SHOWN]!r} is not a host name"
+    return None
+
+
+def _path_refusal(path: str) -> str | None:
+    if len(path) > MAX_BASE_PATH or not _BASE_PATH.fullmatch(path) or _climbs(path):
+        return f"endpoint base_path {path[:MAX_SHOWN]!r} is not a plain path"
     return None
 
 

@@ -1,6 +1,6 @@
 """What hosts offer, as control thinks of it: the nouns of the contract without its messages."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -155,14 +155,43 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeRelay:
+    """The door of a node to what only its machine reaches.
+
+    token: what the door asks for; empty while it is not known, as after a restart of control:
+    it is never stored. tls_name: expected in its certificate, where it is not the address.
+    """
+
+    address: str  # host:port, as gateways reach it
+    token: str = field(default="", repr=False)
+    tls: bool = False
+    tls_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a gateway reaches a service."""
 
     scheme: str  # http or https
-    address: str  # host:port
+    address: str  # host:port; as the node reaches it, where there is a relay
     base_path: str = ""
     tls_name: str = ""
-    direct: bool = True  # the gateway connects to the address itself, the only kind so far
+    direct: bool = True  # the gateway connects to the address itself
+    relay: NodeRelay | None = None  # the other kind; neither is none that this control knows
+
+    @property
+    def token(self) -> str:
+        """What its relay asks for; empty where there is none, or it is not known."""
+        return self.relay.token if self.relay is not None else ""
+
+    @property
+    def callable(self) -> bool:
+        """Whether a gateway has all that it needs to get there."""
+        return self.relay is None or bool(self.relay.token)
+
+    def without_secrets(self) -> "Endpoint":
+        """Return the same as it may be stored and shown."""
+        return self if self.relay is None else replace(self, relay=replace(self.relay, token=""))
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -227,6 +256,11 @@ class Service:
     # control a service has none until its host is back.
     api_key: str = field(default="", repr=False)
     engine_version: str = ""
+
+    @property
+    def callable(self) -> bool:
+        """Whether all is known that a gateway needs to call it."""
+        return self.endpoint.callable and (bool(self.api_key) or not self.needs_key)
 
 
 @dataclass(frozen=True, slots=True)

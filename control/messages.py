@@ -13,6 +13,7 @@ from control.inventory import (
     Host,
     HostState,
     Locator,
+    NodeRelay,
     Observation,
     Operation,
     Service,
@@ -136,12 +137,18 @@ def _asset(message: pb.Asset) -> Asset:
 
 def endpoint(message: pb.Endpoint) -> Endpoint:
     """Return the endpoint in `message`."""
+    relay = message.relay
     return Endpoint(
         message.scheme,
         message.address,
         message.base_path,
         message.tls_name,
         direct=message.kind == pb.ENDPOINT_KIND_DIRECT,
+        relay=(
+            NodeRelay(relay.address, relay.token, relay.tls, relay.tls_name)
+            if message.kind == pb.ENDPOINT_KIND_NODE_RELAY
+            else None
+        ),
     )
 
 
@@ -238,14 +245,19 @@ def _asset_message(found: Asset) -> pb.Asset:
 
 
 def endpoint_message(found: Endpoint) -> pb.Endpoint:
-    """Return where a gateway connects to."""
-    return pb.Endpoint(
+    """Return where a gateway connects to; the token of a relay stays here."""
+    message = pb.Endpoint(
         scheme=found.scheme,
         address=found.address,
         base_path=found.base_path,
         tls_name=found.tls_name,
         kind=pb.ENDPOINT_KIND_DIRECT,
     )
+    if (relay := found.relay) is not None:
+        message.kind = pb.ENDPOINT_KIND_NODE_RELAY
+        message.relay.address = relay.address
+        message.relay.tls, message.relay.tls_name = relay.tls, relay.tls_name
+    return message
 
 
 def _observation_message(seen: Observation) -> pb.ServiceObservation:

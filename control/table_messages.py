@@ -79,6 +79,8 @@ def _fill(message: pb.Resource, body: Body) -> None:
             message.service.service_id = body.service_id
             message.service.host_id = body.host_id
             message.service.endpoint.CopyFrom(messages.endpoint_message(body.endpoint))
+            if body.endpoint.relay is not None:
+                message.service.endpoint.relay.token = body.endpoint.token
             message.service.concurrency = body.concurrency
             message.service.api_key = body.api_key
         case Target():

@@ -24,6 +24,7 @@ from gateway.last_good import LastGood
 from gateway.meter import Meter
 from gateway.patience import Waits
 from gateway.recent import Recent
+from gateway.relay import Trust
 from gateway.request_log import RequestLog
 from gateway.request_trace import RequestTrace
 from gateway.resources import WORDS, Operation, Resource
@@ -107,6 +108,7 @@ class Gateway:
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))
         self._cells = cells
+        self._trust = Trust(config.tls.ca if config.tls else None)  # of nodes, as of control
         self.rotation = Rotation(config.ejection, random, self._ejected, self._returned)
         self.checkups = Checkups(self.rotation, clock)
         self.routes = Routes(self._open)
@@ -187,7 +189,8 @@ class Gateway:
             log.info("%s is back in rotation", service_id)
 
     def _open(self, service_id: str, origin: Origin) -> Upstream:
-        how = service_id, origin, self.clock, self.rotation.breaker(service_id), self.limits
+        breaker = self.rotation.breaker(service_id)
+        how = service_id, origin, self.clock, breaker, self.limits, self._trust
         if self._cells is None:
             return Upstream(*how)
         return SharedUpstream(self._cells.cell(service_id), *how)

@@ -150,17 +150,20 @@ class Memory:
 def _kept(table: Replica[T]) -> list[bytes | T]:
     """Return the resources of `table` as control sent them, or as they are read.
 
-    No key of an engine may reach a disk: a service that has one is left out, not told without.
+    No key of an engine, and no token of a node, may reach a disk: a service that needs one is
+    left out, not told without.
     """
     return [
         table.current[name] if raw is None else raw
         for name, raw in table.pushed.items()
-        if not _has_key(table.current[name])
+        if not _has_secret(table.current[name])
     ]
 
 
-def _has_key(resource: object) -> bool:
-    return isinstance(resource, Service) and bool(resource.origin.api_key)
+def _has_secret(resource: object) -> bool:
+    if not isinstance(resource, Service):
+        return False
+    return bool(resource.origin.api_key) or resource.origin.relay is not None
 
 
 def _raw(kept: object) -> bytes:

@@ -12,6 +12,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 from control.api.auth import KEY
 from control.api.strategies import QueueSteps, Strategy
 from gateway import shaping
+from gateway.relay import Relay
 from gateway.shaping import Shaper
 from gateway.table import Patch, Unusable
 from gateway.upstream import Origin
@@ -37,6 +38,7 @@ SERVICE = "service/"
 POLICY = "policy/"
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+_PLAIN = re.compile(r"[A-Za-z0-9._:@+/-]{1,200}")  # an id that a question can hold
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)*")
 
 
@@ -115,28 +117,43 @@ def read_resource(resource: pb.Resource) -> Resource | Patch[Resource]:
 
 def _service(message: pb.RouteService) -> Service:
     endpoint = message.endpoint
-    address = _ADDRESS.fullmatch(endpoint.address)
     if not message.service_id:
         raise Unusable("the service has no id")
     if endpoint.scheme not in ("http", "https"):
         raise Unusable(f"scheme {endpoint.scheme!r} is neither http nor https")
-    if address is None or not 0 < int(address["port"]) < 65_536:
-        raise Unusable(f"address {endpoint.address!r} is not host:port")
     if _BASE_PATH.fullmatch(endpoint.base_path) is None:
         raise Unusable(f"base path {endpoint.base_path!r} is not a path")
-    if endpoint.kind != inventory.ENDPOINT_KIND_DIRECT:
-        raise Unusable(f"endpoint kind {endpoint.kind} is not known to this gateway")
     if message.api_key and KEY.fullmatch(message.api_key) is None:
         raise Unusable("no header can carry its API key")
     origin = Origin(
-        address["host"].strip("[]"),
-        int(address["port"]),
+        *_place(endpoint.address),
         endpoint.base_path,
         endpoint.scheme == "https",
         endpoint.tls_name,
         message.api_key,
+        _relay(endpoint, message.service_id),
     )
     return Service(message.service_id, message.host_id, origin, max(0, message.concurrency))
+
+
+def _place(address: str) -> tuple[str, int]:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found["port"]) < 65_536:
+        raise Unusable(f"address {address!r} is not host:port")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _relay(endpoint: inventory.Endpoint, service_id: str) -> Relay | None:
+    if endpoint.kind == inventory.ENDPOINT_KIND_DIRECT:
+        return None
+    if endpoint.kind != inventory.ENDPOINT_KIND_NODE_RELAY:
+        raise Unusable(f"endpoint kind {endpoint.kind} is not known to this gateway")
+    if endpoint.scheme != "http":
+        raise Unusable("only http goes through a relay")
+    relay = endpoint.relay
+    if KEY.fullmatch(relay.token) is None or _PLAIN.fullmatch(service_id) is None:
+        raise Unusable("no header can carry its token, or no question its id")
+    return Relay(*_place(relay.address), relay.token, relay.tls, relay.tls_name)
 
 
 def _target(message: pb.Target) -> Target:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from gateway.breaker import Breaker
 from gateway.cells import COUNT, HELD, Cell
 from gateway.config import Limits
+from gateway.relay import Trust
 from gateway.upstream import Origin, Upstream
 
 _LIMITS = Limits()
+_TRUST = Trust(None)
 
 
 class SharedUpstream(Upstream):
@@ -23,12 +25,13 @@ class SharedUpstream(Upstream):
         clock: Callable[[], float],
         breaker: Breaker,
         limits: Limits = _LIMITS,
+        trust: Trust = _TRUST,
     ) -> None:
         self._cell = cell
         # The cell's, at hand: both are needed twice a request.
         self._row, self._mine = cell.row, cell.mine
         self._beyond = 0  # in flight of other gateways, and waiting inside the engine
-        super().__init__(service_id, origin, clock, breaker, limits)
+        super().__init__(service_id, origin, clock, breaker, limits, trust)
 
     @property
     def in_flight(self) -> int:

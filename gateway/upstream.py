@@ -16,11 +16,13 @@ from gateway.config import Limits
 from gateway.connection import Connection, Receiver
 from gateway.meter import Tally
 from gateway.patience import Waits
+from gateway.relay import NoTunnel, Relay, Trust, tunnel
 
 log = logging.getLogger(__name__)
 
 MAX_IDLE = 256
 _LIMITS = Limits()
+_TRUST = Trust(None)
 # A kept connection that is lost so soon after a request was closed before it came.
 STALE_SECONDS = 1.0
 IDLE_SECONDS = 4.0  # less than the 5 s after which llama.cpp closes a kept connection
@@ -31,7 +33,7 @@ class Origin:
     """Where a service is reached, and how.
 
     tls_name: expected in the certificate, if not `host`. api_key: the engine's own, visible
-    ASCII; empty where it asks for none.
+    ASCII; empty where it asks for none. relay: the way there; None: `host` is reached from here.
     """
 
     host: str
@@ -40,6 +42,7 @@ class Origin:
     tls: bool = False
     tls_name: str = ""
     api_key: str = field(default="", repr=False)
+    relay: Relay | None = None
 
     @property
     def authority(self) -> str:
@@ -154,8 +157,12 @@ class Call:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, NoTunnel):
+        return str(error)
     if isinstance(error, socket.gaierror):  # its number is none of `os`
         return "no address is known for its name"
+    if isinstance(error, ssl.SSLError):
+        return "its certificate, or how it speaks TLS, is not to be trusted"
     number = getattr(error, "errno", None)
     return os.strerror(number).lower() if number else "no connection came about"
 
@@ -172,6 +179,7 @@ class Upstream:
         clock: Callable[[], float],
         breaker: Breaker,
         limits: Limits = _LIMITS,
+        trust: Trust = _TRUST,
     ) -> None:
         self.service_id = service_id
         self.host_id = ""
@@ -180,6 +188,7 @@ class Upstream:
         self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
         self.queue_depth = 0  # waiting inside the engine alone
         self._limits = limits
+        self._trust = trust
         self.resize(0)
         self.breaker = breaker
         self.waits: dict[int, Waits] = {}  # by operation
@@ -286,9 +295,15 @@ class Upstream:
             TimeoutError: no answer in time.
         """
         origin, generation = self.origin, self._generation
+
+        def make() -> Connection:
+            return Connection(self, generation)
+
         async with asyncio.timeout(seconds):
+            if origin.relay is not None:
+                return await tunnel(origin.relay, self.service_id, make, self._trust)
             _, connection = await self._loop.create_connection(
-                lambda: Connection(self, generation),
+                make,
                 origin.host,
                 origin.port,
                 ssl=self._tls_context() if origin.tls else None,

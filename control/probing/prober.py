@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from control.inventory import HostState, Service
-from control.members import Offer
+from control.members import Member, Offer
 from control.membership import Membership
 from control.probing import targets
 from control.probing.asking import Door, NoAnswer, get
@@ -74,7 +74,7 @@ class Prober:
         now = self._now()
         for service_id in service_ids:
             found = self._membership.offer(service_id)
-            if found is not None and found[0].state is HostState.ONLINE:
+            if found is not None and _reached(*found):
                 self._schedule.add(service_id, now)
                 self._away.pop(service_id, None)
                 continue
@@ -151,3 +151,8 @@ class Prober:
         while self._away and (first := next(iter(self._away))) and self._away[first] <= over:
             del self._away[first]
             audience.unprobed(first)
+
+
+def _reached(member: Member, offer: Offer) -> bool:
+    """Return whether control can ask a service; one behind its node's relay only gateways can."""
+    return member.state is HostState.ONLINE and offer.service.endpoint.relay is None

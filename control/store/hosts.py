@@ -41,7 +41,7 @@ def save(hosts: Iterable[StoredHost], removed: Collection[str]) -> None:
     connection.executemany(
         "INSERT INTO services (service_id, host_id, definition) VALUES (?, ?, ?)",
         (
-            (service.service_id, one.host.host_id, _encode(replace(service, api_key="")))
+            (service.service_id, one.host.host_id, _encode(_without_secrets(service)))
             for one in changed
             for service in one.services
         ),
@@ -72,6 +72,10 @@ def load() -> list[StoredHost]:
         )
         for row in HostRow.select().order_by(HostRow.host_id)
     ]
+
+
+def _without_secrets(service: Service) -> Service:
+    return replace(service, api_key="", endpoint=service.endpoint.without_secrets())
 
 
 def _encode(value: Host | Service) -> str:

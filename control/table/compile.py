@@ -298,8 +298,8 @@ class Compiler:
             # Heard of without its names, it would look like a service that lost them.
             return None
         service = taken.entry.subject.service
-        if service.needs_key and not service.api_key:
-            # Of control's last life: nobody shall call it without its key.
+        if not service.callable:
+            # Of control's last life: nobody shall call it without its key or its relay's token.
             return None
         return Resource.of(
             name,

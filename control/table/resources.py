@@ -114,8 +114,8 @@ class Resource:
         if isinstance(body, Target):
             return cls.of_target(name, body, Contents(body.candidates))
         # What `repr` does not show is hashed, too: with another key it is another service.
-        key = body.api_key if isinstance(body, RouteService) else ""
-        hashed, size = _hashed((name, body, key))
+        secrets = (body.api_key, body.endpoint.token) if isinstance(body, RouteService) else ()
+        hashed, size = _hashed((name, body, *secrets))
         return cls(name, body, hashed, size)
 
     @classmethod
