@@ -36,8 +36,31 @@ HOST = inventory.Host(
     address="192.168.1.31",
     labels={"site": "lab"},
     capabilities={"cuda": True},
-    resources=inventory.HostResources(cpu_threads=24, memory_bytes=128_000_000_000),
-    metrics=inventory.HostMetrics(cpu_utilization=0.25, memory_available_bytes=64_000_000_000),
+    resources=inventory.HostResources(
+        cpu_threads=24,
+        memory_bytes=128_000_000_000,
+        gpus=[
+            inventory.Gpu(
+                gpu_id="GPU-6d21", name="RTX 4090", vendor="nvidia", memory_bytes=24_000_000_000
+            ),
+            inventory.Gpu(gpu_id="other"),
+        ],
+    ),
+    metrics=inventory.HostMetrics(
+        cpu_utilization=0.25,
+        memory_available_bytes=64_000_000_000,
+        on_ac_power=True,
+        temperature_celsius=61.5,
+        gpus=[
+            inventory.GpuMetrics(
+                gpu_id="GPU-6d21",
+                utilization=0.5,
+                memory_used_bytes=9_000_000_000,
+                temperature_celsius=64.5,
+            ),
+            inventory.GpuMetrics(gpu_id="other"),
+        ],
+    ),
     state=inventory.HOST_STATE_ONLINE,
     generation=1,
     trust_tier="trusted_datacenter",
@@ -45,6 +68,12 @@ HOST = inventory.Host(
     workload_classes=["interactive"],
     allowed_model_families=["qwen3"],
     node_key_id="static:1f3a9c02",
+    contribution=inventory.ContributionPolicy(
+        idle_only=True,
+        ac_power_only=True,
+        thermal_ceiling_celsius=85.5,
+        max_memory_bytes=12_500_000_000,
+    ),
 )
 ASSET = inventory.Asset(
     asset_id="Qwen3-8B-Q4_K_M",
@@ -59,17 +88,26 @@ ASSET = inventory.Asset(
     locator=inventory.AssetLocator(kind="path", value="/models/qwen3-8b.gguf"),
     metadata={"quant": "Q4_K_M"},
     digest="sha256:9f86d081",
+    capabilities=["tools"],
+    size_bytes=5_027_783_488,
 )
 STATUS = discovery.ServiceStatus(
     service=inventory.Service(
         service_id=_SERVICE,
         host_id="gpu-1",
         engine="llamacpp",
+        engine_version="b9100",
         endpoint=inventory.Endpoint(scheme="http", address="192.168.1.31:8080"),
         assets=[ASSET, inventory.Asset(asset_id="other")],
         concurrency=4,
         observation=inventory.ServiceObservation(
-            health=inventory.HEALTH_HEALTHY, in_flight=1, queue_depth=0, detail="all is well"
+            health=inventory.HEALTH_HEALTHY,
+            in_flight=1,
+            queue_depth=0,
+            detail="all is well",
+            kv_cache_utilization=0.25,
+            vram_used_bytes=9_000_000_000,
+            prompt_tokens_per_second=812.5,
         ),
         load_mode=inventory.LOAD_MODE_NONE,
     ),
@@ -159,6 +197,10 @@ HEALTH = discovery.GetClusterHealthResponse(
 )
 for _span, _milliseconds in (
     (STATUS.latency_p50, 412),
+    (STATUS.service.observation.first_token_p50, 412),
+    (STATUS.service.observation.first_token_p95, 900),
+    (STATUS.service.observation.latency_p50, 1_900),
+    (STATUS.service.observation.latency_p95, 4_200),
     (STATUS.held_back, 12_000),
     (STATUS.ejection.remaining, 12_000),
     (STATUS.measured.first_byte_p50, 412),
@@ -181,6 +223,24 @@ for _moment in (
     _moment.FromSeconds(_EPOCH_S)
 BENCHMARK.results.update({"pass_rate": 1.0, "ttft_ms": 412, "tokens_per_sec": 42.5})
 INVENTORY = discovery.GetHostInventoryResponse(host=HOST, services=[STATUS])
+INVENTORY.machine.MergeFrom(
+    inventory.MachineInventory(
+        model_files=[
+            inventory.ModelFile(
+                path="/models/qwen3-8b.gguf",
+                size_bytes=5_027_783_488,
+                name="Qwen3 8B",
+                architecture="qwen3",
+                quantization="Q4_K_M",
+                context_tokens=40_960,
+                parameter_count=8_190_735_360,
+            ),
+            inventory.ModelFile(path="/models/other.gguf", size_bytes=98_000_000),
+        ],
+        model_file_count=2,
+        problems=["/models/old: permission denied"],
+    )
+)
 INVENTORY.report_time.FromSeconds(_EPOCH_S)
 INVENTORY.report_age.FromMilliseconds(800)
 RESOLVED = routing.ResolveRouteResponse(

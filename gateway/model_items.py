@@ -29,6 +29,8 @@ _OF_ASSETS = (
     "request_policy",
     "operations",
     "family",
+    "digest",
+    "capabilities",
     "roles",
 )
 

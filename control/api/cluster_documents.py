@@ -11,6 +11,7 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 
+from control.api import machine_documents
 from control.api.message_values import milliseconds, moment, ordered, seconds, told
 from control.api.route_documents import (
     AVAILABILITIES,
@@ -57,24 +58,12 @@ def host(message: inventory.Host) -> Document:
         "address": message.address,
         "labels": ordered(message.labels),
         "capabilities": ordered(message.capabilities),
-        "resources": {
-            "cpu_threads": message.resources.cpu_threads or None,
-            "ram_gb": round(message.resources.memory_bytes / 1e9, 1) or None,
-            "trust_tier": message.trust_tier or None,
-            "device_class": message.device_class or None,
-            "contribution_policy": {
-                "workload_classes": list(message.workload_classes),
-                "allowed_model_families": list(message.allowed_model_families),
-            },
-        },
+        "resources": machine_documents.resources(message),
         "status": {
             "state": HOST_STATES.get(message.state, "unknown"),
             "last_seen": moment(message, "heartbeat_time"),
         },
-        "metrics": {
-            "cpu_utilization": told(message.metrics, "cpu_utilization"),
-            "memory_available_bytes": told(message.metrics, "memory_available_bytes"),
-        },
+        "metrics": machine_documents.metrics(message.metrics),
         "generation": message.generation,
         "auth": {"node_key_id": message.node_key_id or None},
     }
@@ -120,6 +109,7 @@ def runtime(message: inventory.Service) -> Document:
     """Return how a service serves."""
     return {
         "engine": message.engine or None,
+        "engine_version": message.engine_version or None,
         "launcher": None,
         "provider_id": None,
         "context_size": None,
@@ -145,21 +135,36 @@ def observed(message: pb.ServiceStatus) -> Document:
     """Return how busy and how fast a service is, as routing takes it."""
     found = message.service
     seen = found.observation
-    # A node tells of whole answers, gateways of first bytes: no quantile of the other's.
-    measured_only = not seen.HasField("latency_p50") and message.HasField("measured")
     return {
         "p50_latency_ms": milliseconds(message, "latency_p50"),
-        "p95_latency_ms": (
-            milliseconds(message.measured, "first_byte_p95") if measured_only else None
-        ),
+        "p95_latency_ms": _slowest(message),
         "tokens_per_sec": told(message, "tokens_per_second"),
         "queue_depth": told(seen, "queue_depth"),
         "in_flight": message.in_flight,
         "engine_in_flight": told(seen, "in_flight"),
         "loaded_model_count": sum(one.loaded for one in found.assets),
-        "vram_used_bytes": None,
+        "vram_used_bytes": told(seen, "vram_used_bytes"),
+        "kv_cache_utilization": told(seen, "kv_cache_utilization"),
         "max_context_tokens": max((one.context_tokens for one in found.assets), default=0) or None,
+        "prompt_tokens_per_sec": told(seen, "prompt_tokens_per_second"),
+        "first_token_p50_ms": milliseconds(seen, "first_token_p50"),
+        "first_token_p95_ms": milliseconds(seen, "first_token_p95"),
+        "answer_p50_ms": milliseconds(seen, "latency_p50"),
+        "answer_p95_ms": milliseconds(seen, "latency_p95"),
     }
+
+
+def _slowest(message: pb.ServiceStatus) -> float | None:
+    """Return the latency of the slowest twentieth, of the same thing as the median.
+
+    That is of first tokens or whole answers, by the node, or of first bytes, by gateways.
+    """
+    seen = message.service.observation
+    if seen.HasField("first_token_p50"):
+        return milliseconds(seen, "first_token_p95")
+    if seen.HasField("latency_p50"):
+        return milliseconds(seen, "latency_p95")
+    return milliseconds(message.measured, "first_byte_p95")
 
 
 def asset(message: inventory.Asset, served_roles: Sequence[str] = ()) -> Document:
@@ -181,6 +186,8 @@ def asset(message: inventory.Asset, served_roles: Sequence[str] = ()) -> Documen
         ),
         "metadata": ordered(message.metadata),
         "digest": message.digest or None,
+        "capabilities": list(message.capabilities),
+        "size_bytes": message.size_bytes or None,
         "roles": list(served_roles),
     }
 
@@ -297,8 +304,11 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
 
 def report(message: pb.GetHostInventoryResponse) -> Document:
     """Return the last report of a host, without its services."""
+    machine = message.machine if message.HasField("machine") else None
+    found = machine_documents.resources(message.host) | machine_documents.discovered(machine)
     return {
         **host(message.host),
+        "resources": found,
         "report_at": moment(message, "report_time"),
         "report_age_s": seconds(message, "report_age"),
     }

@@ -89,7 +89,8 @@ def _kind(traits: Traits, asset: Asset, words: Vocabulary) -> Kind:
     if words.vendored:
         full = full_names(asset)
         families.update(family for family in words.vendored if family in full)
-    labels = traits.labels | asset_labels(asset) if asset.labels else traits.labels
+    mine = asset_labels(asset) if asset.labels or asset.capabilities else None
+    labels = traits.labels | mine if mine else traits.labels
     return Kind(asset, frozenset(families), labels & words.labels)
 
 
