@@ -17,6 +17,7 @@ from pathlib import Path
 
 from control import collector
 from control import config as configuration
+from control.admin import AdminServicer
 from control.api import logs, tracing
 from control.api.ports import join_address, parse_address
 from control.api.process import (
@@ -35,6 +36,7 @@ from control.cluster import Cluster
 from control.condition import Condition
 from control.config import Config
 from control.discovery import DiscoveryServicer
+from control.draining import Draining
 from control.evidence import Evidence
 from control.interceptors import Edge
 from control.keeper import Keeper
@@ -110,6 +112,8 @@ async def serve(
     for stored in store.hosts:
         heard = now() - max(0.0, time.time() - stored.heartbeat_time)
         membership.restore(stored.host, stored.generation, stored.services, heard)
+    for drain in store.drains:
+        membership.drain(drain)
     # 2. What is pushed.
     incarnation = secrets.token_hex(8)
     compiler = Compiler()
@@ -139,6 +143,7 @@ async def serve(
         loads.silence,
         evidence,
         prober.follow,
+        loads.total_of,
     )
     cluster.rule(reloader.rules)
     cluster.begin()
@@ -162,6 +167,7 @@ async def serve(
     edge = Edge(doorkeeper, tracer=tracer)
     metrics = Metrics(cluster, routes, loads, store.writer, edge.counts, lambda: len(records))
     page = MetricsPage(metrics.text, config.auth.scraper_keys)
+    draining = Draining(cluster, store.writer, overview.called, time.time)
     keeping = SampleKeeping(store.writer, records, membership.service)
     server, port = build(
         edge,
@@ -170,6 +176,7 @@ async def serve(
         RoutingServicer(membership, lookout, routes, keys, loads),
         BenchmarkServicer(keeping, records, membership.service, time.time),
         UsageServicer(measurements),
+        AdminServicer(draining, loads.total_of),
         binder(config.listen, config.tls),
     )
 

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from control.api.errors import StorageUnavailable
+from control.drains import Drain
 from control.evidence import Evidence
 from control.inventory import Health, Host, Machine, Service
 from control.keeper import Keeper
@@ -32,6 +34,7 @@ class Cluster:
     now: the monotonic clock, in seconds. grace: seconds that hosts of control's
     last life have to come back, at least. gateway_silence: seconds since a gateway was
     heard last. evidence: the publisher asks it, too. follow: told which services changed.
+    in_flight: requests at services now.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Cluster:
         gateway_silence: Callable[[], float] = lambda: 0.0,
         evidence: Evidence | None = None,
         follow: Callable[[Collection[str]], None] = lambda _: None,
+        in_flight: Callable[[Iterable[str]], int] = lambda _: 0,
     ) -> None:
         self.membership = membership
         self.evidence = evidence or Evidence()
@@ -55,6 +59,7 @@ class Cluster:
         self._now = now
         self._gateway_silence = gateway_silence
         self._told = follow
+        self._in_flight = in_flight
         self._swept: float | None = None  # when leases were last looked at
         self._settling = Settling(
             expected=membership.returning > 0,
@@ -99,7 +104,8 @@ class Cluster:
             log.debug("host %s: unusable observed values dropped", beat.lease.host_id)
         self._see(beat.lease.host_id)
         self._follow()
-        return answer
+        offers = self.membership.members[beat.lease.host_id].offers
+        return replace(answer, in_flight=self._in_flight(offers))
 
     async def deregister(self, host_id: str, lease: Lease | None) -> None:
         """See `Membership.deregister`; returns when that is durable.
@@ -116,6 +122,18 @@ class Cluster:
                 f"host {host_id!r} is removed, but the database does not take it now;"
                 " unless it does before control restarts, the host will be listed again"
             )
+
+    def drain(self, drain: Drain) -> None:
+        """See `Membership.drain`."""
+        self.membership.drain(drain)
+        log.info("%s is drained by %s", drain.name, drain.by)
+        self._follow()
+
+    def undrain(self, name: str) -> None:
+        """See `Membership.undrain`."""
+        self.membership.undrain(name)
+        log.info("%s is drained no longer", name)
+        self._follow()
 
     def measured(self, service_id: str, counts: Counts) -> None:
         """Take note of what a gateway measured; routes follow with the next sweep."""

@@ -13,7 +13,7 @@ from control.publisher import Publisher
 from control.rules.reloading import Status
 from control.table.watch import Hub
 
-MAX_UNUSABLE = 100
+MAX_UNUSABLE = MAX_DRAINS = 100
 
 
 class Condition:
@@ -54,6 +54,9 @@ class Condition:
         message = self._of_control()
         membership = self._cluster.membership
         message.online_host_count = membership.online
+        for drain in membership.drained.listed(MAX_DRAINS):
+            one = message.drains.add(name=drain.name, principal_id=drain.by)
+            one.start_time.FromMilliseconds(int(drain.since * 1000))
         for member in list(membership.members.values()):
             message.host_count += 1
             message.lost_host_count += member.state is HostState.LOST

@@ -215,7 +215,9 @@ class DiscoveryServicer(pb_grpc.DiscoveryServiceServicer):
         return member
 
     def _host_message(self, member: Member) -> inventory_pb.Host:
-        return messages.host_message(member, self._wall_time(member.heard_at))
+        message = messages.host_message(member, self._wall_time(member.heard_at))
+        message.drained = self._overview.drained(member.host.host_id)
+        return message
 
     def _status_message(self, found: tuple[Member, Offer]) -> pb.ServiceStatus:
         since = self._overview.measured_since

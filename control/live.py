@@ -68,6 +68,10 @@ class Loads:
         """Return the requests in flight at a service."""
         return min(self._total[service_id], MAX_COUNT)
 
+    def total_of(self, service_ids: Iterable[str]) -> int:
+        """Return the requests in flight at several services."""
+        return min(sum(map(self.total, service_ids)), MAX_COUNT)
+
     @property
     def in_flight(self) -> int:
         """All requests in flight."""

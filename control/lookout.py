@@ -117,6 +117,7 @@ class Lookout:
             self._membership.health(offer),
             self._membership.why_unwell(offer),
             self._membership.held_back(offer),
+            self._membership.drained.names_over(service.service_id),
             Load(
                 self._loads.total(service.service_id),
                 observation.queue_depth or 0,

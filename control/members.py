@@ -52,6 +52,7 @@ class Answer:
     pace: Pace
     wanted: tuple[str, ...] = ()  # services whose definition is not held
     refused: dict[str, str] = field(default_factory=dict)  # reason by service
+    in_flight: int = 0  # requests at the services of the host
 
 
 @dataclass(frozen=True, slots=True)

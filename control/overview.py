@@ -36,6 +36,7 @@ class ServiceView:
     probe: Record | None
     well: bool
     routable: bool
+    drained: bool  # by an operator
     held_back: float  # seconds, 0.0 when it is not
     in_flight: int
     signals: Signals
@@ -105,6 +106,16 @@ class Overview:
             if (member := members.get(host_id)) is not None:
                 yield host_id, member
 
+    def drained(self, host_id: str) -> bool:
+        """Return whether an operator sends a host nothing new."""
+        return host_id in self._membership.drained
+
+    def called(self, name: str) -> str:
+        """Return what a name means to clients, `role` or `model`; empty for nothing."""
+        if name in self._compiler.rules.roles:
+            return "role"
+        return "model" if any(name in of for of in self._compiler.targets.values()) else ""
+
     def services(self, after: str, host_id: str = "") -> Iterator[tuple[str, tuple[Member, Offer]]]:
         """Yield the services whose id comes after one, in order. host_id: only of that host."""
         members = self._membership.members
@@ -127,6 +138,7 @@ class Overview:
             membership.probes.of(service_id),
             well,
             well and not membership.held_back(offer),
+            membership.is_drained(offer),
             membership.held_back_for(offer, self._now()),
             self._loads.total(service_id),
             self._signals(service_id, offer.observation),

@@ -74,6 +74,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
                     pace=_pace_message(answer.pace),
                     wanted_service_ids=answer.wanted,
                     refused_services=answer.refused,
+                    in_flight=answer.in_flight,
                 )
         finally:
             if lease is not None:
@@ -89,6 +90,7 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
             pace=_pace_message(answer.pace),
             wanted_service_ids=answer.wanted,
             refused_services=answer.refused,
+            in_flight=answer.in_flight,
         )
 
     async def DeregisterHost(

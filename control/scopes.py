@@ -13,7 +13,7 @@ class Scope(StrEnum):
     READ = "read"  # see hosts, services and routes
     MEASURE = "measure"  # tell results of benchmarks, which routing believes
     SERVE = "serve"  # hold the tables that requests are served from, and tell what they used
-    ADMINISTER = "administer"  # change what others rely on; guards no method alone yet
+    ADMINISTER = "administer"  # change what others rely on
 
 
 _V1 = "/geniehive.v1."
@@ -41,6 +41,8 @@ SCOPES: dict[str, Scope] = {
     f"{_V1}RoutingService/WatchKeys": Scope.SERVE,
     f"{_V1}RoutingService/ExchangeLoad": Scope.SERVE,
     f"{_V1}UsageService/ReportUsage": Scope.SERVE,
+    f"{_V1}AdminService/DrainServices": Scope.ADMINISTER,
+    f"{_V1}AdminService/UndrainServices": Scope.ADMINISTER,
     "/grpc.health.v1.Health/Check": Scope.PUBLIC,
     "/grpc.health.v1.Health/List": Scope.PUBLIC,
     "/grpc.health.v1.Health/Watch": Scope.PUBLIC,

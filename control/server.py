@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from geniehive.v1 import benchmark_service_pb2 as benchmark_pb
+from geniehive.v1 import admin_service_pb2 as admin_pb
 from geniehive.v1 import (
+    admin_service_pb2_grpc,
     benchmark_service_pb2_grpc,
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
     routing_service_pb2_grpc,
     usage_service_pb2_grpc,
 )
+from geniehive.v1 import benchmark_service_pb2 as benchmark_pb
 from geniehive.v1 import discovery_service_pb2 as discovery_pb
 from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import routing_service_pb2 as routing_pb
@@ -19,6 +21,7 @@ from geniehive.v1 import usage_service_pb2 as usage_pb
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # no stubs
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]  # no stubs
 
+from control.admin import AdminServicer
 from control.api.channel import SERVER_OPTIONS
 from control.benchmarks.service import BenchmarkServicer
 from control.discovery import DiscoveryServicer
@@ -40,6 +43,7 @@ OURS = [
         (routing_pb, "RoutingService"),
         (benchmark_pb, "BenchmarkService"),
         (usage_pb, "UsageService"),
+        (admin_pb, "AdminService"),
     )
 ]
 
@@ -73,6 +77,7 @@ def build(
     routing: RoutingServicer,
     benchmarks: BenchmarkServicer,
     usage: UsageServicer,
+    admin: AdminServicer,
     bind: Callable[[grpc.aio.Server], int],
 ) -> tuple[Server, int]:
     """Return a server that is not started yet, and its port. bind: adds the port."""
@@ -84,6 +89,7 @@ def build(
     routing_service_pb2_grpc.add_RoutingServiceServicer_to_server(routing, server)
     benchmark_service_pb2_grpc.add_BenchmarkServiceServicer_to_server(benchmarks, server)
     usage_service_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -26,6 +26,7 @@ def status_message(
         in_flight=view.in_flight,
         health=messages.HEALTH_VALUES[view.health],
         tokens_per_second=view.signals.tokens_per_second,
+        drained=view.drained,
     )
     for role_id, asset_id in view.roles:
         message.roles.add(role_id=role_id, asset_id=asset_id)

@@ -26,7 +26,8 @@ class Seen:
     """A service, and what is known of it beside what ranking looks at.
 
     why: in words, why it is not healthy, where its node does not say so. held_back: whether
-    it comes and goes too often to be relied upon.
+    it comes and goes too often to be relied upon. drained: the names by which an operator
+    sends it nothing new.
     """
 
     subject: Subject
@@ -34,6 +35,7 @@ class Seen:
     health: Health = Health.HEALTHY
     why: str = ""
     held_back: bool = False
+    drained: tuple[str, ...] = ()
     load: Load = IDLE
 
     @property
@@ -44,11 +46,14 @@ class Seen:
     def gates(self) -> tuple[Gate, ...]:
         """Return what any service must fulfil, whatever it is asked for."""
         availability = self.subject.signals.availability
-        return (
+        found = (
             Gate("host", self.host is HostState.ONLINE, self.host.value),
             Gate("health", self.health is Health.HEALTHY, self.why or self.health.value),
             Gate("availability", availability in USABLE, availability.value),
         )
+        if not self.drained:
+            return found
+        return (*found, Gate("drained", passed=False, detail=f"as {' and '.join(self.drained)}"))
 
 
 @dataclass(frozen=True, slots=True)

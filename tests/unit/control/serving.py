@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 from geniehive.v1 import (
+    admin_service_pb2_grpc,
     benchmark_service_pb2_grpc,
     discovery_service_pb2_grpc,
     registry_service_pb2_grpc,
@@ -13,12 +14,14 @@ from geniehive.v1 import (
     usage_service_pb2_grpc,
 )
 
+from control.admin import AdminServicer
 from control.benchmarks.keeping import SampleKeeping
 from control.benchmarks.records import TrackRecords
 from control.benchmarks.service import BenchmarkServicer
 from control.cluster import Cluster
 from control.condition import Condition
 from control.discovery import DiscoveryServicer
+from control.draining import Draining
 from control.evidence import Evidence
 from control.interceptors import Edge
 from control.keeper import Keeper
@@ -77,10 +80,16 @@ class Control:
             self.membership, compiler, self.routes, self.clock, evidence.subject
         )
         keeper = NoDisk(self.membership, None, self.clock.wall_time)
-        self.cluster = Cluster(
-            self.membership, keeper, publisher, self.clock, grace=30.0, evidence=evidence
-        )
         self.loads = Loads()
+        self.cluster = Cluster(
+            self.membership,
+            keeper,
+            publisher,
+            self.clock,
+            grace=30.0,
+            evidence=evidence,
+            in_flight=self.loads.total_of,
+        )
         lookout = Lookout(self.membership, compiler, self.routes, self.loads, evidence.subject)
         self.measurements = Measurements(
             writer, lambda: self.clock.wall_time(self.clock()), {}, self.cluster.measured
@@ -104,6 +113,8 @@ class Control:
             now=self.clock,
             version="1.2.3",
         )
+        wall_time = self.clock.wall_time
+        draining = Draining(self.cluster, writer, overview.called, lambda: wall_time(self.clock()))
         self.keeping = SampleKeeping(writer, self.records, self.membership.service)
         self.edge = Edge(Doorkeeper(keys, frozenset(GRANTS).difference(keys), SECRET))
         self.server, self.port = build(
@@ -118,6 +129,7 @@ class Control:
                 lambda: self.clock.wall_time(self.clock()),
             ),
             UsageServicer(self.measurements),
+            AdminServicer(draining, self.loads.total_of),
             lambda server: server.add_insecure_port("127.0.0.1:0"),
         )
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
@@ -125,6 +137,7 @@ class Control:
         self.discovery = discovery_service_pb2_grpc.DiscoveryServiceStub(self.channel)
         self.routing = routing_service_pb2_grpc.RoutingServiceStub(self.channel)
         self.benchmarks = benchmark_service_pb2_grpc.BenchmarkServiceStub(self.channel)
+        self.admin = admin_service_pb2_grpc.AdminServiceStub(self.channel)
         self.usage = usage_service_pb2_grpc.UsageServiceStub(self.channel)
 
 

@@ -1,5 +1,6 @@
 import pytest
 from geniehive.v1 import (
+    admin_service_pb2,
     benchmark_service_pb2,
     discovery_service_pb2,
     inventory_pb2,
@@ -13,6 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from control.scopes import GRANTS, SCOPES, Scope
 
 FILES = [
+    admin_service_pb2,
     benchmark_service_pb2,
     discovery_service_pb2,
     inventory_pb2,

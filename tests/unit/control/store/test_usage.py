@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from control.measured import DAY_S
-from control.store import benchmarks, usage
+from control.store import benchmarks, drains, usage
 from control.store.opening import open_store
 from control.store.usage import MAX_TOTAL
 
@@ -129,6 +129,7 @@ def schema_of(path, older):
     """Make a store as the GenieHive before this one did; return its identity."""
     older.setattr(usage, "totals", lambda days, most: {})
     older.setattr(benchmarks, "load", list)
+    older.setattr(drains, "load", list)
     store = open_store(path)
     store.close()
     return store.store_id
