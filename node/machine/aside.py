@@ -1,0 +1,57 @@
+"""Runs what may hang beside the event loop, and does not wait for it for ever."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Aside(Generic[T]):
+    """One function that asks a driver or a file system, on a thread of its own.
+
+    A thread that hangs cannot be ended. It is a daemon, which the process does not wait for,
+    and there is never a second one: until it is back, nothing is asked again.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], T]) -> None:
+        self._name = name
+        self._ask = ask
+        self._thread: threading.Thread | None = None
+
+    async def ask(self, seconds: float) -> T:
+        """Return what the function returns.
+
+        Raises:
+            TimeoutError: it takes longer than `seconds`, or still hangs from an earlier call.
+            Exception: whatever it raises.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise TimeoutError
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def settle(value: T | None, error: Exception | None) -> None:
+            if answer.done():
+                return  # nobody waits any more
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(value)  # type: ignore[arg-type]  # of type T without an error
+
+        def run() -> None:
+            value: T | None = None
+            error: Exception | None = None
+            try:
+                value = self._ask()
+            except Exception as raised:  # noqa: BLE001  # it is raised again, where it is awaited
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+                loop.call_soon_threadsafe(settle, value, error)
+
+        self._thread = threading.Thread(target=run, name=self._name, daemon=True)
+        self._thread.start()
+        async with asyncio.timeout(seconds):
+            return await answer
