@@ -15,6 +15,7 @@ COLORS = {
     **dict.fromkeys((LOST, DOWN), "red"),
     **dict.fromkeys((EJECTED, RETURNING, LOADING, WAITING), "yellow"),
 }
+SHARING = frozenset({"apple"})  # makers of processors that all share the main memory
 SILENT = frozenset({LOST, RETURNING, DOWN})  # what such a one told last is not how it is
 
 
@@ -114,8 +115,34 @@ def load(status: pb.ServiceStatus, rank: int) -> Sequence[str]:
 
 
 def free_memory(host: inventory.Host) -> str:
+    """Return the free memory for models: that of graphics processors where they have their own."""
+    vram = free_vram(host)
+    return free_ram(host) if vram == "-" else vram
+
+
+def free_ram(host: inventory.Host) -> str:
     """Return the free main memory of a host."""
     known = host.metrics.HasField("memory_available_bytes")
     if host.state != inventory.HOST_STATE_ONLINE or not known:
         return "?"
     return gigabytes(host.metrics.memory_available_bytes)
+
+
+def free_vram(host: inventory.Host) -> str:
+    """Return the free memory of all graphics processors of a host that have their own."""
+    own = {one.gpu_id: one.memory_bytes for one in host.resources.gpus if has_memory(one)}
+    if not own:
+        return "-"
+    used = {
+        one.gpu_id: one.memory_used_bytes
+        for one in host.metrics.gpus
+        if one.HasField("memory_used_bytes")
+    }
+    if host.state != inventory.HOST_STATE_ONLINE or not own.keys() <= used.keys():
+        return "?"
+    return gigabytes(sum(max(size - used[gpu_id], 0) for gpu_id, size in own.items()))
+
+
+def has_memory(gpu: inventory.Gpu) -> bool:
+    """Return whether a graphics processor is known to have memory of its own."""
+    return gpu.memory_bytes > 0 and gpu.vendor not in SHARING

@@ -13,20 +13,22 @@ from cli.models import Model
 from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, duration, gigabytes, plural
-from control.api.cluster_documents import HEALTHS, LOAD_MODES
+from control.api.cluster_documents import HEALTHS, LOAD_MODES, slowest
 from control.api.message_values import moment, seconds
 from control.api.route_documents import OPERATIONS, STRATEGIES, url
 
 Pairs = Iterator[tuple[str, str]]
 
-ASSETS = ("ASSET", "OPERATION", "LOADED", "CONTEXT", "FAMILY", "ROLES")
+ASSETS = ("ASSET", "OPERATION", "LOADED", "CONTEXT", "SIZE", "FAMILY", "CAN", "ROLES")
+PROBLEMS_SHOWN = 5
 SERVING = ("SERVICE", "LOADED", "CONTEXT", "BUSY", "WAIT", "LATENCY")
 
 
 def host(found: pb.GetHostInventoryResponse, now: datetime, width: int | None) -> str:
     """Return a host and its services. now: aware; width: of a terminal, in cells."""
     one = found.host
-    parts = [f"{clean(one.host_id)}: {condition.host_state(one, now)}", *fields(_host(one, now))]
+    told = [*_host(one, now), *_found(found.machine)]
+    parts = [f"{clean(one.host_id)}: {condition.host_state(one, now)}", *fields(told)]
     owners = {one.host_id: one}
     parts.append(listed.services(found.services, owners, now, width, color=False))
     return "\n".join(parts)
@@ -38,9 +40,11 @@ def _host(one: inventory.Host, now: datetime) -> Pairs:
     yield "address", one.address
     yield "heard", f"{age(condition.silence(one, now))} ago"
     yield "machine", ", ".join(_machine(one))
+    yield from _graphics(one)
     yield "trust tier", one.trust_tier
     yield "device class", one.device_class
     yield "lent for", ", ".join(one.workload_classes)
+    yield "lent when", ", ".join(_terms(one.contribution))
     yield "families", ", ".join(one.allowed_model_families)
     yield "labels", _pairs(one.labels)
     yield (
@@ -55,9 +59,58 @@ def _machine(one: inventory.Host) -> Iterator[str]:
         yield plural(one.resources.cpu_threads, "core")
     if one.resources.memory_bytes:
         yield gigabytes(one.resources.memory_bytes)
-    yield f"{condition.free_memory(one)} free"
-    if one.state == inventory.HOST_STATE_ONLINE and one.metrics.HasField("cpu_utilization"):
+    yield f"{condition.free_ram(one)} free"
+    if one.state != inventory.HOST_STATE_ONLINE:
+        return
+    if one.metrics.HasField("cpu_utilization"):
         yield f"{one.metrics.cpu_utilization:.0%} busy"
+    if one.metrics.HasField("temperature_celsius"):
+        yield f"{one.metrics.temperature_celsius:.0f} °C"
+    if one.metrics.HasField("on_ac_power"):
+        yield "on mains" if one.metrics.on_ac_power else "on battery"
+
+
+def _graphics(one: inventory.Host) -> Pairs:
+    online = one.state == inventory.HOST_STATE_ONLINE
+    told = {busy.gpu_id: busy for busy in one.metrics.gpus} if online else {}
+    for gpu in one.resources.gpus:
+        yield "gpu", ", ".join(_processor(gpu, told.get(gpu.gpu_id) or inventory.GpuMetrics()))
+
+
+def _processor(gpu: inventory.Gpu, busy: inventory.GpuMetrics) -> Iterator[str]:
+    yield gpu.name or gpu.gpu_id
+    if condition.has_memory(gpu):
+        yield gigabytes(gpu.memory_bytes)
+        used = busy.HasField("memory_used_bytes")
+        free = gigabytes(max(gpu.memory_bytes - busy.memory_used_bytes, 0)) if used else "?"
+        yield f"{free} free"
+    if busy.HasField("utilization"):
+        yield f"{busy.utilization:.0%} busy"
+    if busy.HasField("temperature_celsius"):
+        yield f"{busy.temperature_celsius:.0f} °C"
+
+
+def _terms(policy: inventory.ContributionPolicy) -> Iterator[str]:
+    if policy.idle_only:
+        yield "nobody else uses it"
+    if policy.ac_power_only:
+        yield "on mains"
+    if policy.HasField("thermal_ceiling_celsius"):
+        yield f"at most {policy.thermal_ceiling_celsius:.0f} °C"
+    if policy.HasField("max_memory_bytes"):
+        yield f"for models of at most {gigabytes(policy.max_memory_bytes)}"
+
+
+def _found(machine: inventory.MachineInventory) -> Pairs:
+    """Say what is on a machine beside what serves; a problem is a line."""
+    if machine.model_file_count:
+        size = gigabytes(sum(one.size_bytes for one in machine.model_files))
+        most = "more than " if machine.model_file_count > len(machine.model_files) else ""
+        yield "weights", f"{plural(machine.model_file_count, 'file')} of GGUF, {most}{size}"
+    for problem in machine.problems[:PROBLEMS_SHOWN]:
+        yield "problem", problem
+    if (more := len(machine.problems) - PROBLEMS_SHOWN) > 0:
+        yield "problem", f"and {more} more: geniehive hosts NAME --json"
 
 
 def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: int | None) -> str:
@@ -76,33 +129,51 @@ def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: 
                 _operations(asset),
                 "yes" if asset.loaded else "no",
                 str(asset.context_tokens or "?"),
+                gigabytes(asset.size_bytes) if asset.size_bytes else "?",
                 asset.family or "-",
+                ", ".join(asset.capabilities) or "-",
                 ", ".join(roles.get(asset.asset_id, ())) or "-",
             ],
         )
         for place, asset in enumerate(one.service.assets)
     ]
-    parts.append(table(ASSETS, rows, numbers={"CONTEXT"}, width=width) if rows else "no models yet")
+    parts.append(
+        table(ASSETS, rows, numbers=listed.NUMBERS, width=width) if rows else "no models yet"
+    )
     return "\n".join(parts)
 
 
 def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
     found = one.service
     yield "endpoint", url(found.endpoint)
-    yield "engine", found.engine
+    yield "engine", listed.engine(found)
     yield "own key", "set" if found.has_api_key else ""
     yield "loads models", LOAD_MODES.get(found.load_mode, "none").replace("_", " ")
     busy, waiting = condition.load(one, rank)
     yield "requests", f"{busy} served, {waiting} waiting"
+    yield "memory", "" if rank in condition.SILENT else ", ".join(_memory(found.observation))
     yield "health", _health(one, now)
     yield "rotation", _ejected(one.ejection) if one.HasField("ejection") else ""
-    speed = (
-        [f"{listed.latency(one.latency_p50)} to an answer"] if one.HasField("latency_p50") else []
-    )
-    if one.HasField("tokens_per_second"):
-        speed.append(f"{one.tokens_per_second:.0f} tokens/s")
-    yield "speed", ", ".join(speed)
+    yield "speed", ", ".join(_speed(one))
     yield "measured", _measured(one.measured) if one.HasField("measured") else ""
+
+
+def _memory(seen: inventory.ServiceObservation) -> Iterator[str]:
+    if seen.HasField("vram_used_bytes"):
+        yield f"{gigabytes(seen.vram_used_bytes)} of graphics processors"
+    if seen.HasField("kv_cache_utilization"):
+        yield f"{seen.kv_cache_utilization:.0%} of that for contexts in use"
+
+
+def _speed(one: pb.ServiceStatus) -> Iterator[str]:
+    if one.HasField("latency_p50"):
+        slow = slowest(one)
+        worst = "" if slow is None else f" (p95 {duration(slow / 1_000)})"
+        yield f"{listed.latency(one.latency_p50)} to an answer{worst}"
+    if one.HasField("tokens_per_second"):
+        yield f"{one.tokens_per_second:.0f} tokens/s"
+    if one.service.observation.HasField("prompt_tokens_per_second"):
+        yield f"{one.service.observation.prompt_tokens_per_second:.0f} prompt tokens/s"
 
 
 def _health(one: pb.ServiceStatus, now: datetime) -> str:

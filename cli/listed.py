@@ -1,5 +1,6 @@
 """Lists of hosts, services, roles and models, as tables."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -11,11 +12,12 @@ from cli import condition
 from cli.models import Model
 from cli.table import Row, table
 from cli.text import age, duration, gigabytes
+from control.api.cluster_documents import slowest
 from control.api.route_documents import OPERATIONS
 
 NUMBERS = frozenset(
     {"CORES", "MEMORY", "FREE MEM", "CPU", "SEEN", "BUSY", "WAIT", "LATENCY", "TOK/S"}
-    | {"SERVICES", "IN MEM", "CONTEXT"}
+    | {"SERVICES", "IN MEM", "CONTEXT", "FREE VRAM", "P95", "KV", "SIZE"}
 )
 HOSTS = ("HOST", "STATE", "ADDRESS", "TIER", "CORES", "MEMORY", "FREE MEM", "CPU", "SEEN")
 SERVICES = ("SERVICE", "STATE", "ENGINE", "LOADED", "BUSY", "WAIT", "LATENCY", "TOK/S")
@@ -28,11 +30,23 @@ def hosts(found: Sequence[inventory.Host], now: datetime, width: int | None, col
     """Return a row for each host. now: aware; width: of a terminal, in cells."""
     if not found:
         return "no hosts; one more: geniehive node --config FILE"
+    # A column of nothing would only wrap the others.
+    wide = any(one.resources.gpus for one in found)
     rows = [
-        Row((place,), host_cells(one, now), condition.COLORS.get(condition.host_severity(one), ""))
+        Row(
+            (place,),
+            [*host_cells(one, now), *((graphics(one), condition.free_vram(one)) if wide else ())],
+            condition.COLORS.get(condition.host_severity(one), ""),
+        )
         for place, one in enumerate(found)
     ]
-    return _drawn(HOSTS, rows, width, color)
+    return _drawn((*HOSTS, *(("GPU", "FREE VRAM") if wide else ())), rows, width, color)
+
+
+def graphics(host: inventory.Host) -> str:
+    """Return the graphics processors of a host: `2 RTX 4090, 1 ?`."""
+    names = Counter(one.name or "?" for one in host.resources.gpus)
+    return ", ".join(f"{count} {name}" for name, count in names.items()) or "-"
 
 
 def host_cells(host: inventory.Host, now: datetime) -> list[str]:
@@ -46,7 +60,7 @@ def host_cells(host: inventory.Host, now: datetime) -> list[str]:
         host.trust_tier or "-",
         str(host.resources.cpu_threads or "?"),
         gigabytes(host.resources.memory_bytes) if host.resources.memory_bytes else "?",
-        condition.free_memory(host),
+        condition.free_ram(host),
         f"{host.metrics.cpu_utilization:.0%}" if busy else "?",
         age(condition.silence(host, now)),
     ]
@@ -62,6 +76,9 @@ def services(
     """Return a row for each service. owners: the hosts by id."""
     if not found:
         return "no services; what is there: geniehive status"
+    # Few engines tell of these two.
+    slow = any(slowest(one) is not None for one in found)
+    cached = any(one.service.observation.HasField("kv_cache_utilization") for one in found)
     rows = []
     for place, one in enumerate(found):
         # A host that registered between our two questions is there.
@@ -70,14 +87,35 @@ def services(
         cells = [
             one.service.service_id,
             condition.state(one, host, now),
-            one.service.engine or "-",
+            engine(one.service) or "-",
             condition.loaded(one.service, rank),
             *condition.load(one, rank),
             latency(one.latency_p50 if one.HasField("latency_p50") else None),
             f"{one.tokens_per_second:.0f}" if one.HasField("tokens_per_second") else "-",
         ]
+        cells += [_p95(one)] if slow else []
+        cells += [_cache(one, rank)] if cached else []
         rows.append(Row((place,), cells, condition.COLORS.get(rank, "")))
-    return _drawn(SERVICES, rows, width, color)
+    titles = (*SERVICES, *(("P95",) if slow else ()), *(("KV",) if cached else ()))
+    return _drawn(titles, rows, width, color)
+
+
+def engine(service: inventory.Service) -> str:
+    """Return what serves, and which version of it."""
+    return f"{service.engine} {service.engine_version}".strip()
+
+
+def _p95(status: pb.ServiceStatus) -> str:
+    found = slowest(status)
+    return "-" if found is None else duration(found / 1_000)
+
+
+def _cache(status: pb.ServiceStatus, rank: int) -> str:
+    """Return how much of the memory for contexts is in use."""
+    seen = status.service.observation
+    if rank in condition.SILENT:
+        return "?"
+    return f"{seen.kv_cache_utilization:.0%}" if seen.HasField("kv_cache_utilization") else "?"
 
 
 def roles(found: Sequence[pb.RoleStatus], width: int | None) -> str:

@@ -12,7 +12,8 @@ from cli.condition import COLORS, DOWN
 from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, plural
-from control.api.cluster_documents import HEALTHS, HOST_STATES
+from control.api import machine_documents
+from control.api.cluster_documents import HEALTHS, HOST_STATES, slowest
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, ejection, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
@@ -164,6 +165,8 @@ def document(cluster: Cluster) -> Mapping[str, object]:
                 "heartbeat_time": host.heartbeat_time.ToDatetime(UTC).isoformat(),
                 "memory_bytes": host.resources.memory_bytes,
                 "memory_available_bytes": _told(host.metrics, "memory_available_bytes"),
+                "gpus": machine_documents.resources(host)["gpus"],
+                "gpu_metrics": machine_documents.metrics(host.metrics)["gpus"],
                 "services": services.get(host.host_id, []),
             }
             for host in cluster.hosts
@@ -176,6 +179,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
     return {
         "service_id": service.service_id,
         "engine": service.engine,
+        "engine_version": service.engine_version or None,
         "endpoint": url(service.endpoint),
         "health": HEALTHS.get(condition.health(status), "unknown"),
         "reported_health": HEALTHS.get(seen.health, "unknown"),
@@ -185,6 +189,9 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "ejection": ejection(status),
         "in_flight": status.in_flight,
         "queue_depth": _told(seen, "queue_depth"),
+        "kv_cache_utilization": _told(seen, "kv_cache_utilization"),
+        "vram_used_bytes": _told(seen, "vram_used_bytes"),
+        "p95_latency_ms": slowest(status),
         "concurrency": service.concurrency or None,
         "measured": measured.document(status),
         "assets": [
@@ -193,6 +200,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
                 "operations": [OPERATIONS.get(one, "unknown") for one in asset.operations],
                 "loaded": asset.loaded,
                 "context_tokens": asset.context_tokens or None,
+                "capabilities": list(asset.capabilities),
             }
             for asset in service.assets
         ],

@@ -137,7 +137,7 @@ def observed(message: pb.ServiceStatus) -> Document:
     seen = found.observation
     return {
         "p50_latency_ms": milliseconds(message, "latency_p50"),
-        "p95_latency_ms": _slowest(message),
+        "p95_latency_ms": slowest(message),
         "tokens_per_sec": told(message, "tokens_per_second"),
         "queue_depth": told(seen, "queue_depth"),
         "in_flight": message.in_flight,
@@ -154,8 +154,8 @@ def observed(message: pb.ServiceStatus) -> Document:
     }
 
 
-def _slowest(message: pb.ServiceStatus) -> float | None:
-    """Return the latency of the slowest twentieth, of the same thing as the median.
+def slowest(message: pb.ServiceStatus) -> float | None:
+    """Return the latency in ms of the slowest twentieth, of the same thing as the median.
 
     That is of first tokens or whole answers, by the node, or of first bytes, by gateways.
     """

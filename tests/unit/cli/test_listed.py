@@ -114,9 +114,9 @@ def test_a_service_in_detail():
         "  health        healthy, by its node; healthy, by probes 0s ago",
         "  speed         1.8 s to an answer, 44 tokens/s",
         "  measured      31 requests, 2 failed (most: timeout), since yesterday",
-        "ASSET      OPERATION  LOADED  CONTEXT  FAMILY  ROLES",
-        "qwen3:14b  chat       yes           ?  -       mentor",
-        "other      chat       no            ?  -       -",
+        "ASSET      OPERATION  LOADED  CONTEXT  SIZE  FAMILY  CAN  ROLES",
+        "qwen3:14b  chat       yes           ?     ?  -       -    mentor",
+        "other      chat       no            ?     ?  -       -    -",
     ]
 
 

@@ -283,4 +283,5 @@ def test_document_is_json_with_units_in_its_names():
         "operations": ["chat"],
         "loaded": True,
         "context_tokens": None,
+        "capabilities": [],
     }
