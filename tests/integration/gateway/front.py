@@ -18,6 +18,7 @@ from gateway.listening import listen
 from gateway.steps import finished
 from gateway.table import Applied, Replica
 from gateway.worker import http_config
+from tests.fakes.node_door import NodeDoor
 
 CHAT = "/v1/chat/completions"
 HASH_SECRET = b"s" * 32
@@ -53,6 +54,7 @@ class Front:
         self.door = door
         self.url = f"http://127.0.0.1:{port}"
         self.connections: set[Any] = set()  # of clients, as the server has them
+        self.node: NodeDoor | None = None  # through which engines are reached, if not directly
 
     def offer(
         self, *engines: str, model: str = "small", others: Sequence[str] = (), api_key: str = ""
@@ -62,6 +64,8 @@ class Front:
         api_key: what these engines are called with.
         """
         services = [f"h/{number}" for number in range(len(engines))]
+        if self.node is not None:
+            self.node.offer(**{f"h_{n}": f"http://{address}" for n, address in enumerate(engines)})
         resources = [
             pb.Resource(
                 name=f"service/{service}",
@@ -69,11 +73,7 @@ class Front:
                     service_id=service,
                     host_id="h",
                     api_key=api_key,
-                    endpoint=inventory.Endpoint(
-                        scheme="http",
-                        address=address,
-                        kind=inventory.ENDPOINT_KIND_DIRECT,
-                    ),
+                    endpoint=self._endpoint(address),
                 ),
             )
             for service, address in zip(services, engines, strict=True)
@@ -91,6 +91,14 @@ class Front:
                 )
             )
         self.route(resources)
+
+    def _endpoint(self, address: str) -> inventory.Endpoint:
+        endpoint = inventory.Endpoint(scheme="http", address=address)
+        endpoint.kind = inventory.ENDPOINT_KIND_DIRECT
+        if self.node is not None:
+            endpoint.kind = inventory.ENDPOINT_KIND_NODE_RELAY
+            endpoint.relay.CopyFrom(self.node.message)
+        return endpoint
 
     def route(self, resources: list[pb.Resource]) -> None:
         """Serve by these resources and no others."""

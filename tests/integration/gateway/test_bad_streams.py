@@ -22,6 +22,12 @@ from tests.integration.gateway.replies import (
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(params=["direct", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 MB = 1_000_000
 SECRET = "thinking aloud"
 

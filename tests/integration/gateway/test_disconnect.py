@@ -13,6 +13,12 @@ from tests.integration.gateway.front import Front, request
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(params=["direct", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 GOAL_SECONDS = 1.0
 BOUND_SECONDS = 10 * GOAL_SECONDS  # a busy machine must not fail a test
 

@@ -17,6 +17,11 @@ from tests.integration.gateway.replies import (
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=["direct", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def drip(data: bytes, *, times: int = 1) -> Answer:
     """Return `data` a byte at a time, each sooner than any timeout of `SLOW`."""
     return [step for byte in data * times for step in (Send(bytes([byte])), Pause(0.02))]
