@@ -39,11 +39,11 @@ async def run(
     node_key: str | None,
     keys: Mapping[str, str],
 ) -> None:
-    """Stay registered until SIGINT or SIGTERM, then give the lease back.
+    """Stay registered until SIGINT or SIGTERM, then drain and give the lease back.
 
-    keys: what servers ask for, by service, where they do.
+    A second signal ends the draining. keys: what servers ask for, by service, where they do.
     """
-    stop = _stop_event()
+    stop, cut = _stop_events()
     async with http.new_client() as client, contextlib.AsyncExitStack() as stack:
         watch = Watch(
             settings,
@@ -63,12 +63,14 @@ async def run(
             stack.push_async_callback(door.close)
             await _open(door, settings.relay.listen)
         async with asyncio.TaskGroup() as group:
-            lives = [
-                group.create_task(watch.run()),
-                group.create_task(_register(watch, session)),
-                group.create_task(door.keep()),
-            ]
+            registered = group.create_task(_register(watch, session))
+            lives = [group.create_task(watch.run()), group.create_task(door.keep())]
             await stop.wait()
+            registered.cancel()
+            await asyncio.wait({registered})
+            busy = (lambda: door.busy) if relay_wanted(settings) else None
+            lives.append(group.create_task(session.drain(settings.drain, busy)))
+            await _first(lives[-1], cut)
             for life in lives:
                 life.cancel()
         with contextlib.suppress(GenieHiveError, TimeoutError):
@@ -92,13 +94,26 @@ async def _register(watch: Watch, session: Session) -> None:
     await session.run()
 
 
-def _stop_event() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set, on every system."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Return when `task` is over or `event` is set."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+def _stop_events() -> tuple[asyncio.Event, asyncio.Event]:
+    """Return what the first SIGINT or SIGTERM sets and what the next one sets, on every system."""
+    loop, stop, cut = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    def ask() -> None:
+        (cut if stop.is_set() else stop).set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         # loop.add_signal_handler does not exist on Windows.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    return stop
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(ask))
+    return stop, cut
 
 
 def main() -> None:

@@ -121,6 +121,7 @@ class GrpcStream:
             pace=pace_of(response.pace),
             wanted=frozenset(response.wanted_service_ids),
             refused=dict(response.refused_services),
+            in_flight=response.in_flight,
         )
 
     async def _exchange(self, beat: Beat) -> pb.StreamHeartbeatsResponse:

@@ -12,6 +12,9 @@ Control owns the pace. What each outcome leads to:
 Spread is a wait of any length up to that window. A node takes it once between two
 answers: then its call comes alone, whatever else happened to all nodes together.
 That a stream ended each node notices with its own next beat, which is spread enough.
+
+A node that is stopped says so first: its services drain, what is in flight there ends,
+and then it gives its lease back.
 """
 
 import asyncio
@@ -24,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from control.api.errors import BadRequest, GenieHiveError, NotFound, Unavailable
-from node.state import Host, Machine, Report
+from node.state import Host, Machine, Report, draining
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ MAX_RETRY_SECONDS = 2.0
 MIN_WAIT_SECONDS = 0.1  # between two calls, and between two beats whatever changes
 REFUSAL_SECONDS = 5.0  # another instance lives, or the key is not known
 REFUSED_SECONDS = 60.0  # the definition is not accepted; only a change helps
+DRAIN_SECONDS = 0.25  # between two beats of a node that leaves; gateways tell loads as often
+DRAIN_ANSWER_SECONDS = 1.0  # a control that is silent is not waited for
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -63,6 +68,7 @@ class Answer:
     pace: Pace
     wanted: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    in_flight: int = 0  # requests at the services of the host
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,29 @@ class Session:
                 self._refuse(error)
                 await self._sleep(self._about(REFUSAL_SECONDS))
 
+    async def drain(self, seconds: float, busy: Callable[[], int] | None = None) -> None:
+        """Have nothing new sent here, and wait for what is in flight, `seconds` at most.
+
+        For when `run` is over. busy: how many requests pass through this process, None when
+        none ever does. These are waited for whatever control says; the others end without
+        this node, too, and are waited for as long as control tells of them.
+        """
+        until = self._now() + seconds
+        while self.generation is not None and self._now() < until:
+            try:
+                async with self._remote.stream() as stream:
+                    await self._drain_on(stream, until, busy)
+                return
+            except StreamEnded as error:
+                log.debug("stream ended, opening it again: %s", error)
+            except NotFound:
+                self.generation = None
+            except GenieHiveError as error:
+                log.warning("control cannot be told that this host leaves: %s", error)
+                break
+        while busy is not None and busy() and self._now() < until:
+            await self._sleep(DRAIN_SECONDS)
+
     async def leave(self) -> None:
         """Give the lease back, when there is one.
 
@@ -199,11 +228,42 @@ class Session:
         except Unavailable as error:
             await self._silent(error)
 
+    async def _drain_on(self, stream: Stream, until: float, busy: Callable[[], int] | None) -> None:
+        """Beat until nothing is in flight, or the time is over."""
+        wanted: frozenset[str] = frozenset()
+        told, quiet = -1, 0
+        while True:
+            report = draining(self._report())
+            answer, wanted = await self._tell(stream, report, wanted, DRAIN_ANSWER_SECONDS)
+            left = max(answer.in_flight, busy() if busy else 0)
+            # A gateway that chose this host before it was told may still be on its way
+            # through this process.
+            quiet = 0 if left else quiet + 1
+            if quiet == (2 if busy else 1):
+                return
+            if left and left != told:
+                log.info("draining, %d in flight", left)
+            if self._now() + DRAIN_SECONDS > until:
+                if left:
+                    log.warning("leaving with %d in flight: the time to drain is over", left)
+                return
+            told = left
+            await self._sleep(DRAIN_SECONDS)
+
     async def _beat(self, stream: Stream, wanted: frozenset[str]) -> frozenset[str]:
         """Send one beat; return the services whose definition control asks for."""
-        assert self.generation is not None
         self._changed.clear()
-        report = self._report()
+        _, wanted = await self._tell(stream, self._report(), wanted, self._pace.lease)
+        return wanted
+
+    async def _tell(
+        self, stream: Stream, report: Report, wanted: frozenset[str], patience: float
+    ) -> tuple[Answer, frozenset[str]]:
+        """Send one beat; return the answer, and whose definition is to go with the next one.
+
+        wanted: those that go with this one, changed or not. patience: seconds.
+        """
+        assert self.generation is not None
         self._sequence += 1
         revisions = {one.service.service_id: one.service.revision for one in report.services}
         grown = {key for key, value in revisions.items() if self._sent.get(key, 0) < value}
@@ -212,7 +272,7 @@ class Session:
         machine = report.machine if grown_machine else None
         beat = Beat(self.generation, self._sequence, report, defined, machine)
         self._beat_at = self._now()
-        answer = await stream.beat(beat, self._pace.lease)
+        answer = await stream.beat(beat, patience)
         self._sent = revisions
         self._machine_sent = _revision(report.machine)
         self._pace = answer.pace
@@ -224,7 +284,7 @@ class Session:
             self._refused[service_id] = revision
         # A definition that was just sent, or is refused, would be sent without end.
         refused = {key for key, value in self._refused.items() if revisions.get(key) == value}
-        return (answer.wanted & revisions.keys()) - defined - refused
+        return answer, (answer.wanted & revisions.keys()) - defined - refused
 
     async def _until_changed(self, seconds: float) -> None:
         """Return after `seconds`, or as soon as something changed and may be told."""

@@ -224,6 +224,15 @@ def seen(
     return Watched(after, observation, left_out)
 
 
+def draining(report: Report) -> Report:
+    """Return `report` with services that take nothing new, whatever their owners say."""
+    services = tuple(
+        replace(one, observation=replace(one.observation, availability="draining"))
+        for one in report.services
+    )
+    return replace(report, services=services)
+
+
 def differs(before: Watched, after: Watched) -> bool:
     """Return whether control must hear of `after` now and not at the next beat."""
     return before.service != after.service or before.observation.health != after.observation.health

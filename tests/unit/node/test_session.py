@@ -18,7 +18,7 @@ from control.api.errors import (
     LeaseLost,
     StorageUnavailable,
 )
-from node.session import Answer, Grant, Pace, Session, StreamEnded
+from node.session import DRAIN_ANSWER_SECONDS, Answer, Grant, Pace, Session, StreamEnded
 from node.state import Host, Metrics, Observation, Report, Service, Watched
 
 PACE = Pace(interval=5.0, lease=15.0, reconnect_window=3.0)
@@ -70,7 +70,7 @@ class Script:
         yield self
 
     async def beat(self, beat, patience):
-        assert patience in (PACE.lease, LARGE.lease)
+        assert patience in (PACE.lease, LARGE.lease, DRAIN_ANSWER_SECONDS)
         self.beats.append(beat)
         return await self._next("beat")
 
@@ -405,3 +405,118 @@ async def test_only_a_lease_that_is_held_is_given_back():
     await node.session.leave()
 
     assert node.script.calls[-1] == ("deregister", "h", 9)
+
+
+def left(count):
+    return Answer(PACE, in_flight=count)
+
+
+async def registered(*lines):
+    """Return a node that is registered as generation 9 and no longer runs, to play `lines`."""
+    node = await Node(Grant(9, PACE), OK).live()
+    node.waits.clear()
+    node.script.calls.clear()
+    node.script.beats.clear()
+    node.script.lines += lines
+    return node
+
+
+def availabilities(beat):
+    return [one.observation.availability for one in beat.report.services]
+
+
+@pytest.mark.anyio
+async def test_an_idle_host_says_that_it_drains_and_may_leave_at_once():
+    node = await registered(left(0))
+    await node.session.drain(30.0)
+    assert node.script.calls == ["beat"]
+    assert node.waits == []
+    assert [availabilities(beat) for beat in node.script.beats] == [["draining"]]
+
+
+@pytest.mark.anyio
+async def test_what_is_in_flight_is_waited_for(caplog):
+    caplog.set_level(logging.INFO)
+    node = await registered(left(2), left(2), left(1), left(0))
+    await node.session.drain(30.0)
+    assert node.waits == [0.25] * 3
+    assert node.script.streams == 2  # that of its life, and another one
+    sequences = [beat.sequence for beat in node.script.beats]
+    assert sequences == list(range(sequences[0], sequences[0] + 4))
+    lines = [record.message for record in caplog.records if "draining" in record.message]
+    assert lines == ["draining, 2 in flight", "draining, 1 in flight"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("seconds", "beats"), [(1.0, 5), (0.3, 2), (0.1, 1), (0.0, 0)])
+async def test_what_does_not_end_is_waited_for_no_longer_than_told(seconds, beats, caplog):
+    node = await registered(*[left(3)] * 10)
+    node.now = 0.0
+    await node.session.drain(seconds)
+    assert len(node.script.beats) == beats
+    assert node.now <= seconds
+    assert ("leaving with 3 in flight" in caplog.text) == (beats > 0)
+
+
+@pytest.mark.anyio
+async def test_requests_that_pass_through_the_node_are_waited_for_whatever_control_says():
+    node = await registered(*[left(0)] * 5)
+    passing = iter([2, 1, 0, 0])
+    await node.session.drain(30.0, lambda: next(passing))
+    # A gateway may have chosen the host just before it was told, so it is looked twice.
+    assert node.waits == [0.25] * 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [ControlUnavailable("gone"), InvalidApiKey("no")])
+async def test_a_control_that_is_silent_is_not_waited_for(error, caplog):
+    node = await registered(error)
+    await node.session.drain(30.0)
+    assert node.script.calls == ["beat"]
+    assert node.waits == []
+    assert "cannot be told that this host leaves" in caplog.text
+    await node.session.leave()
+    assert node.script.calls[-1] == ("deregister", "h", 9)
+
+
+@pytest.mark.anyio
+async def test_without_control_what_passes_through_the_node_still_ends():
+    node = await registered(ControlUnavailable("gone"))
+    passing = iter([2, 1, 0])
+    await node.session.drain(30.0, lambda: next(passing))
+    assert node.waits == [0.25] * 2
+
+    node = await registered(ControlUnavailable("gone"))
+    node.now = 0.0
+    await node.session.drain(1.0, lambda: 1)
+    assert node.waits == [0.25] * 4
+
+
+@pytest.mark.anyio
+async def test_a_lease_that_is_lost_meanwhile_is_not_given_back():
+    node = await registered(left(1), LeaseLost("gone"))
+    await node.session.drain(30.0)
+    await node.session.leave()
+    assert node.script.calls == ["beat", "beat"]
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_ends_meanwhile_is_opened_again():
+    node = await registered(left(1), StreamEnded("old"), left(1), left(0))
+    await node.session.drain(30.0)
+    assert node.script.calls == ["beat"] * 4
+    assert node.script.streams == 3
+
+
+@pytest.mark.anyio
+async def test_a_host_that_is_not_registered_leaves_at_once():
+    node = Node()
+    await node.session.drain(30.0)
+    assert node.script.calls == node.waits == []
+
+
+@pytest.mark.anyio
+async def test_a_definition_that_control_asks_for_still_goes():
+    node = await registered(Answer(PACE, wanted=frozenset({"h/x"}), in_flight=1), left(0))
+    await node.session.drain(30.0)
+    assert [beat.defined for beat in node.script.beats] == [frozenset(), frozenset({"h/x"})]
