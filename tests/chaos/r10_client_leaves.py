@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.chaos.promise import Figure, Promise, all_of, milliseconds, none, quantile, told
 from tests.fakes.answers import Answer
 from tests.fakes.engine import Engine, Request
+from tests.fakes.node_door import NodeDoor
 from tests.integration.gateway.front import Front, front, request
 from tests.integration.gateway.test_disconnect import PHASES, SEEN_BY_CLIENT, leave
 
@@ -23,7 +24,7 @@ def run(folder: Path, *, trials: int) -> list[Figure]:
     """Let `trials` clients leave at every moment in every way, through each door."""
     figures = []
     for door in DOORS:
-        took, left_over = asyncio.run(_through(door, trials))
+        took, left_over = asyncio.run(through(door, trials))
         total = trials * len(MOMENTS) * len(WAYS)
         figures += [
             all_of(f"{door} door: engines freed", len(took), total),
@@ -34,8 +35,11 @@ def run(folder: Path, *, trials: int) -> list[Figure]:
     return [told("moments", len(MOMENTS)), told("ways to leave", len(WAYS)), *figures]
 
 
-async def _through(door: str, trials: int) -> tuple[list[float], int]:
-    """Return the seconds until each engine was freed, and what is in flight then."""
+async def through(door: str, trials: int, node: NodeDoor | None = None) -> tuple[list[float], int]:
+    """Return the seconds until each engine was freed, and what is in flight then.
+
+    node: through whose door engines are reached, if not directly.
+    """
     plan = list(product(range(len(MOMENTS)), WAYS)) * trials
     random.Random(7).shuffle(plan)
     arrivals: list[asyncio.Future[Request]] = [asyncio.Future() for _ in plan]
@@ -46,6 +50,7 @@ async def _through(door: str, trials: int) -> tuple[list[float], int]:
         return PHASES[MOMENTS[body["moment"]]]
 
     async with Engine(script) as engine, front(door) as gateway:
+        gateway.node = node
         gateway.offer(engine.address)
         slots = asyncio.Semaphore(AT_ONCE)
 
