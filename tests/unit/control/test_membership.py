@@ -5,7 +5,17 @@ import math
 import pytest
 
 from control.api.errors import HostIdInUse, InvalidValue, LeaseLost, NotFound, RateLimited
-from control.inventory import Endpoint, Health, HostState, Metrics, Observation
+from control.inventory import (
+    Endpoint,
+    Gpu,
+    Health,
+    HostState,
+    Machine,
+    Metrics,
+    ModelFile,
+    Observation,
+    Resources,
+)
 from control.members import Changes, Lease
 from control.membership import MAX_STREAMS, Membership
 from control.pace import Rhythm
@@ -643,3 +653,90 @@ def test_leases_are_longer_by_the_time_in_which_control_did_not_run(members):
 
     assert members.expire(now=62.9) == ([], 0)
     members.beat(beat(lease, 1), now=62.9)
+
+
+class TestWhatElseIsOnAMachine:
+    FOUND = Machine((ModelFile("/m/a.gguf", 5),), 1)
+
+    def test_is_known_from_registration_until_a_beat_tells_otherwise(self, members):
+        lease, _ = members.register(host(), "i", [offer()], 0.0, self.FOUND)
+        assert members.members["h1"].machine == self.FOUND
+
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, None)), now=1.0)
+        assert members.members["h1"].machine == self.FOUND
+        members.beat(beat(lease, 2, ("h1/s", HEALTHY, None), machine=Machine()), now=2.0)
+        assert members.members["h1"].machine == Machine()
+
+    def test_is_unknown_when_its_node_comes_back_without_a_word(self, members):
+        members.register(host(), "i", [offer()], 0.0, self.FOUND)
+        join(members, now=1.0)
+
+        assert members.members["h1"].machine is None
+
+    def test_is_cut_and_never_keeps_a_host_away(self, members):
+        odd = Machine((ModelFile("", -1), ModelFile("/\x1b", -1)), -5, ("\0",) * 1_000)
+        gpus = (Gpu(""), Gpu("0", memory_bytes=-1), Gpu("0"))
+        members.register(host(resources=Resources(8, gpus=gpus)), "i", [offer()], 0.0, machine=odd)
+        member = members.members["h1"]
+
+        assert member.machine.files == (ModelFile("/ ", 0),)
+        assert len(member.machine.problems) == 100
+        assert member.host.resources == Resources(8, gpus=(Gpu("0"),))
+        assert set(member.offers) == {"h1/s"}
+
+    def test_is_no_change_of_routes_nor_of_what_is_stored(self, members):
+        lease = join(members)
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, None), machine=self.FOUND), now=1.0)
+
+        assert members.take_changes() == Changes(frozenset(), frozenset())
+
+
+class TestServiceIds:
+    def test_of_another_host_are_refused_and_that_host_keeps_its_own(self, members):
+        mine, theirs = join(members, "h1"), join(members, "h2")
+        claimed = service("h2/s", endpoint=Endpoint("http", "evil:1"), revision=99)
+        answer = members.beat(
+            beat(mine, 1, ("h1/s", HEALTHY, None), ("h2/s", HEALTHY, claimed)), now=1.0
+        )
+        members.beat(beat(theirs, 1, ("h2/s", HEALTHY, None)), now=1.0)
+
+        assert set(answer.refused) == {"h2/s"}
+        assert members.offer("h2/s") == (members.members["h2"], offer("h2/s"))
+        assert set(members.members["h1"].offers) == {"h1/s"}
+
+    def test_of_another_host_cannot_be_withdrawn_or_called_ill(self, members):
+        lease = join(members, "h1")
+        join(members, "h2")
+        ill = Observation(Health.UNHEALTHY)
+        members.beat(beat(lease, 1, ("h2/s", ill, None)), now=1.0)
+
+        assert members.offer("h2/s")[1].observation == HEALTHY
+        assert members.offer("h1/s") is None
+
+    def test_that_are_told_twice_in_a_beat_are_one_service_as_told_last(self, members):
+        lease = join(members)
+        ill = Observation(Health.UNHEALTHY)
+        members.beat(beat(lease, 1, ("h1/s", HEALTHY, None), ("h1/s", ill, None)), now=1.0)
+
+        assert [one.observation for one in members.members["h1"].offers.values()] == [ill]
+
+    def test_that_change_places_are_routed_to_as_they_stand_now(self, members):
+        places = Endpoint("http", "127.0.0.1:1"), Endpoint("http", "127.0.0.1:2")
+        offers = [offer(f"h1/{n}", endpoint=one) for n, one in zip("ab", places, strict=True)]
+        lease = join(members, offers=offers)
+        swapped = [
+            (f"h1/{n}", HEALTHY, service(f"h1/{n}", endpoint=one, revision=1))
+            for n, one in zip("ba", places, strict=True)
+        ]
+        members.beat(beat(lease, 1, *swapped), now=1.0)
+
+        assert members.service("h1/a").endpoint == places[1]
+        assert members.service("h1/b").endpoint == places[0]
+        assert members.take_changes().services == {"h1/a", "h1/b"}
+
+    def test_that_are_all_left_out_are_all_withdrawn_at_once(self, members):
+        lease = join(members, offers=[offer(f"h1/{n}") for n in range(100)])
+        members.beat(beat(lease, 1), now=1.0)
+
+        assert not members.members["h1"].offers
+        assert len(members.take_changes().services) == 100

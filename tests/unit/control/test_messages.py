@@ -13,8 +13,14 @@ SEEN = pb.ServiceObservation(
     tokens_per_second=1.5,
     detail="warming",
     availability=pb.AVAILABILITY_BUSY,
+    kv_cache_utilization=0.0,
+    vram_used_bytes=9_000_000_000,
+    prompt_tokens_per_second=812.5,
 )
 SEEN.latency_p50.FromMilliseconds(250)
+SEEN.latency_p95.FromMilliseconds(900)
+SEEN.first_token_p50.FromMilliseconds(40)
+SEEN.first_token_p95.FromMilliseconds(0)
 
 
 def test_a_service_survives_the_way_in_and_out():
@@ -51,6 +57,8 @@ def test_a_service_survives_the_way_in_and_out():
                 locator=pb.AssetLocator(kind="path", value="/models/qwen.gguf"),
                 metadata={"quant": "Q4_K_M"},
                 digest="sha256:00",
+                capabilities=["tools", "vision"],
+                size_bytes=5_027_783_488,
             )
         ],
         concurrency=2,
@@ -58,6 +66,7 @@ def test_a_service_survives_the_way_in_and_out():
         load_mode=pb.LOAD_MODE_ON_REQUEST,
         direct_requests=True,
         observation=SEEN,
+        engine_version="b9100",
     )
     offer = Offer(messages.service(message, "h1"), messages.observation(message.observation))
 
@@ -77,6 +86,7 @@ def test_the_key_of_an_engine_comes_in_and_only_that_there_is_one_goes_out():
 def test_what_is_not_told_is_none_and_zero_is_zero():
     assert messages.observation(pb.ServiceObservation()) == Observation(Health.UNKNOWN)
     assert messages.observation(SEEN).in_flight == 0
+    assert messages.observation(SEEN).first_token_p95 == 0
 
 
 def test_a_service_belongs_to_whoever_registers_it():
@@ -94,6 +104,22 @@ def test_an_operation_of_a_newer_node_is_left_out_and_a_repeated_one_is_one():
 @pytest.mark.parametrize("kind", [pb.ENDPOINT_KIND_UNSPECIFIED, 7])
 def test_an_endpoint_of_an_unknown_kind_is_not_taken_for_a_direct_one(kind):
     assert not messages.endpoint(pb.Endpoint(kind=kind)).direct
+
+
+def test_a_relay_is_told_and_its_token_is_not():
+    message = pb.Endpoint(
+        scheme="http",
+        address="127.0.0.1:1",
+        kind=pb.ENDPOINT_KIND_NODE_RELAY,
+        relay=pb.NodeRelay(address="tower:8802", token="canary", tls=True, tls_name="t"),
+    )
+    found = messages.endpoint(message)
+    assert (found.token, found.callable, found.direct) == ("canary", True, False)
+    assert "canary" not in repr(found)
+
+    message.relay.token = ""
+    assert messages.endpoint_message(found) == message
+    assert not found.without_secrets().callable
 
 
 def test_a_duration_beyond_all_bounds_is_read_and_left_to_be_dropped():
