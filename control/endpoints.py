@@ -18,6 +18,7 @@ MAX_SHOWN = 200  # characters of what is refused
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 _NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")  # what some parsers read as an IPv4 address
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
 
@@ -46,7 +47,9 @@ def _relay_refusal(endpoint: Endpoint, relay: NodeRelay) -> str | None:
     door = Endpoint("http", relay.address, tls_name=relay.tls_name)
     if reason := _place_refusal(door):
         return reason.replace("endpoint ", "endpoint relay ", 1)
-    # The node alone connects there, and knows better whether it may.
+    # The node alone connects to it, and knows better whether it may.
+    if len(endpoint.address) > MAX_ADDRESS or not _ADDRESS.fullmatch(endpoint.address):
+        return "endpoint address behind a relay is not a plain host:port"
     return _path_refusal(endpoint.base_path)
 
 

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from control.endpoints import refusal
-from control.inventory import Endpoint
+from control.inventory import Endpoint, NodeRelay
 
 GOOD = [
     "127.0.0.1:8080",
@@ -110,6 +112,44 @@ def test_a_tls_name_is_a_host_name():
 
 def test_an_unknown_kind_of_endpoint_is_refused():
     assert refusal(Endpoint("http", "127.0.0.1:80", direct=False)) is not None
+
+
+def relayed(address="192.168.1.22:8802", token="t0ken", scheme="http", path="", **relay):
+    door = NodeRelay(address, token, **relay)
+    return Endpoint(scheme, "127.0.0.1:11434", path, direct=False, relay=door)
+
+
+def test_behind_a_relay_only_the_relay_is_connected_to():
+    assert refusal(relayed()) is None
+    assert refusal(relayed(path="/openai", tls=True, tls_name="tower.lan")) is None
+    assert refusal(replace(relayed(), address="localhost:1")) is None
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        relayed("169.254.169.254:80"),
+        relayed("0.0.0.0:8802"),
+        relayed("192.168.1.22"),
+        relayed("192.168.1.22:0"),
+        relayed("tower:80\r\nx: y"),
+        relayed(""),
+        relayed(token=""),
+        relayed(token="a b"),
+        relayed(token="a\r\nx: y"),
+        relayed(token="x" * 513),
+        relayed(scheme="https"),
+        relayed(path="/../x"),
+        relayed(tls_name="gpu 1"),
+        replace(relayed(), address="127.0.0.1"),
+        replace(relayed(), address="h:1\r\nx: y"),
+        replace(relayed(), address="x" * 20_000 + ":1"),
+    ],
+    ids=repr,
+)
+def test_a_relay_that_no_gateway_could_or_should_use_is_refused(endpoint):
+    assert refusal(endpoint)
+    assert "t0ken" not in refusal(endpoint)
 
 
 @pytest.mark.parametrize(

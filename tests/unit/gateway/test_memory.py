@@ -123,6 +123,23 @@ async def test_a_service_with_a_key_is_not_in_the_file_and_not_called_without_it
     assert choice.upstream.origin.api_key == "canary"
 
 
+async def test_what_is_behind_a_relay_is_not_in_the_file(tmp_path):
+    first = Life(tmp_path)
+    relayed = service("h/a")
+    relayed.service.endpoint.kind = inventory.ENDPOINT_KIND_NODE_RELAY
+    relayed.service.endpoint.relay.address = "tower:8802"
+    relayed.service.endpoint.relay.token = "canary"
+    first.told(relayed, service("h/b"), target("m", "h/a"), target("n", "h/b"))
+    assert set(first.gateway.routes.upstreams) == {"h/a", "h/b"}
+    await first.memory.keep()
+    first.leave()
+
+    assert b"canary" not in (tmp_path / last_good.NAME).read_bytes()
+    second = Life(tmp_path)
+    await second.memory.recall()
+    assert set(second.gateway.routes.upstreams) == {"h/b"}
+
+
 async def test_control_has_the_last_word(tmp_path):
     """Not settled, it adds; settled, what it does not name is gone."""
     await remembered(tmp_path)

@@ -1,11 +1,27 @@
 """A resource is read whole and checked, or named as unusable."""
 
 import pytest
+from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
+from gateway.relay import Relay
 from gateway.resources import meant, read_resource, target_message, target_name
 from gateway.table import Unusable
 from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, service, target
+
+
+def relayed(service_id="h/a", address="tower:8802", token="canary", **endpoint):
+    relay = inventory.NodeRelay(address=address, token=token, tls=True, tls_name="t")
+    kind = inventory.ENDPOINT_KIND_NODE_RELAY
+    return service(service_id, "127.0.0.1:9", kind=kind, relay=relay, **endpoint)
+
+
+def test_a_service_behind_a_relay_is_read_with_the_way_there():
+    origin = read_resource(relayed()).origin
+
+    assert origin.authority == "127.0.0.1:9"
+    assert origin.relay == Relay("tower", 8802, "canary", True, "t")
+    assert "canary" not in repr(origin)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +38,11 @@ from tests.unit.gateway.pushed import CHAT, EMBEDDINGS, candidate, policy, servi
         service("h/a", base_path="/a b"),
         service("h/a", base_path="/a\r\n"),
         service("h/a", kind=7),
+        relayed(address="tower"),
+        relayed(token=""),
+        relayed(token="a\r\nx: y"),
+        relayed(service_id="h/a b"),
+        relayed(scheme="https"),
         service("h/a", api_key="a b"),
         service("h/a", api_key="a\r\nx: y"),
         service("h/a", api_key="é"),

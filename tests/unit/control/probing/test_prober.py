@@ -1,9 +1,10 @@
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from control.inventory import Endpoint, Health, Observation
+from control.inventory import Endpoint, Health, NodeRelay, Observation
 from control.membership import Membership
 from control.pace import Rhythm
 from control.probing.prober import MAX_AT_ONCE, STALE_INTERVALS, Prober
@@ -103,6 +104,18 @@ async def test_an_engine_is_asked_as_its_name_says_and_with_its_key():
     asked = {(request.target, request.header("authorization")) for request in engine.requests}
 
     assert asked == {("/health", "Bearer sekret"), ("/v1/models", None)}
+
+
+async def test_what_only_its_node_reaches_is_not_probed():
+    """The address is one of another machine; here something else may listen."""
+    async with Engine(openai(["m"])) as engine, scene() as here:
+        direct = at(engine, "h1/a")
+        door = NodeRelay("192.168.1.22:8802", "t0ken")
+        behind = replace(direct.endpoint, direct=False, relay=door)
+        here.join(direct, replace(direct, service_id="h1/b", endpoint=behind))
+        await here.until(lambda: len(here.findings("h1/a")) >= 3)
+
+    assert not here.findings("h1/b")
 
 
 async def test_who_hangs_is_unwell_after_the_timeout():

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from control.inventory import (
     Endpoint,
     Locator,
+    NodeRelay,
     Operation,
     Position,
     Reasoning,
@@ -78,6 +81,17 @@ async def test_that_an_engine_needs_a_key_is_kept_and_the_key_is_not(store, tmp_
     files = {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")}
     assert any(name.endswith("-wal") for name in files)
     assert not any(b"canary" in content for content in files.values())
+
+
+async def test_that_a_service_is_behind_a_relay_is_kept_and_the_token_is_not(store, tmp_path):
+    endpoint = Endpoint("http", "127.0.0.1:1", direct=False, relay=NodeRelay("t:2", "canary"))
+    relayed = service("h1/a", endpoint=endpoint)
+    await store.writer.run(hosts.save, [StoredHost(host("h1"), 1, 1.0, (relayed,))], [])
+
+    [loaded] = await store.writer.run(hosts.load)
+    assert loaded.services == (replace(relayed, endpoint=endpoint.without_secrets()),)
+    assert not loaded.services[0].callable
+    assert not any(b"canary" in path.read_bytes() for path in tmp_path.rglob("*.*"))
 
 
 async def test_saving_again_replaces(store):

@@ -1,9 +1,10 @@
 import time
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.inventory import Operation
+from control.inventory import Endpoint, NodeRelay, Operation
 from control.ranking.subject import Subject
 from control.table import compile
 from control.table.compile import Compiler, Entry
@@ -115,6 +116,23 @@ def test_a_service_whose_key_is_not_known_is_not_told_so_that_nobody_calls_it_wi
     for key in ("one", "two"):
         table.update({"h1/s": routable(needs_key=True, api_key=key)})
         assert table.resources["service/h1/s"].body.api_key == key
+
+
+def test_a_service_behind_a_relay_is_told_with_its_token_or_not_at_all():
+    table = Table()
+    door = NodeRelay("tower:8802")
+    place = Endpoint("http", "127.0.0.1:1", direct=False, relay=door)
+    table.update({"h1/s": unroutable(endpoint=place)})
+    assert "service/h1/s" not in table.resources
+
+    hashes = set()
+    for token in ("one", "two"):
+        known = replace(place, relay=replace(door, token=token))
+        table.update({"h1/s": routable(endpoint=known)})
+        told = table.resources["service/h1/s"]
+        assert told.body.endpoint.token == token
+        hashes.add(told.hash)
+    assert len(hashes) == 2
 
 
 def test_a_known_name_that_nobody_serves_keeps_an_empty_target():
