@@ -159,8 +159,6 @@ def _assets_refusal(assets: Sequence[Asset]) -> str | None:
             return f"asset {name!r} names no operation"
         if asset.context_tokens < 0:
             return f"asset {name!r} has negative context_tokens"
-        if asset.size_bytes < 0:
-            return f"asset {name!r} has negative size_bytes"
         if reason := _description_refusal(asset):
             return f"asset {name!r}: {reason}"
     repeated = _first_repeated(asset.asset_id for asset in assets)
@@ -169,6 +167,8 @@ def _assets_refusal(assets: Sequence[Asset]) -> str | None:
 
 def _description_refusal(asset: Asset) -> str | None:
     locator = asset.locator
+    if asset.size_bytes < 0:
+        return "size_bytes is negative"
     if locator is not None and not (locator.kind and locator.value):
         return "locator has no kind or no value"
     texts = {

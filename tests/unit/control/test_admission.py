@@ -1,8 +1,10 @@
+import math
+
 import pytest
 
 from control.admission import MAX_ASSETS, MAX_SERVICES, check_registration, service_refusal
 from control.api.errors import InvalidValue
-from control.inventory import Endpoint, Locator, RequestPolicy, Resources
+from control.inventory import Contribution, Endpoint, Locator, RequestPolicy, Resources
 from tests.unit.control.builders import asset, host, service
 
 
@@ -51,6 +53,9 @@ def test_ids_of_external_providers_are_reserved(host_id):
         {"allowed_model_families": ("a\n",)},
         {"resources": Resources(cpu_threads=-1)},
         {"resources": Resources(memory_bytes=-1)},
+        {"contribution": Contribution(thermal_ceiling_celsius=math.nan)},
+        {"contribution": Contribution(thermal_ceiling_celsius=-math.inf)},
+        {"contribution": Contribution(max_memory_bytes=-1)},
     ],
     ids=str,
 )
@@ -134,6 +139,10 @@ def test_an_odd_service_is_refused_with_its_name(broken):
         ({"labels": ("x" * 201,)}, "labels is longer"),
         ({"labels": ("",)}, "labels is empty"),
         ({"labels": tuple(map(str, range(65)))}, "65 labels are more than 64"),
+        ({"capabilities": ("a",) * 65}, "65 capabilities are more than 64"),
+        ({"capabilities": ("",)}, "one of capabilities is empty"),
+        ({"capabilities": ("a\n",)}, "capabilities holds the control character U+000A"),
+        ({"size_bytes": -1}, "size_bytes is negative"),
         ({"metadata": {str(n): "" for n in range(65)}}, "65 metadata are more than 64"),
         ({"metadata": {"": "x"}}, "a key of metadata"),
         ({"metadata": {"k": "x" * 201}}, "metadata is longer"),

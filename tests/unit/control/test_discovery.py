@@ -1,6 +1,7 @@
 import pytest
 from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import inventory_pb2 as inventory
+from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import routing_service_pb2
 
 from control.api.channel import control_errors
@@ -12,7 +13,7 @@ from control.ranking.roles import Role, RoutingPolicy
 from control.rules.reloading import Status
 from tests.unit.control.builders import host as stored_host
 from tests.unit.control.builders import service as stored_service
-from tests.unit.control.requests import registration, service
+from tests.unit.control.requests import heartbeat, registration, service
 
 pytestmark = pytest.mark.anyio
 
@@ -377,6 +378,34 @@ async def test_the_inventory_of_a_host_is_all_that_its_node_said_and_when(contro
     assert [one.service.service_id for one in found.services] == ["h001/a", "h001/b"]
     assert found.report_time.ToSeconds() == 1_700_001_000
     assert found.report_age.ToMilliseconds() == 1_500
+
+
+async def test_the_inventory_of_a_host_has_what_else_is_on_its_machine(control):
+    request = registration("h1")
+    gpu = request.host.resources.gpus.add(gpu_id="GPU-1", name="RTX 4090", memory_bytes=24 << 30)
+    request.machine.model_files.add(path="/m/a.gguf", size_bytes=5)
+    request.machine.model_file_count = 1
+    lease = (await control.registry.RegisterHost(request)).lease
+    asked = pb.GetHostInventoryRequest(host_id="h1")
+    found = await control.discovery.GetHostInventory(asked)
+    assert found.machine == request.machine
+
+    beat = heartbeat(lease, 1, "h1/s")
+    beat.metrics.gpus.add(gpu_id="GPU-1", memory_used_bytes=9 << 30)
+    beat.machine.problems.append("/m: permission denied")
+    await control.registry.SendHeartbeat(registry_pb.SendHeartbeatRequest(heartbeat=beat))
+    found = await control.discovery.GetHostInventory(asked)
+
+    assert found.machine == beat.machine
+    assert list(found.host.resources.gpus) == [gpu]
+    assert found.host.metrics == beat.metrics
+
+
+async def test_of_a_machine_that_was_not_told_nothing_is_said(control):
+    await control.registry.RegisterHost(registration("h1"))
+    found = await control.discovery.GetHostInventory(pb.GetHostInventoryRequest(host_id="h1"))
+
+    assert not found.HasField("machine")
 
 
 async def test_roles_are_listed_in_pages_in_order_and_by_what_they_are_for(control):

@@ -229,6 +229,8 @@ def test_an_asset_is_told_with_all_who_serve_it():
     assert item["loaded_asset_count"] == 1
     assert [one["asset_id"] for one in item["assets"]] == ["m"]
     assert item["assets"][0]["max_context_tokens"] == 8192
+    assert item["assets"][0]["capabilities"] == []
+    assert item["assets"][0]["digest"] is None
     assert item["roles"] == ["mentor"]
     assert item["observed"]["p50_latency_ms"] == 2_000
     assert item["offload_hint"] == {

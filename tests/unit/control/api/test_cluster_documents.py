@@ -123,9 +123,16 @@ def test_a_service_is_told_as_routing_sees_it():
 def test_quantiles_of_different_things_do_not_stand_together():
     """A node tells how long whole answers take, gateways measure the first byte."""
     message = full_service()
-    message.service.observation.latency_p50.FromMilliseconds(3_000)
-
+    seen = message.service.observation
+    seen.latency_p50.FromMilliseconds(3_000)
     assert documents.observed(message)["p95_latency_ms"] is None
+
+    seen.latency_p95.FromMilliseconds(8_000)
+    assert documents.observed(message)["p95_latency_ms"] == 8_000
+    seen.first_token_p50.FromMilliseconds(300)
+    assert documents.observed(message)["p95_latency_ms"] is None
+    seen.first_token_p95.FromMilliseconds(700)
+    assert documents.observed(message)["p95_latency_ms"] == 700
 
 
 def test_a_role_is_told_with_who_serves_it():

@@ -95,6 +95,20 @@ def looked_at_one_by_one(one: Subject, wanted: Role, given: Rules):
     return min(ways, default=None)
 
 
+def test_what_a_server_says_that_its_model_can_do_is_a_label():
+    one = subject(asset("a"), asset("sighted", capabilities=("vision",)))
+
+    assert served_by(one, rules(role(preferred_labels=("Vision",)))) == "sighted"
+
+
+def test_a_model_that_leaves_memory_is_preferred_no_more():
+    wanted = rules(role())
+    warm = subject(asset("a"), asset("b", loaded=True))
+    assert served_by(warm, wanted) == "b"
+
+    assert served_by(subject(asset("a"), asset("b")), wanted) == "a"
+
+
 def test_a_service_serves_exactly_the_roles_that_it_may_by_the_best_asset_that_may():
     random = Random(1)
     served = 0

@@ -61,6 +61,7 @@ def test_labels_are_keys_values_pairs_tiers_and_classes():
     }
     assert host_labels(Host("h")) == set()
     assert asset_labels(asset(labels=("Fast", "fast", "code"))) == {"fast", "code"}
+    assert asset_labels(asset(labels=("fast",), capabilities=("Vision",))) == {"fast", "vision"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from control.inventory import (
+    Contribution,
     Endpoint,
+    Gpu,
     Locator,
     NodeRelay,
     Operation,
@@ -26,12 +28,13 @@ FULL = StoredHost(
         address="192.168.1.31",
         labels={"room": "attic"},
         capabilities={"cuda": True, "rocm": False},
-        resources=Resources(8, 16 << 30),
+        resources=Resources(8, 16 << 30, (Gpu("GPU-1", "RTX 4090", "nvidia", 24 << 30),)),
         trust_tier="employee_device",
         device_class="laptop",
         workload_classes=("background",),
         allowed_model_families=("qwen3", "mistral"),
         node_key_id="static:1f3a9c02",
+        contribution=Contribution(True, True, 85.0, 12_000_000_000),
     ),
     generation=7,
     heartbeat_time=1_700_000_000.25,
@@ -53,8 +56,11 @@ FULL = StoredHost(
                 locator=Locator("path", "/models/qwen.gguf"),
                 metadata={"quant": "Q4_K_M"},
                 digest="sha256:00",
+                capabilities=("tools",),
+                size_bytes=5_027_783_488,
             ),
             engine="llamacpp",
+            engine_version="b9100",
             concurrency=2,
             revision=3,
             loads_on_request=True,
@@ -150,3 +156,40 @@ async def test_rows_of_an_older_geniehive_are_loaded_with_what_they_do_not_tell_
     model = asset(loaded=True, context_tokens=8192)
     offered = service("h1/a", model, engine="llamacpp", concurrency=2, revision=3)
     assert await store.writer.run(hosts.load) == [StoredHost(old, 7, 5.5, (offered,))]
+
+
+# As GenieHive wrote them before nodes measured.
+UNMEASURED_HOST = (
+    '{"host_id":"h1","display_name":"Lab","address":"10.0.0.1","labels":{"room":"attic"},'
+    '"capabilities":{"cuda":true},"resources":{"cpu_threads":8,"memory_bytes":17179869184},'
+    '"trust_tier":"employee_device","device_class":"laptop","workload_classes":["background"],'
+    '"allowed_model_families":["qwen3"],"node_key_id":"static:1f3a9c02"}'
+)
+UNMEASURED_SERVICE = (
+    '{"service_id":"h1/a","host_id":"h1","endpoint":{"scheme":"http","address":"gpu-1:80",'
+    '"base_path":"/x","tls_name":"","direct":true},"engine":"llamacpp","assets":[{"asset_id":"m",'
+    '"operations":["chat"],"loaded":true,"context_tokens":8192,"family":"Qwen3-8B",'
+    '"labels":["coding"],"request_policy":null,"modality":"text","format":"gguf",'
+    '"locator":{"kind":"path","value":"/m.gguf"},"metadata":{"quant":"Q4"},'
+    '"digest":"sha256:00"}],"concurrency":2,"revision":3,"loads_on_request":true,'
+    '"direct_requests":true,"needs_key":true,"api_key":""}'
+)
+
+
+async def test_rows_from_before_nodes_measured_are_loaded(store):
+    def write():
+        connection = database.connection()
+        connection.execute("INSERT INTO hosts VALUES ('h1', 7, ?, 5.5)", (UNMEASURED_HOST,))
+        connection.execute("INSERT INTO services VALUES ('h1/a', 'h1', ?)", (UNMEASURED_SERVICE,))
+
+    await store.writer.run(write)
+    [loaded] = await store.writer.run(hosts.load)
+
+    assert loaded.host.contribution == Contribution()
+    assert loaded.host.resources == Resources(8, 16 << 30)
+    assert loaded.host.node_key_id == "static:1f3a9c02"
+    [offered] = loaded.services
+    assert (offered.engine_version, offered.needs_key) == ("", True)
+    assert offered.endpoint == Endpoint("http", "gpu-1:80", "/x")
+    [model] = offered.assets
+    assert (model.capabilities, model.size_bytes, model.digest) == ((), 0, "sha256:00")
