@@ -48,6 +48,7 @@ def running_cluster(
     door: str = "protocol",
     control: Mapping[str, object] | None = None,
     gateway: Mapping[str, object] | None = None,
+    node: Mapping[str, object] | None = None,
 ) -> Iterator[Cluster]:
     """Run a cluster whose only host, `h1`, offers `services`, as in a node's settings."""
     with spawning(folder) as spawn:
@@ -60,6 +61,7 @@ def running_cluster(
         }
         first = spawn("control", settings)
         address = f"127.0.0.1:{first.port()}"
-        node = spawn("node", {"control": address, "node": {"host_id": "h1"}, "services": services})
+        agent = {"control": address, "node": {"host_id": "h1"}, "services": services}
+        beside = spawn("node", {**agent, **(node or {})})
         at = {"listen": "127.0.0.1:0", "control": address, "door": door}
-        yield Cluster(first, node, spawn("gateway", {**at, **(gateway or {})}))
+        yield Cluster(first, beside, spawn("gateway", {**at, **(gateway or {})}))

@@ -109,10 +109,12 @@ async def test_an_engine_is_asked_as_its_name_says_and_with_its_key():
 async def test_what_only_its_node_reaches_is_not_probed():
     """The address is one of another machine; here something else may listen."""
     async with Engine(openai(["m"])) as engine, scene() as here:
-        direct = at(engine, "h1/a")
         door = NodeRelay("192.168.1.22:8802", "t0ken")
-        behind = replace(direct.endpoint, direct=False, relay=door)
-        here.join(direct, replace(direct, service_id="h1/b", endpoint=behind))
+        behind = Endpoint("http", engine.address, direct=False, relay=door)
+        other = at(engine, "h1/b")
+        here.join(
+            at(engine, "h1/a"), replace(other, service=replace(other.service, endpoint=behind))
+        )
         await here.until(lambda: len(here.findings("h1/a")) >= 3)
 
     assert not here.findings("h1/b")
