@@ -27,6 +27,8 @@ from gateway.paths import INFERENCE
 from gateway.routes import Operation, shown
 from gateway.views import Kind
 
+# Nodes that look for model servers know us by it.
+OURS = {"x-geniehive-gateway": "1"}
 DETAILS_SECONDS = 2.0  # that a list of models waits for what control knows
 
 
@@ -95,7 +97,7 @@ def build(gateway: Gateway, control: ControlCalls) -> FastAPI:
         if not gateway.routes.ready:
             raise NotReady("the gateway has not received routes from control yet")
         found = await listing.listed(await known(), route_type, operation)
-        return Response(found, media_type="application/json")
+        return Response(found, headers=OURS, media_type="application/json")
 
     @app.get("/v1/models/{model_id:path}")
     async def model(model_id: str, _: Annotated[str, Depends(principal)]) -> Response:

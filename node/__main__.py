@@ -15,11 +15,12 @@ from control.api import logs
 from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
-from control.api.process import give_up
+from control.api.process import give_up, loop_factory
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
 from node.engines import detect, http
+from node.finding import Finder
 from node.keys import engine_keys
 from node.relay import Relay
 from node.relay import wanted as relay_wanted
@@ -45,10 +46,13 @@ async def run(
     """
     stop, cut = _stop_events()
     async with http.new_client() as client, contextlib.AsyncExitStack() as stack:
+        finder = Finder(client)
         watch = Watch(
             settings,
             look=lambda url, engine, key: detect.look(client, url, engine, key),
-            detect=lambda ports: detect.detect(client, ports),
+            detect=lambda ports: (
+                finder.find() if settings.finds else detect.detect(client, ports)
+            ),
             keys=keys,
         )
 
@@ -133,7 +137,8 @@ def main() -> None:
         give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
     for warning in (*warnings, *config.out_of_reach(settings)):
         log.warning("%s", warning)
-    asyncio.run(run(settings, credentials, node_key, keys))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(run(settings, credentials, node_key, keys))
 
 
 if __name__ == "__main__":

@@ -237,6 +237,8 @@ class Service(Section):
         """How the server is asked; None means: find out."""
         if self.engine is None and self.runtime.engine.lower() in LLAMACPP_NAMES:
             return "llamacpp"
+        if self.engine is None and self.discover_protocol == "ollama":
+            return "ollama"
         return None if self.engine == "auto" else self.engine
 
     @property
@@ -266,7 +268,7 @@ class Config(Profiled):
     node: Node = Field(default_factory=Node)
     inventory: Inventory = Inventory()
     services: tuple[Service, ...] = Field(default=(), max_length=MAX_SERVICES)
-    detect_ports: tuple[Port, ...] = Field(default=(), max_length=64)
+    detect_ports: Annotated[tuple[Port, ...], Field(max_length=64)] | None = None
     relay: Relay = Relay()
     drain: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     log: Log = Log()
@@ -328,6 +330,11 @@ class Config(Profiled):
             )
         return self
 
+    @property
+    def finds(self) -> bool:
+        """Whether the node looks for whatever model servers are here."""
+        return self.detect_ports is None and not self.services
+
     def full_id(self, service_id: str) -> str:
         """Return `service_id` with the host's name before it when it has none."""
         return service_id if "/" in service_id else f"{self.node.host_id}/{service_id}"
@@ -335,6 +342,7 @@ class Config(Profiled):
 
 def out_of_reach(settings: Config) -> list[str]:
     """Return what gateways cannot reach: endpoints of this machine alone, for control elsewhere."""
+    relayed = settings.relay.mode != "never"
     if is_loopback(settings.control):
         return []
     found = [
@@ -342,10 +350,11 @@ def out_of_reach(settings: Config) -> list[str]:
         " write the address that gateways reach it by"
         for one in settings.services
         if is_loopback(join_address(urlsplit(one.endpoint).hostname or "", 0))
+        and not (relayed and one.endpoint.startswith("http:"))
     ]
-    if settings.detect_ports:
+    if (settings.detect_ports or settings.finds) and not relayed:
         found.append(
             "detect_ports: what is found there is registered at 127.0.0.1, which only this machine"
-            " reaches; write services with the address that gateways reach them by"
+            " reaches; write services with the address that gateways reach them by, or relay.mode: auto"
         )
     return found

@@ -114,7 +114,10 @@ def test_keys_that_everybody_can_read_are_told(write):
 
 
 def test_endpoints_out_of_reach_are_warned_of(write):
-    text = "control: 192.168.1.20:8801\nservices: [{service_id: a, endpoint: 'http://127.0.0.1:1'}]"
+    text = (
+        "control: 192.168.1.20:8801\nrelay: {mode: never}\n"
+        "services: [{service_id: a, endpoint: 'http://127.0.0.1:1'}]"
+    )
 
     assert "which only this machine reaches" in check(write("node.yaml", text)).warnings[0]
 

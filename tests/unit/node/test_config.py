@@ -202,13 +202,23 @@ def test_declared_assets_stand_alone_unless_asked_otherwise(keys, discovers):
 )
 def test_an_endpoint_that_only_this_machine_reaches_is_noticed(control, endpoint, count):
     services = (Service(service_id="h/a", endpoint=endpoint),)
-    settings_of = Config(control=control, node={"host_id": "h"}, services=services)
+    written = {"control": control, "node": {"host_id": "h"}, "services": services}
+    assert len(out_of_reach(Config(**written, relay={"mode": "never"}))) == count
+    assert not out_of_reach(Config(**written))
 
-    assert len(out_of_reach(settings_of)) == count
+
+def test_what_cannot_be_relayed_is_out_of_reach():
+    services = (Service(service_id="h/a", endpoint="https://127.0.0.1:8443"),)
+    written = {"control": "192.168.1.20:8801", "node": {"host_id": "h"}, "services": services}
+
+    assert out_of_reach(Config(**written))
 
 
 def test_detected_ports_are_out_of_reach_for_others():
-    assert out_of_reach(Config(control="192.168.1.20:8801", detect_ports=(8080,)))
+    far = {"control": "192.168.1.20:8801", "detect_ports": (8080,)}
+
+    assert out_of_reach(Config(**far, relay={"mode": "never"}))
+    assert not out_of_reach(Config(**far))
     assert not out_of_reach(Config(detect_ports=(8080,)))
 
 
@@ -257,3 +267,17 @@ def test_a_key_in_the_place_of_its_variable_is_not_shown(tmp_path, value):
     [problem] = raised.value.problems
     assert "services[0].api_key_env: write the name of a variable" in problem
     assert "canary" not in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "finds"),
+    [
+        ({}, True),
+        ({"services": []}, True),
+        ({"detect_ports": []}, False),
+        ({"detect_ports": [8080]}, False),
+        ({"services": [{"service_id": "a", "endpoint": "http://127.0.0.1:1"}]}, False),
+    ],
+)
+def test_a_node_that_is_told_nothing_finds_what_is_here(written, finds):
+    assert Config(**written).finds is finds
