@@ -1,7 +1,10 @@
 """A cluster whose gateway reaches engines only through their node."""
 
+import asyncio
 import json
 import re
+import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,6 +14,9 @@ from geniehive.v1 import discovery_service_pb2 as pb
 from geniehive.v1 import discovery_service_pb2_grpc as rpc
 
 from control.api.channel import sync_channel
+from gateway.relay import Relay, Trust, tunnel
+from tests.fakes.engine import Engine
+from tests.fakes.node_door import node_door
 from tests.integration.cluster import Cluster, running_cluster
 from tests.processes import START_SECONDS, Service, wait_until
 
@@ -98,3 +104,34 @@ def test_a_relay_that_cannot_listen_is_one_line(tmp_path: Path, cluster: Cluster
     assert second.process.wait(START_SECONDS) == 2
     assert f"error: relay: cannot listen on {taken}: " in second.logged()
     assert "set another relay.listen" in second.logged()
+
+
+@pytest.mark.anyio
+async def test_a_door_with_a_certificate_speaks_tls(engine: Engine, tls_files: tuple[Path, Path]):
+    certificate, key = tls_files
+    tls = {"certificate": str(certificate), "key": str(key)}
+    async with node_door(tls=tls) as door:
+        door.offer(h_e=engine.url)
+        host, port = door.address.split(":")
+        trusted = Relay(host, int(port), door.token, tls=True)
+        _, writer = await streams(trusted, Trust(certificate))
+        writer.write(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+        await engine.request()
+        writer.transport.abort()
+        await engine.until(lambda: not engine.open, 10)
+
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await streams(trusted, Trust(None))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await streams(replace(trusted, tls_name="other"), Trust(certificate))
+        # In plaintext no token is heard, and nothing is said.
+        with pytest.raises(OSError, match=r"closed|reset|HTTP"):
+            await streams(replace(trusted, tls=False), Trust(None))
+
+
+async def streams(relay: Relay, trust: Trust) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = await tunnel(relay, "h/e", lambda: asyncio.StreamReaderProtocol(reader), trust)
+    transport = protocol._transport  # type: ignore[attr-defined]
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
