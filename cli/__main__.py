@@ -11,6 +11,7 @@ from cli import (
     completion_command,
     config_commands,
     connect_command,
+    drain_commands,
     inventory_commands,
     request_command,
 )
@@ -106,7 +107,7 @@ def status(output: Output, access: Access, check: bool, watched: bool) -> None:
     with cluster.connected(access) as channel:
 
         def read() -> cluster.Cluster:
-            return cluster.read(channel, output.timeout, cluster.operator())
+            return cluster.read(channel, output.timeout, cluster.operator(access))
 
         if watched:
             screens.watch(read, output)
@@ -120,6 +121,7 @@ def status(output: Output, access: Access, check: bool, watched: bool) -> None:
 for _command in (
     bench,
     *inventory_commands.COMMANDS,
+    *drain_commands.COMMANDS,
     connect_command.connect,
     request_command.request,
     config_commands.config,
@@ -151,7 +153,7 @@ def explain(output: Output, name: str, operation: str | None, access: Access) ->
     from control.api import route_documents
 
     with cluster.connected(access) as channel:
-        answer = routes.explain(channel, name, operation, output.timeout, cluster.operator())
+        answer = routes.explain(channel, name, operation, output.timeout, cluster.operator(access))
     if output.as_json:
         output.document("route", route_documents.explanation(answer))
     elif output.quiet:
@@ -192,7 +194,7 @@ def match(
         tasks, workloads, operation, modality, limit, roles_only=roles_only
     )
     with cluster.connected(access) as channel:
-        answer = routes.match(channel, request, output.timeout, cluster.operator())
+        answer = routes.match(channel, request, output.timeout, cluster.operator(access))
     if output.as_json:
         found = route_documents.matches(answer, operation, modality)
         output.document("route_match", found)
@@ -226,7 +228,7 @@ def remove(output: Output, host_id: str, access: Access) -> None:
         f"remove {host_id} and all its services?", f"geniehive admin hosts remove {host_id} --yes"
     )
     with cluster.connected(access) as channel:
-        cluster.remove_host(channel, host_id, output.timeout, cluster.operator())
+        cluster.remove_host(channel, host_id, output.timeout, cluster.administrator())
     if output.as_json:
         output.document("host_removed", {"host_id": host_id})
     else:

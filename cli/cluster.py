@@ -14,12 +14,19 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import registry_service_pb2 as registry_pb
 from geniehive.v1 import registry_service_pb2_grpc as registry_grpc
 
-from cli import running
+from cli import keys, running
 from cli.access import Access
 from cli.output import BAD, NOT_ALLOWED, UNKNOWN, UNREACHABLE, USAGE, Failure
 from control.api import auth
 from control.api.channel import control_errors, sync_channel
-from control.api.errors import Forbidden, GenieHiveError, NotFound, Unauthenticated, Unavailable
+from control.api.errors import (
+    Forbidden,
+    GenieHiveError,
+    NotFound,
+    StorageUnavailable,
+    Unauthenticated,
+    Unavailable,
+)
 from control.api.ports import parse_address
 from control.api.settings import SettingsError
 from control.api.tls import channel_credentials
@@ -179,16 +186,31 @@ def remove_host(
     )
 
 
-def operator() -> auth.Metadata:
+def operator(access: Access | None = None) -> auth.Metadata:
     """Return what whoever types the command presents: a key of the environment, if any.
 
+    access: where to. The `up --lan` of the state folder, and nobody else, is shown its own
+    admin key: whoever can read that file may do everything anyway.
+
     Raises:
-        Failure: the environment holds what cannot be a key.
+        Failure: the environment holds what cannot be a key, or the folder what cannot be read.
     """
+    return _presented("GENIEHIVE_OPERATOR_KEY", "GENIEHIVE_ADMIN_KEY")
+
+
+def administrator() -> auth.Metadata:
+    """Return the same for a command that changes something. Raises as `operator`."""
+    return _presented("GENIEHIVE_ADMIN_KEY", "GENIEHIVE_OPERATOR_KEY")
+
+
+def _presented(first: str, second: str) -> auth.Metadata:
     try:
-        key = auth.key_from("GENIEHIVE_OPERATOR_KEY") or auth.key_from("GENIEHIVE_ADMIN_KEY")
+        key = auth.key_from(first) or auth.key_from(second)
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_key") from error
+    if key is None and access is not None and access.address is None:
+        own = keys.presented(access.state)
+        key = own.admin if own else None
     return auth.metadata("operator", key)
 
 
@@ -207,7 +229,7 @@ def failure(error: GenieHiveError, address: str, *, missed_tls: bool = False) ->
         )
     if isinstance(error, NotFound):
         return Failure(str(error), UNKNOWN, error.code)
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, StorageUnavailable):
         said = str(error)
         causes = (cause for cause in CAUSES if any(sign in said for sign in cause.signs))
         cause = MISSED_TLS if missed_tls else next(causes, Cause((), said))

@@ -36,7 +36,7 @@ def severity(status: pb.ServiceStatus, host: inventory.Host) -> int:
         return LOADING
     if told != inventory.HEALTH_HEALTHY:
         return DOWN
-    if not status.routable:
+    if not status.routable:  # drained, held back, or not lent
         return WAITING
     return EJECTED if status.HasField("ejection") else UP
 
@@ -53,7 +53,9 @@ def host_state(host: inventory.Host, now: datetime) -> str:
     """Return how a host is, in words. now: aware."""
     if host.state == inventory.HOST_STATE_LOST:
         return f"lost {age(silence(host, now))}: no heartbeat"
-    return "returning" if host.state == inventory.HOST_STATE_RETURNING else "up"
+    if host.state == inventory.HOST_STATE_RETURNING:
+        return "returning"
+    return "up, drained" if host.drained else "up"
 
 
 def silence(host: inventory.Host, now: datetime) -> float:
@@ -64,6 +66,8 @@ def silence(host: inventory.Host, now: datetime) -> float:
 def state(status: pb.ServiceStatus, host: inventory.Host, now: datetime) -> str:
     """Return how a service is, in words. now: aware."""
     seen, rank = status.service.observation, severity(status, host)
+    if status.drained and rank == WAITING:
+        return f"draining, {status.in_flight} left" if status.in_flight else "drained"
     availability = AVAILABILITIES.get(seen.availability, "available")
     if rank in {WAITING, UP} and availability != "available":
         return availability.replace("_", " ")

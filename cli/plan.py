@@ -16,7 +16,9 @@ from node.engines.detect import USUAL_PORTS
 LOOPBACK = "127.0.0.1"
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 ENGINE_KEY = "GENIEHIVE_ENGINE_KEY"  # the variable with what the given engines ask for
-GATEWAY_DRAIN_SECONDS = 8.0  # below the 10 s after which a child is killed
+# Below the 10 s after which a child is killed; the node gives its lease back then.
+GATEWAY_DRAIN_SECONDS = 8.0
+NODE_DRAIN_SECONDS = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,12 @@ class Plan:
             if self.engine_key and service["endpoint"] in self.engines:
                 service["api_key_env"] = ENGINE_KEY
         ports = [] if self.engines else list(USUAL_PORTS)
-        return {"control": control, "services": services, "detect_ports": ports}
+        return {
+            "control": control,
+            "services": services,
+            "detect_ports": ports,
+            "drain": NODE_DRAIN_SECONDS,
+        }
 
     def gateway_file(self, control: str, listen: str) -> dict[str, object]:
         """Return the settings of the gateway."""

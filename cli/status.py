@@ -1,6 +1,6 @@
 """The cluster as text: totals, what is worst first, and what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from geniehive.v1 import discovery_service_pb2 as pb
@@ -17,17 +17,23 @@ from control.api.cluster_documents import HEALTHS, HOST_STATES, slowest
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, ejection, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
-UNUSABLE_SHOWN = 5
+UNUSABLE_SHOWN = DRAINS_SHOWN = 5
 
 
 def healthy(cluster: Cluster) -> bool:
-    """Return whether every known host is heard, every service serves, and the catalog counts."""
+    """Return whether every known host is heard, the catalog counts, and every service serves.
+
+    Those that an operator drained need not.
+    """
     return (
         bool(cluster.services)
         and not cluster.health.spared_host_count
         and not cluster.health.catalog_problem
         and all(host.state == inventory.HOST_STATE_ONLINE for host in cluster.hosts)
-        and all(one.routable and not condition.kept_out(one) for one in cluster.services)
+        and all(
+            one.drained or (one.routable and not condition.kept_out(one))
+            for one in cluster.services
+        )
     )
 
 
@@ -87,6 +93,7 @@ def hints(cluster: Cluster, now: datetime) -> list[str]:
         if owner is not None and condition.severity(status, owner) == DOWN:
             place = f"{service.endpoint.scheme}://{service.endpoint.address}"
             found.append(clean(f"{service.service_id}: {place} {_why_down(status)}"))
+    found += _drained(cluster.health.drains, now)
     found += _unusual(cluster.health)
     found += _unusable(cluster.health.unusable_resources)
     if not cluster.hosts:
@@ -102,6 +109,17 @@ def _why_down(status: pb.ServiceStatus) -> str:
     if seen.health == inventory.HEALTH_HEALTHY:
         return f"healthy to its node, not to control: {status.probe.detail or 'unhealthy'}"
     return seen.detail or "unhealthy"
+
+
+def _drained(drains: Sequence[pb.Drain], now: datetime) -> list[str]:
+    shown = []
+    for drain in drains[:DRAINS_SHOWN]:
+        since = (now - drain.start_time.ToDatetime(UTC)).total_seconds()
+        by = f" by {drain.principal_id}" if drain.principal_id != "anyone" else ""
+        name = clean(drain.name)
+        shown.append(f"{name}: drained {age(since)} ago{by}; undo: geniehive undrain {name}")
+    more = len(drains) - len(shown)
+    return shown + ([f"{plural(more, 'more name')} drained"] if more else [])
 
 
 def _unusual(health: pb.GetClusterHealthResponse) -> list[str]:
@@ -154,6 +172,14 @@ def document(cluster: Cluster) -> Mapping[str, object]:
         "ejected_services": health.ejected_count,
         "catalog_problem": health.catalog_problem or None,
         "unusable_resources": dict(health.unusable_resources),
+        "drains": [
+            {
+                "name": one.name,
+                "since": one.start_time.ToDatetime(UTC).isoformat(),
+                "by": one.principal_id,
+            }
+            for one in health.drains
+        ],
         "gateways": health.gateway_count,
         "control_version": health.control_version,
         "hosts": [
@@ -162,6 +188,7 @@ def document(cluster: Cluster) -> Mapping[str, object]:
                 "display_name": host.display_name,
                 "address": host.address,
                 "state": HOST_STATES.get(host.state, "unknown"),
+                "drained": host.drained,
                 "heartbeat_time": host.heartbeat_time.ToDatetime(UTC).isoformat(),
                 "memory_bytes": host.resources.memory_bytes,
                 "memory_available_bytes": _told(host.metrics, "memory_available_bytes"),
@@ -186,6 +213,7 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "availability": AVAILABILITIES.get(seen.availability, "available"),
         "detail": seen.detail,
         "routable": status.routable,
+        "drained": status.drained,
         "ejection": ejection(status),
         "in_flight": status.in_flight,
         "queue_depth": _told(seen, "queue_depth"),

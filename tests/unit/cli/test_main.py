@@ -37,6 +37,7 @@ def test_help_opens_with_examples_and_lists_every_command():
         "config",
         "connect",
         "control",
+        "drain",
         "gateway",
         "hosts",
         "models",
@@ -46,6 +47,7 @@ def test_help_opens_with_examples_and_lists_every_command():
         "route",
         "services",
         "status",
+        "undrain",
         "up",
     ]
 

@@ -1,6 +1,7 @@
 """The status screen: totals, worst first, what to do."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
@@ -285,3 +286,62 @@ def test_document_is_json_with_units_in_its_names():
         "context_tokens": None,
         "capabilities": [],
     }
+
+
+def drained(service_id, in_flight=0, **fields):
+    found = status(service_id, "+m", routable=False, in_flight=in_flight, **fields)
+    found.drained = True
+    return found
+
+
+def test_what_drains_says_how_much_is_left_who_wanted_it_and_how_to_undo_it():
+    told = health()
+    for name, by in (("tower", "static:1f3a9c02"), ("attic/a", "anyone")):
+        told.drains.add(name=name, principal_id=by).start_time.FromDatetime(
+            NOW - timedelta(minutes=4)
+        )
+    tower = host("tower")
+    tower.drained = True
+    cluster = Cluster(
+        told,
+        (tower,),
+        (drained("tower/a", 2), drained("tower/b"), drained("tower/c", detail="odd")),
+    )
+    rows = [" ".join(line.split()) for line in render(cluster, NOW).splitlines()[2:]]
+    assert rows == [
+        "tower a draining, 2 left 1/1 m 9.1 GB 2/? 0",
+        "tower b drained 1/1 m 9.1 GB 0/? 0",
+        "tower c drained 1/1 m 9.1 GB 0/? 0",
+        "! tower: drained 4m ago by static:1f3a9c02; undo: geniehive undrain tower",
+        "! attic/a: drained 4m ago; undo: geniehive undrain attic/a",
+    ]
+    assert document(cluster)["drains"][0] == {
+        "name": "tower",
+        "since": "2026-11-20T14:02:11+00:00",
+        "by": "static:1f3a9c02",
+    }
+    (told_host,) = document(cluster)["hosts"]
+    assert told_host["drained"]
+    assert all(one["drained"] for one in told_host["services"])
+
+
+def test_what_an_operator_drained_is_no_reason_to_worry():
+    cluster = Cluster(health(), (host("tower"),), (drained("tower/a"), status("tower/b", "m")))
+    assert healthy(cluster)
+    assert not healthy(Cluster(health(), (host("tower"),), (status("tower/b", routable=False),)))
+
+
+def test_of_many_drains_the_first_are_told():
+    told = health()
+    for number in range(8):
+        told.drains.add(name=f"h{number}", principal_id="anyone")
+    lines = render(Cluster(told, (host("h"),), ()), NOW).splitlines()
+    assert sum("undo: geniehive undrain" in line for line in lines) == 5
+    assert "! 3 more names drained" in lines
+
+
+def test_a_host_that_is_lost_and_drained_is_lost():
+    attic = host("attic", inventory.HOST_STATE_LOST, seen=250)
+    attic.drained = True
+    screen = render(Cluster(health(), (attic,), (drained("attic/a", 1),)), NOW)
+    assert "lost 4m: no heartbeat" in screen
