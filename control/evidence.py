@@ -1,7 +1,7 @@
 """How services do, by what nodes see, gateways measured and benchmarks found.
 
-What a node tells of its engine counts, for a half-life after it told it last: an engine
-that had nothing to do is as fast as it was. Its median time to the first token comes
+What a node tells of its engine counts, smoothed, and for a half-life after it told it last:
+an engine that had nothing to do is as fast as it was. Its median time to the first token comes
 before that to whole answers, which says more about what was asked. Where it tells
 nothing, what gateways measured does: the median time to the first byte of streamed
 answers, and the tokens a second of one stream, both fading until nothing is known.
@@ -13,6 +13,7 @@ Routes are made of these values, so what changes little changes nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import exp2
 
 from control.benchmarks.records import TrackRecords
 from control.fading import Fading
@@ -25,23 +26,33 @@ from control.ranking.subject import Signals, Subject
 HALF_LIFE_S = 600.0
 # A new value counts when it is more than this share away from the one that counts.
 NOISE = 0.10
+# A node tells of its last minute, which differs a little at each beat. What is so many times
+# more or less counts at once, what is nearer half after so many seconds.
+LEAP = 2.0
+SMOOTHING_S = 60.0
 # Services looked at in one go, 2 us each; all of a large fleet within some seconds.
 SLICE = 500
 
 
 @dataclass(slots=True)
 class _Told:
-    """A value as a node told it last."""
+    """A value as a node tells it, smoothed; at: when it was told last."""
 
     value: float | None = None
     at: float = 0.0
 
     def take(self, value: float | None, now: float) -> bool:
-        """Take over what is told now, if anything; return whether that is another value."""
+        """Take over what is told now, if anything; return whether that makes another value."""
         if value is None:
             return False
-        other, self.value, self.at = value != self.value, value, now
-        return other
+        before = self.value
+        if before is None or not before / LEAP <= value <= before * LEAP:
+            self.value = value
+        else:
+            lasting = 1 - exp2((self.at - now) / SMOOTHING_S)
+            self.value = before + lasting * (value - before)
+        self.at = now
+        return self.value != before
 
     def counting(self, now: float, lifetime: float) -> float | None:
         """Return the value, None when it was told too long ago."""

@@ -1,9 +1,11 @@
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from control import evidence as module
-from control.evidence import HALF_LIFE_S, SLICE, Evidence
+from control.evidence import HALF_LIFE_S, SLICE, SMOOTHING_S, Evidence
 from control.inventory import Availability, Health, Observation
 from control.measured import Counts
 from control.ranking.subject import UNSEEN, Signals
@@ -83,6 +85,28 @@ def test_an_engine_that_had_nothing_to_do_is_as_fast_as_it_was(evidence):
     assert evidence.take_changed() == set()
 
 
+def test_what_moves_at_each_beat_counts_by_what_lasts(evidence):
+    """Between bands, or the table would change at each beat of a busy fleet."""
+    random = Random(1)
+    evidence.see(told(0.5, 40.0), 0.0)
+    evidence.take_changed()
+    changes = 0
+    for beat in range(1, 1_000):
+        evidence.see(told(random.uniform(0.3, 0.7), random.uniform(30, 50)), 5.0 * beat)
+        changes += bool(evidence.take_changed())
+    assert changes < 20
+
+    evidence.see(told(0.45, 40.0), 10_000.0)
+    assert known(evidence).latency_p50 == pytest.approx(0.45, rel=0.1)
+
+
+def test_what_is_twice_as_much_or_half_counts_at_once(evidence):
+    for latency in (1.0, 2.1, 1.0, 0.4, 0.0, 5.0):
+        evidence.see(told(latency), 0.0)
+
+        assert known(evidence).latency_p50 == latency
+
+
 def test_what_a_node_told_is_unknown_in_the_end_and_that_is_a_change(evidence):
     evidence.see(told(0.5, 40.0), 0.0)
     evidence.take_changed()
@@ -137,7 +161,7 @@ def test_noise_at_the_edge_of_a_band_changes_nothing(evidence):
 def test_a_slow_drift_counts_in_the_end(evidence):
     evidence.see(told(1.0), 0.0)
     for percent in range(1, 31):
-        evidence.see(told(1.0 + percent / 100), 0.0)
+        evidence.see(told(1.0 + percent / 100), percent * SMOOTHING_S)
 
     assert known(evidence).latency_p50 == pytest.approx(1.3, rel=0.1)
 
@@ -218,11 +242,11 @@ def test_what_is_more_than_can_be_kept_is_unknown(monkeypatch):
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 86_400)), max_size=30))
 def test_what_counts_is_never_further_from_the_truth_than_noise(values):
-    """And a change is told exactly when there is one."""
+    """And a change is told exactly when there is one. Each value is told for long enough."""
     evidence = Evidence()
-    for value in values:
+    for place, value in enumerate(values):
         before = known(evidence)
-        evidence.see(told(value), 0.0)
+        evidence.see(told(value), place * 50 * SMOOTHING_S)
         after = known(evidence)
 
         assert evidence.take_changed() == ({NAME} if after != before else set())
