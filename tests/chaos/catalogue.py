@@ -90,5 +90,7 @@ PROMISES = (
     Entry(42, "A backup restores", "comes with backups"),
     Entry(43, "An engine on loopback of another host serves, and a cut link is survived"),
     Entry(44, "A relay frees engines, opens nothing else and costs little"),
+    Entry(45, "A bad engine delays no heartbeat and hides no other"),
+    Entry(46, "A node costs little"),
 )
 BY_NAME = {entry.name: entry for entry in PROMISES}

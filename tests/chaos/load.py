@@ -24,6 +24,7 @@ class Sample:
     seconds: float
     problem: str  # empty when the answer was whole and right
     begun: bool = False  # a stream of which the client got something
+    service: str = ""  # that answered
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class OpenLoad:
             "messages": [{"role": "user", "content": "hello"}],
             "stream": stream,
         }
-        begun = False
+        begun, service = False, ""
         try:
             answer = await client.post("/v1/chat/completions", json=body)
         except httpx.HTTPError as error:
@@ -87,8 +88,9 @@ class OpenLoad:
             whole = answer.is_success and answer.text.endswith(end)
             problem = "" if whole else f"{answer.status_code} {answer.text[-200:]}"
             begun = stream and answer.is_success
+            service = answer.headers.get("x-geniehive-service", "")
         took = asyncio.get_running_loop().time() - due
-        self.samples.append(Sample(due, took, problem, begun))
+        self.samples.append(Sample(due, took, problem, begun, service))
 
 
 @asynccontextmanager

@@ -191,8 +191,11 @@ def _of_both(samples: list[Sample], outage: Outage) -> list[Figure]:
     failed = [one for one in samples if one.problem]
     last = max((one.due for one in failed), default=outage.begin)
     cut = [one.seconds for one in samples if outage.begin <= one.due < outage.end]
+    before = [one for one in samples if one.due < outage.begin]
+    by_b = sum(one.service == "host-2/engine" for one in before)
     return [
         told(f"{what}: requests", len(samples)),
+        told(f"{what}: served by B in the second before, of {len(before)}", by_b),
         told(f"{what}: failed", len(failed)),
         seconds(f"{what}: from the cut to the last that failed", max(0.0, last - outage.begin)),
         seconds(f"{what}: median while it is cut", quantile(cut, 0.5), 1.0),
