@@ -145,7 +145,8 @@ def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: 
 
 def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
     found = one.service
-    yield "endpoint", url(found.endpoint)
+    relay = found.endpoint.relay.address
+    yield "endpoint", url(found.endpoint) + (f" (relayed by its node at {relay})" if relay else "")
     yield "engine", listed.engine(found)
     yield "own key", "set" if found.has_api_key else ""
     yield "loads models", LOAD_MODES.get(found.load_mode, "none").replace("_", " ")

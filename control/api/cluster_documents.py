@@ -84,6 +84,7 @@ def service(message: pb.ServiceStatus) -> Document:
         "operations": offered,
         "protocol": PROTOCOL,
         "endpoint": url(found.endpoint),
+        "relay": found.endpoint.relay.address or None,
         "runtime": runtime(found),
         "assets": [asset(one, roles_of.get(one.asset_id, ())) for one in found.assets],
         "state": {
