@@ -228,7 +228,7 @@ def remove(output: Output, host_id: str, access: Access) -> None:
         f"remove {host_id} and all its services?", f"geniehive admin hosts remove {host_id} --yes"
     )
     with cluster.connected(access) as channel:
-        cluster.remove_host(channel, host_id, output.timeout, cluster.administrator())
+        cluster.remove_host(channel, host_id, output.timeout, cluster.administrator(access))
     if output.as_json:
         output.document("host_removed", {"host_id": host_id})
     else:

@@ -195,15 +195,15 @@ def operator(access: Access | None = None) -> auth.Metadata:
     Raises:
         Failure: the environment holds what cannot be a key, or the folder what cannot be read.
     """
-    return _presented("GENIEHIVE_OPERATOR_KEY", "GENIEHIVE_ADMIN_KEY")
+    return _presented(access, "GENIEHIVE_OPERATOR_KEY", "GENIEHIVE_ADMIN_KEY")
 
 
-def administrator() -> auth.Metadata:
+def administrator(access: Access | None = None) -> auth.Metadata:
     """Return the same for a command that changes something. Raises as `operator`."""
-    return _presented("GENIEHIVE_ADMIN_KEY", "GENIEHIVE_OPERATOR_KEY")
+    return _presented(access, "GENIEHIVE_ADMIN_KEY", "GENIEHIVE_OPERATOR_KEY")
 
 
-def _presented(first: str, second: str) -> auth.Metadata:
+def _presented(access: Access | None, first: str, second: str) -> auth.Metadata:
     try:
         key = auth.key_from(first) or auth.key_from(second)
     except SettingsError as error:

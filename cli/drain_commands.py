@@ -28,7 +28,7 @@ def drain(output: Output, name: str, wait: bool, access: Access) -> None:
     from cli import cluster, draining
 
     with cluster.connected(access) as channel:
-        asked = draining.connected(channel, output.timeout, cluster.administrator())
+        asked = draining.connected(channel, output.timeout, cluster.administrator(access))
         draining.drain(output, asked, name, wait=wait)
 
 
@@ -42,7 +42,7 @@ def undrain(output: Output, name: str, access: Access) -> None:
     from cli import cluster, draining
 
     with cluster.connected(access) as channel:
-        asked = draining.connected(channel, output.timeout, cluster.administrator())
+        asked = draining.connected(channel, output.timeout, cluster.administrator(access))
         draining.undrain(output, asked, name)
 
 
