@@ -1,6 +1,6 @@
 """Machines from and to messages: what they have, how busy they are, what else is on them.
 
-Copies; judges nothing.
+Copies, and judges nothing; of a flood it looks at as much as is kept.
 """
 
 from geniehive.v1 import inventory_pb2 as pb
@@ -16,6 +16,7 @@ from control.inventory import (
     ModelFile,
     Resources,
 )
+from control.machines import MAX_FILES, MAX_PROBLEMS
 
 
 def resources(message: pb.HostResources) -> Resources:
@@ -112,9 +113,10 @@ def machine(message: registry_pb.RegisterHostRequest | registry_pb.Heartbeat) ->
             one.context_tokens,
             one.parameter_count,
         )
-        for one in told.model_files
+        for one in told.model_files[:MAX_FILES]
     )
-    return Machine(files, told.model_file_count, tuple(told.problems))
+    count = max(told.model_file_count, len(told.model_files))
+    return Machine(files, count, tuple(told.problems[:MAX_PROBLEMS]))
 
 
 def machine_message(found: Machine) -> pb.MachineInventory:

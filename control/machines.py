@@ -27,7 +27,7 @@ def clean(told: Machine) -> Machine:
     room = _Room(MAX_MACHINE)
     problems = tuple(room.fitting(printable(one, MAX_TEXT) for one in told.problems[:MAX_PROBLEMS]))
     files = (_file(one) for one in told.files[:MAX_FILES] if one.path)
-    kept = tuple(one for one in files if room.takes(*_texts(one)))
+    kept = tuple(one for one in files if room.takes(_text(one)))
     count = max(_count(told.file_count), min(len(told.files), MAX_COUNT))
     return Machine(kept, count, problems)
 
@@ -60,9 +60,9 @@ class _Room:
     def __init__(self, left: int) -> None:
         self._left = left
 
-    def takes(self, *texts: str) -> bool:
-        """Return whether `texts` have room together; then they have taken it."""
-        size = sum(len(one.encode()) for one in texts)
+    def takes(self, text: str) -> bool:
+        """Return whether `text` has room; then it has taken it."""
+        size = len(text.encode())
         if size > self._left:
             return False
         self._left -= size
@@ -72,11 +72,20 @@ class _Room:
         return (one for one in texts if one and self.takes(one))
 
 
-def _texts(found: ModelFile) -> tuple[str, ...]:
-    return found.path, found.name, found.architecture, found.quantization
+def _text(found: ModelFile) -> str:
+    return f"{found.path}{found.name}{found.architecture}{found.quantization}"
 
 
 def _file(told: ModelFile) -> ModelFile:
+    # Mostly all is well, and thousands of hosts may come with a thousand files each.
+    numbers = told.size_bytes, told.context_tokens, told.parameter_count
+    if (
+        len(text := _text(told)) <= MAX_TEXT
+        and unprintable(text) is None
+        and min(numbers) >= 0
+        and max(numbers) <= MAX_COUNT
+    ):
+        return told
     return ModelFile(
         printable(told.path, MAX_PATH),
         _count(told.size_bytes),

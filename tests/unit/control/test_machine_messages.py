@@ -4,6 +4,7 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 
 from control import machine_messages
 from control.inventory import UNLIMITED, UNMEASURED, Contribution, GpuMetrics, Machine
+from control.machines import MAX_FILES, MAX_PROBLEMS
 
 MACHINE = pb.MachineInventory(
     model_files=[
@@ -85,3 +86,13 @@ def test_what_else_is_on_a_machine_survives_and_may_be_untold(kind):
 
     found = machine_messages.machine(kind(machine=MACHINE))
     assert machine_messages.machine_message(found) == MACHINE
+
+
+def test_of_a_flood_of_files_as_many_are_looked_at_as_are_kept():
+    flood = [pb.ModelFile(path=f"/{n}") for n in range(MAX_FILES + 5)]
+    problems = ["x"] * (MAX_PROBLEMS + 5)
+    told = registry_pb.Heartbeat(machine=pb.MachineInventory(model_files=flood, problems=problems))
+    found = machine_messages.machine(told)
+
+    assert (len(found.files), found.file_count) == (MAX_FILES, MAX_FILES + 5)
+    assert len(found.problems) == MAX_PROBLEMS
