@@ -67,10 +67,11 @@ def connect(output: Output, name: str, address: str | None, model: str | None, s
             fix=f"geniehive connect CLIENT, with one of {here}",
         )
     url = gateway.gateway_url(address, state)
-    with gateway.client(url) as client:
+    key = gateway.client_key(address, state)
+    with gateway.client(url, key) as client:
         names = [model] if model else chat_names(listed(client, url, output.timeout))
         tried = first_that_answers(client, url, names, output.say)
-    text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=gateway.client_key() is not None))
+    text = snippets.SNIPPETS[name](Target(url, tried.model, keyed=key is not None))
     if output.as_json:
         content = {"client": name, "base_url": f"{url}/v1", "model": tried.model}
         output.document("connect", {**content, "snippet": text, "tried": tried.document})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from cli import running
+from cli import keys, running
 from cli.output import NOT_ALLOWED, UNREACHABLE, USAGE, Failure
 from control.api.auth import key_from
 from control.api.settings import SettingsError
@@ -36,25 +36,25 @@ def gateway_url(given: str | None, state: Path) -> str:
     return url
 
 
-def client_key() -> str | None:
-    """Return the key that the environment holds, if any.
+def client_key(given: str | None, state: Path) -> str | None:
+    """Return the key to present: of the environment, else that of the `up --lan` of the folder.
+
+    given: where the gateway is, as `gateway_url` takes it; only None is that `up`.
 
     Raises:
-        Failure: the environment holds what cannot be a key.
+        Failure: the environment holds what cannot be a key, or the folder what cannot be read.
     """
     try:
-        return key_from(KEY)
+        key = key_from(KEY)
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_key") from error
+    if key is None and given is None and (own := keys.presented(state)) is not None:
+        return own.client
+    return key
 
 
-def client(url: str) -> httpx.Client:
-    """Return a client of the gateway at `url`, which presents the key of the environment.
-
-    Raises:
-        Failure: the environment holds what cannot be a key.
-    """
-    key = client_key()
+def client(url: str, key: str | None) -> httpx.Client:
+    """Return a client of the gateway at `url`, which presents `key`."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # A proxy in the environment is meant for the internet, not for the cluster.
     return httpx.Client(base_url=url, headers=headers, trust_env=False)

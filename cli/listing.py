@@ -119,7 +119,7 @@ def _found(name: str, models: Sequence[Model]) -> Model:
 @contextmanager
 def _asked(output: Output, access: Access) -> Iterator[Inventory]:
     with cluster.connected(access) as channel:
-        yield Inventory(channel, output.timeout, cluster.operator())
+        yield Inventory(channel, output.timeout, cluster.operator(access))
 
 
 def _print(

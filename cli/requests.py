@@ -48,7 +48,7 @@ def show_last(output: Output, address: str | None, limit: int, state: Path) -> N
 
 def _asked(output: Output, address: str | None, state: Path, path: str) -> object:
     url = gateway.gateway_url(address, state)
-    with gateway.client(url) as http:
+    with gateway.client(url, gateway.client_key(address, state)) as http:
         answer = gateway.get(http, path, output.timeout)
     if answer.status_code == httpx.codes.NOT_FOUND:
         raise Failure(gateway.said(answer), UNKNOWN, "not_found", fix="geniehive request")

@@ -20,6 +20,7 @@ class Running:
     started: float  # when the process was created, seconds since the epoch
     control: str = ""
     gateway: str = ""
+    keyed: bool = False  # whether it asks for the keys of its state folder
 
     def lives(self) -> bool:
         """Return whether that very process still runs; numbers of processes are used again."""
@@ -34,9 +35,9 @@ class Running:
         return datetime.fromtimestamp(self.started).strftime("%H:%M")
 
 
-def ourselves(control: str = "", gateway: str = "") -> Running:
+def ourselves(control: str = "", gateway: str = "", *, keyed: bool = False) -> Running:
     """Return the note of this process, with its addresses once they are known."""
-    return Running(os.getpid(), psutil.Process().create_time(), control, gateway)
+    return Running(os.getpid(), psutil.Process().create_time(), control, gateway, keyed)
 
 
 def read(state: Path) -> Running | None:

@@ -101,7 +101,7 @@ def run(
     if not everybody and not workloads:
         raise click.UsageError(f"a workload is needed: {', '.join(_own())}, or a YAML file")
     chosen = _workloads(workloads or _own())
-    url, key = gateway_url(gateway, access.state), client_key()
+    url, key = gateway_url(gateway, access.state), client_key(gateway, access.state)
     plan = Plan(target or "", chosen, concurrency, repeats, warmup, deadline, service_id)
     sys.exit(conduct(plan, url, key, Keeping(path, html, ingest), output, access))
 
@@ -125,7 +125,9 @@ def ingest(output: Output, files: Sequence[Path], access: Access) -> None:
     results = []
     with cluster.connected(access) as channel:
         for path, samples in read:
-            done = kept.ingest(channel, samples, str(path), output.timeout, cluster.operator())
+            done = kept.ingest(
+                channel, samples, str(path), output.timeout, cluster.operator(access)
+            )
             results.append((path, done))
             if not output.as_json and not output.quiet:
                 output.answer(f"{path}: {done.created} new, {done.replaced} known before")
@@ -173,7 +175,7 @@ def list_(output: Output, service_id: str, workload: str, limit: int, access: Ac
             channel,
             limit,
             output.timeout,
-            cluster.operator(),
+            cluster.operator(access),
             service_id=service_id,
             workload=workload,
         )

@@ -100,7 +100,7 @@ def conduct(
 def _everybody(plan: Plan, output: Output, access: Access) -> tuple[list[Plan], dict[str, str]]:
     """Return a plan for each service that may be asked, and why others are left out."""
     with cluster.connected(access) as channel:
-        found = everybody(channel, plan.workloads, output.timeout, cluster.operator())
+        found = everybody(channel, plan.workloads, output.timeout, cluster.operator(access))
     for name, why in found.skipped.items():
         output.say(clean(f"skipped {name}: {why}"))
     if not found.asked:
@@ -200,7 +200,7 @@ def _ingested(
     try:
         with cluster.connected(access) as channel:
             samples = kept.samples(report, str(path))
-            kept.ingest(channel, samples, str(path), output.timeout, cluster.operator())
+            kept.ingest(channel, samples, str(path), output.timeout, cluster.operator(access))
     except Failure as failure:
         if wanted:
             raise

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli import gateway, running
+from cli import gateway, keys, running
 from cli.output import USAGE, Failure
 
 
@@ -24,18 +24,28 @@ def test_an_address_that_is_none_is_usage(tmp_path, given):
     assert failed.value.exit_code == USAGE
 
 
-def test_a_key_that_cannot_be_one_is_usage_and_not_shown(monkeypatch):
+def test_a_key_that_cannot_be_one_is_usage_and_not_shown(monkeypatch, tmp_path):
     monkeypatch.setenv(gateway.KEY, "s3cret\n")
     with pytest.raises(Failure) as failed:
-        gateway.client_key()
+        gateway.client_key(None, tmp_path)
 
     assert failed.value.exit_code == USAGE
     assert "s3cret" not in failed.value.text()
 
 
-def test_without_a_key_there_is_none(monkeypatch):
+def test_without_a_key_there_is_none(monkeypatch, tmp_path):
     monkeypatch.delenv(gateway.KEY, raising=False)
-    assert gateway.client_key() is None
+    assert gateway.client_key(None, tmp_path) is None
 
     monkeypatch.setenv(gateway.KEY, "gh_1")
-    assert gateway.client_key() == "gh_1"
+    assert gateway.client_key(None, tmp_path) == "gh_1"
+
+
+def test_the_key_of_an_up_in_the_network_is_shown_to_that_one_alone(monkeypatch, tmp_path):
+    monkeypatch.delenv(gateway.KEY, raising=False)
+    made, _ = keys.ensure(tmp_path)
+    assert gateway.client_key(None, tmp_path) is None
+    running.write(tmp_path, running.ourselves(keyed=True))
+
+    assert gateway.client_key(None, tmp_path) == made.client
+    assert gateway.client_key("http://elsewhere:1", tmp_path) is None
