@@ -18,10 +18,11 @@ import grpc
 from bench.board import Board
 from control.api.channel import CLIENT_OPTIONS
 from control.api.process import loop_factory
+from node.assets import Asset
 from node.remote import GrpcRemote
 from node.rolling import Rates
 from node.session import Grant, Session
-from node.state import Asset, Host, Metrics, Observation, Report, Service, Watched
+from node.state import Host, Metrics, Observation, Report, Service, Watched
 
 MODELS = 100  # of different names in the fleet: a model is on one node in a hundred
 STARTS_PER_SECOND = 250.0  # at first; afterwards control says how they come back

@@ -1,10 +1,11 @@
 """What a node tells control: plain values, made from what is declared and what is seen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from node import config
-from node.engines.sight import Health, Model, Operation, Sight
+from node import assets, config
+from node.assets import Asset
+from node.engines.sight import Health, Model, Sight
 from node.rolling import UNMEASURED, Rates
 from node.way import Way
 
@@ -27,6 +28,10 @@ class Contribution:
     ac_power_only: bool = False
     thermal_ceiling_celsius: float | None = None
     max_memory_bytes: int | None = None
+
+
+# Bytes; half of what control takes of a host. The other half is for what is declared.
+MAX_DESCRIPTION = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +98,6 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
-    """A model that a service offers."""
-
-    asset_id: str
-    loaded: bool
-    context_tokens: int  # 0 when unknown
-    operation: Operation | None = None  # None: the kind of its service
-    family: str = ""
-    digest: str = ""
-    modality: str = ""
-    format: str = ""
-    capabilities: tuple[str, ...] = ()
-    size_bytes: int = 0  # of the weights, 0 when unknown
-    # None when the server alone tells of it. As long as the node lives it stays the same.
-    declared: config.Asset | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
     """The definition of a service: what control stores and routes by."""
 
@@ -149,6 +136,7 @@ class Watched:
     service: Service
     observation: Observation
     left_out: int = 0  # models that it lists beyond what the host may offer
+    described: int = 0  # bytes that describe its models
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +154,13 @@ def declared(settings: config.Service, service_id: str, api_key: str = "") -> Wa
 
     api_key: the server's own, where it asks for one.
     """
-    assets = tuple(_asset(Model(one.asset_id, one.loaded), one) for one in settings.assets)
     return Watched(
         Service(
             service_id,
             settings.endpoint,
             settings.kind,
             settings.named_engine or settings.asked_as or "",
-            assets,
+            assets.declared(settings),
             settings.concurrency,
             loads_on_request=settings.load_mode == "on_request",
             direct_requests=settings.state.allow_employee_direct_requests,
@@ -189,21 +176,31 @@ def seen(
     settings: config.Service,
     room: int = config.MAX_ASSETS,
     rates: Rates = UNMEASURED,
+    words: int = assets.MAX_DESCRIPTION,
+    takes: Callable[[Model], bool] = lambda _: True,
+    max_bytes: int | None = None,
 ) -> Watched:
     """Return `before` as it stands after `sight`; the revision grows when the definition changes.
 
     room: how many assets the host may still offer here, those of `before` included.
+    words: bytes that may describe them.
+    takes: whether a model that is not declared is for this service.
     rates: how fast the server was over the recent past.
+    max_bytes: larger models, where their size is known, are not lent.
 
     What the sight does not tell stays as it was, so that a server that restarts
     keeps its models, unroutable, until it lists them again.
     """
     known = before.service
-    offered = known.assets if sight.models is None else _assets(sight, settings)
+    offered = known.assets
+    if sight.models is not None:
+        offered = assets.listed(sight.models, settings, known.assets, takes)
+    if max_bytes is not None:
+        offered = tuple(asset for asset in offered if asset.size_bytes <= max_bytes)
     after = replace(
         known,
         engine=settings.named_engine or sight.engine or known.engine,
-        assets=offered[:room],
+        assets=assets.within(offered[:room], words),
         concurrency=settings.concurrency or sight.concurrency or known.concurrency,
         loads_on_request=_loads_on_request(known, sight, settings),
         engine_version=known.engine_version if sight.version is None else sight.version,
@@ -221,7 +218,7 @@ def seen(
         settings.state.told,
     )
     left_out = before.left_out if sight.models is None else max(len(offered) - room, 0)
-    return Watched(after, observation, left_out)
+    return Watched(after, observation, left_out, assets.described(after.assets))
 
 
 def draining(report: Report) -> Report:
@@ -233,6 +230,18 @@ def draining(report: Report) -> Report:
     return replace(report, services=services)
 
 
+def lent(watched: Watched, forbidden: str) -> Watched:
+    """Return `watched` as it is told while the owner of the machine forbids its use.
+
+    forbidden: why; empty when the machine is lent.
+    """
+    now = watched.observation
+    if not forbidden or now.availability not in ("available", "busy"):
+        return watched
+    told = replace(now, availability="paused_by_user", detail=now.detail or forbidden)
+    return replace(watched, observation=told)
+
+
 def differs(before: Watched, after: Watched) -> bool:
     """Return whether control must hear of `after` now and not at the next beat."""
     return before.service != after.service or before.observation.health != after.observation.health
@@ -242,36 +251,3 @@ def _loads_on_request(known: Service, sight: Sight, settings: config.Service) ->
     if settings.load_mode is not None:
         return settings.load_mode == "on_request"
     return known.loads_on_request if sight.loads_on_request is None else sight.loads_on_request
-
-
-def _assets(sight: Sight, settings: config.Service) -> tuple[Asset, ...]:
-    """Declared assets first, in their order, then what else the server lists.
-
-    A server that lists its models knows better than a file what is in memory.
-    """
-    listed = {model.asset_id: model for model in sight.models or ()}
-    offered = []
-    for one in settings.assets:
-        model = listed.pop(one.asset_id, None)
-        offered.append(_asset(model or Model(one.asset_id, loaded=False), one))
-    if settings.discovers:
-        offered += map(_asset, listed.values())
-    return tuple(offered)
-
-
-def _asset(model: Model, one: config.Asset | None = None) -> Asset:
-    """Return `model` as it is offered. one: as it is declared, which counts for more."""
-    told = one or config.Asset(asset_id=model.asset_id)
-    return Asset(
-        model.asset_id,
-        model.loaded,
-        told.context_tokens or model.context_tokens,
-        model.operation,
-        told.family or model.family,
-        told.digest or model.digest,
-        told.modality or model.modality,
-        told.format or model.format,
-        model.capabilities,
-        model.size_bytes,
-        one,
-    )

@@ -9,9 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 from control.api.ports import join_address
 from control.api.request_policy import RequestPolicy
 from node import config
+from node.assets import Asset
 from node.session import Beat, Pace
 from node.state import (
-    Asset,
     Contribution,
     Gpu,
     Host,

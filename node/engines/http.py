@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from node.engines.sight import document
+
 ANSWER_SECONDS = 3.0
+BESIDE_SECONDS = 1.5  # for what a look can do without
 MAX_BODY_BYTES = 4 << 20  # far above any list of models seen
 
 
@@ -17,17 +20,32 @@ class NoAnswer(Exception):
 class Reply:
     """An answer, whatever its status."""
 
-    status: int
+    status: int  # 0 when there is none
     body: bytes
+
+    @property
+    def content(self) -> object:
+        """The document that a good answer holds, else None."""
+        return document(self.body) if self.status == 200 else None
 
 
 def new_client() -> httpx.AsyncClient:
     """Return a client that takes no proxy and no credentials from the environment."""
-    return httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, follow_redirects=False)
+    return httpx.AsyncClient(
+        timeout=ANSWER_SECONDS,
+        trust_env=False,
+        follow_redirects=False,
+        # Servers that hang must not take the connections that others need.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+    )
 
 
-async def get(client: httpx.AsyncClient, url: str, key: str = "") -> Reply:
+async def get(
+    client: httpx.AsyncClient, url: str, key: str = "", seconds: float = ANSWER_SECONDS
+) -> Reply:
     """Return the answer to `GET url`. key: the server's own, where it asks for one.
+
+    seconds: for all of it.
 
     Raises:
         NoAnswer: refused, too slow, too large or not HTTP.
@@ -35,10 +53,13 @@ async def get(client: httpx.AsyncClient, url: str, key: str = "") -> Reply:
     try:
         # httpx bounds each read; a server that drips bytes needs a bound over all of them.
         async with (
-            asyncio.timeout(ANSWER_SECONDS),
-            client.stream("GET", url, headers=_presenting(key)) as response,
+            asyncio.timeout(seconds),
+            client.stream("GET", url, headers=_headers(key)) as response,
         ):
             body = bytearray()
+            # A few bytes may not become millions here, and we asked for none of it.
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise NoAnswer("answers in an encoding that it was not asked for")
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
@@ -47,19 +68,28 @@ async def get(client: httpx.AsyncClient, url: str, key: str = "") -> Reply:
     except httpx.ConnectError as error:
         raise NoAnswer("cannot be reached") from error
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise NoAnswer(f"sends no full answer within {ANSWER_SECONDS:.0f} s") from error
+        raise NoAnswer(f"sends no full answer within {seconds:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(f"does not speak HTTP: {type(error).__name__}") from error
 
 
-def refusal(status: int, key: str) -> str:
-    """Return in a few words what `status` means where a list of models was asked for."""
+async def beside(client: httpx.AsyncClient, url: str, key: str = "") -> Reply:
+    """Return the answer to a question that a look can do without, of status 0 when none comes."""
+    try:
+        return await get(client, url, key, BESIDE_SECONDS)
+    except NoAnswer:
+        return Reply(0, b"")
+
+
+def refusal(status: int, key: str, path: str = "/v1/models") -> str:
+    """Return in a few words what `status` means where `path` was asked for a list of models."""
     if status in (401, 403):
         if key:
             return f"refuses its API key ({status}); see api_key_env"
         return f"asks for an API key ({status}); see api_key_env, or geniehive up --help"
-    return f"answers {status} at /v1/models"
+    return f"answers {status} at {path}"
 
 
-def _presenting(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def _headers(key: str) -> dict[str, str]:
+    plain = {"Accept-Encoding": "identity"}
+    return {**plain, "Authorization": f"Bearer {key}"} if key else plain

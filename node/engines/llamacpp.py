@@ -1,19 +1,33 @@
 """llama.cpp's server, also as llamafile and in router mode.
 
 Asked: `/health`, `/v1/models`, `/props`, `/metrics`. Never `/slots`: it wakes a model
-that sleeps.
+that sleeps. A router is asked about models that are in memory alone, and told each time
+to load none.
 """
 
-import math
-from dataclasses import replace
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 import httpx
 
-from node.engines.http import NoAnswer, Reply, get, refusal
+from node.engines import metrics_text
+from node.engines.http import NoAnswer, Reply, beside, get, refusal
+from node.engines.metrics_text import Metrics
 from node.engines.openai import is_loading, models
-from node.engines.sight import Model, Sight, count, document, field, slots
+from node.engines.sight import Counters, Model, Sight, count, entries, field, slots, word
 
 ENGINE = "llamacpp"
+MAX_ASKED_FOR = 8  # models of a router that are asked about each time; it holds 4 by default
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is told of models in memory: `/props` and `/metrics`."""
+
+    props: object
+    metrics: Metrics
 
 
 async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
@@ -28,53 +42,122 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         if health.status != 200:
             return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
         listed = await get(client, f"{url}/v1/models", key)
-        if listed.status != 200:
-            return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-        props = document((await get(client, f"{url}/props", key)).body)
-        asleep = field(props, "is_sleeping") is True
-        # A router answers for one model at a time, and a sleeping model is left alone.
-        alone = field(props, "role") != "router" and not asleep
-        metrics = await get(client, f"{url}/metrics", key) if alone else Reply(404, b"")
     except NoAnswer as error:
         return Sight("unhealthy", str(error))
+    if listed.status != 200:
+        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
     found = models(listed.body)
     if found is None:
         return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
-    numbers = gauges(metrics.body) if metrics.status == 200 else {}
-    return Sight(
-        health="healthy",
+    props = (await beside(client, f"{url}/props", key)).content
+    if field(props, "role") == "router":
+        return await _router(client, url, key, found, props, listed)
+    # A sleeping model is left alone, and its last numbers say nothing about now.
+    asleep = field(props, "is_sleeping") is True
+    metrics = Reply(0, b"") if asleep else await beside(client, f"{url}/metrics", key)
+    loaded = Loaded(props, await _read(metrics))
+    sight = Sight(
+        "healthy",
         engine=ENGINE,
-        models=tuple(_seen(model, props, asleep) for model in found),
-        concurrency=slots(field(props, "total_slots")),
-        # A router loads what it is asked for, and who sleeps wakes up.
-        loads_on_request=field(props, "role") == "router" or asleep,
-        in_flight=count(numbers.get("llamacpp:requests_processing")),
-        queue_depth=count(numbers.get("llamacpp:requests_deferred")),
-        # 0 stands for "nothing generated yet", which is no measurement.
-        tokens_per_second=numbers.get("llamacpp:predicted_tokens_seconds") or None,
+        models=tuple(
+            replace(_described(one, props), loaded=one.loaded and not asleep) for one in found
+        ),
+        loads_on_request=asleep,  # who sleeps wakes up
+        version=_version(props),
+    )
+    return _with_load(sight, [loaded])
+
+
+async def _router(
+    client: httpx.AsyncClient,
+    url: str,
+    key: str,
+    found: tuple[Model, ...],
+    props: object,
+    listed: Reply,
+) -> Sight:
+    """Return what a router shows: each model is a server of its own, started when asked for."""
+    asked = [one.asset_id for one in found if one.loaded][:MAX_ASKED_FOR]
+    answers = await asyncio.gather(*(_of_model(client, url, key, one) for one in asked))
+    loaded = dict(zip(asked, answers, strict=True))
+    unfinished = _downloading(listed.content)
+    sight = Sight(
+        "healthy",
+        engine=ENGINE,
+        models=tuple(
+            _described(one, loaded[one.asset_id].props if one.asset_id in loaded else None)
+            for one in found
+            if one.asset_id not in unfinished
+        ),
+        loads_on_request=field(props, "models_autoload") is not False,
+        version=_version(props),
+    )
+    return _with_load(sight, answers)
+
+
+async def _of_model(client: httpx.AsyncClient, url: str, key: str, model: str) -> Loaded:
+    # It may have been unloaded since it was listed; looking must not bring it back.
+    query = urlencode({"model": model, "autoload": "false"})
+    props, metrics = await asyncio.gather(
+        beside(client, f"{url}/props?{query}", key), beside(client, f"{url}/metrics?{query}", key)
+    )
+    return Loaded(props.content, await _read(metrics))
+
+
+async def _read(reply: Reply) -> Metrics:
+    return await metrics_text.read(reply.body if reply.status == 200 else b"")
+
+
+def _with_load(sight: Sight, loaded: Sequence[Loaded]) -> Sight:
+    """Return `sight` with how busy the models in memory are, all together."""
+
+    def total(name: str) -> float | None:
+        told = [value for one in loaded if (value := one.metrics.total(name)) is not None]
+        return sum(told) if told else None
+
+    counters = Counters(
+        generated_tokens=total("llamacpp:tokens_predicted_total"),
+        generation_seconds=total("llamacpp:tokens_predicted_seconds_total"),
+        prompt_tokens=total("llamacpp:prompt_tokens_total"),
+        prompt_seconds=total("llamacpp:prompt_seconds_total"),
+    )
+    slots_told = [slots(field(one.props, "total_slots")) or 0 for one in loaded]
+    return replace(
+        sight,
+        concurrency=sum(slots_told) if all(slots_told) and slots_told else None,
+        in_flight=count(total("llamacpp:requests_processing")),
+        queue_depth=count(total("llamacpp:requests_deferred")),
+        counters=None if counters == Counters() else counters,
     )
 
 
-def gauges(body: bytes) -> dict[str, float]:
-    """Return the samples without labels of a Prometheus text; what is not finite is left out."""
-    found: dict[str, float] = {}
-    for line in body.decode("utf-8", "replace").splitlines():
-        words = line.split()
-        if len(words) < 2 or words[0].startswith("#"):
-            continue
-        try:
-            value = float(words[1])
-        except ValueError:
-            continue
-        if math.isfinite(value) and value >= 0:
-            found[words[0]] = value
-    return found
+def _downloading(listed: object) -> frozenset[object]:
+    """Return the ids of what a router still fetches: nobody can ask for it."""
+    data = entries(field(listed, "data"))
+    return frozenset(
+        one_id
+        for one in data
+        if field(one, "status", "value") == "downloading"
+        and isinstance(one_id := field(one, "id"), str)
+    )
 
 
-def _seen(model: Model, props: object, asleep: bool) -> Model:
+def _version(props: object) -> str | None:
+    return word(field(props, "build_info")) or None
+
+
+def _described(model: Model, props: object) -> Model:
+    """Return `model` with what `/props` tells of it."""
     context = count(field(props, "default_generation_settings", "n_ctx")) or 0
+    told = {
+        "vision": field(props, "modalities", "vision"),
+        "audio": field(props, "modalities", "audio"),
+        # Without it in the template, tools are silently answered with prose.
+        "tools": field(props, "chat_template_caps", "supports_tools"),
+    }
     return replace(
         model,
-        loaded=model.loaded and not asleep,
         context_tokens=model.context_tokens or context,
+        format="gguf",
+        capabilities=tuple(can for can, is_so in told.items() if is_so is True),
     )

@@ -8,23 +8,42 @@ everything on `GET /unload`).
 import httpx
 
 from node.engines.http import NoAnswer, get, refusal
-from node.engines.sight import MAX_MODELS, Model, Operation, Sight, count, document, field, name
+from node.engines.sight import (
+    MAX_MODELS,
+    Model,
+    Operation,
+    Sight,
+    count,
+    document,
+    entries,
+    field,
+    name,
+    size,
+)
 
+ENGINE = "openai"
 # Servers that list what they could load, not what they hold; asked for it, they load it.
 LISTS_UNLOADED = frozenset(
     {"library", "llama-swap", "organization_owner"}
 )  # Ollama, LM Studio last
-LLAMACPP_OWNER = "llamacpp"
+# Servers that say what they are, and that nobody else says to be.
+SURE = {
+    "llamacpp": "llamacpp",
+    "llama-swap": "llama-swap",
+    "sglang": "sglang",
+    "vllm": "vllm",
+}
 # llama.cpp's number for the vocabulary of BERT: such a model embeds and cannot chat. Of
 # others that embed it tells nothing; these are declared by `kind`.
 WORD_PIECE = 3
+EMBEDDING_FLAGS = frozenset({"--embedding", "--embeddings"})
 
 
 async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     """Return what the server at `url` shows; never raises for what the server does.
 
     key: the server's own, where it asks for one.
-    `engine` of the answer is `llamacpp` when the server says so.
+    `engine` of the answer is another one when the server says so of its models.
     """
     try:
         reply = await get(client, f"{url}/v1/models", key)
@@ -32,7 +51,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         return Sight("unhealthy", str(error))
     if reply.status == 404:
         # Speech servers without a list exist; what is declared for them stands.
-        return Sight("healthy", "lists no models: 404 at /v1/models", "openai")
+        return Sight("healthy", "lists no models: 404 at /v1/models", ENGINE)
     if reply.status == 503 and is_loading(reply.body):
         return Sight("loading", "loading its model", "llamacpp")
     if reply.status != 200:
@@ -43,10 +62,15 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     owners = owned_by(reply.body)
     return Sight(
         "healthy",
-        engine=LLAMACPP_OWNER if LLAMACPP_OWNER in owners else "openai",
+        engine=sure(owners) or ENGINE,
         models=listed,
         loads_on_request=not owners.isdisjoint(LISTS_UNLOADED),
     )
+
+
+def sure(owners: frozenset[str]) -> str | None:
+    """Return what the server is, when its models belong to one kind of server alone."""
+    return SURE.get(next(iter(owners))) if len(owners) == 1 else None
 
 
 def models(body: bytes) -> tuple[Model, ...] | None:
@@ -61,17 +85,20 @@ def models(body: bytes) -> tuple[Model, ...] | None:
     for entry in data[:MAX_MODELS]:
         asset_id = name(field(entry, "id"))
         if asset_id is not None:
-            model = Model(asset_id, _is_loaded(entry), _context(entry), _operation(entry))
+            model = Model(
+                asset_id,
+                _is_loaded(entry),
+                _context(entry),
+                _operation(entry),
+                size_bytes=size(field(entry, "meta", "size")),
+            )
             found.setdefault(asset_id, model)
     return tuple(found.values())
 
 
 def owned_by(body: bytes) -> frozenset[str]:
     """Return what the entries of a list of models say of their owner."""
-    data = field(document(body), "data")
-    owners = (
-        (field(entry, "owned_by") for entry in data[:MAX_MODELS]) if isinstance(data, list) else ()
-    )
+    owners = (field(entry, "owned_by") for entry in entries(field(document(body), "data")))
     return frozenset(owner for owner in owners if isinstance(owner, str))
 
 
@@ -96,4 +123,9 @@ def _context(entry: object) -> int:
 
 
 def _operation(entry: object) -> Operation | None:
-    return "embeddings" if field(entry, "meta", "vocab_type") == WORD_PIECE else None
+    """llama.cpp tells the vocabulary of what is in memory, and its router with what it starts."""
+    started_with = entries(field(entry, "status", "args"))
+    embeds = not EMBEDDING_FLAGS.isdisjoint(one for one in started_with if isinstance(one, str))
+    if embeds or field(entry, "meta", "vocab_type") == WORD_PIECE:
+        return "embeddings"
+    return None

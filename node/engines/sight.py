@@ -11,6 +11,9 @@ MAX_MODELS = 2_000  # control takes 10,000 of a host; no one server may use them
 MAX_NAME_CHARACTERS = 200
 MAX_COUNT = 2**31 - 1  # what an int32 of the contract holds
 MAX_CONCURRENCY = 1_000_000  # control refuses more
+MAX_WORD_CHARACTERS = 100  # of what describes a model; families and digests seen are shorter
+MAX_CAPABILITIES = 16
+MAX_BYTES = 2**63 - 1  # what an int64 of the contract holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Model:
     """A model that a server lists."""
 
     asset_id: str
-    loaded: bool
+    loaded: bool | None  # None: what was known before stands
     context_tokens: int = 0  # 0 when the server does not tell
     operation: Operation | None = None  # None: what its service is declared for
     family: str = ""
@@ -102,6 +105,30 @@ def slots(value: object) -> int | None:
     """Return `value` when it can be a number of requests served at the same time."""
     found = count(value)
     return None if found is None else min(found, MAX_CONCURRENCY)
+
+
+def size(value: object) -> int:
+    """Return `value` when it can be a number of bytes, else 0."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_BYTES:
+        return value
+    return 0
+
+
+def entries(value: object) -> list[object]:
+    """Return the first items of a list; none when `value` is none."""
+    return value[:MAX_MODELS] if isinstance(value, list) else []
+
+
+def word(value: object) -> str:
+    """Return `value` when it can describe a model in a word, else nothing."""
+    found = name(value)
+    return found if found is not None and len(found) <= MAX_WORD_CHARACTERS else ""
+
+
+def words(values: object) -> tuple[str, ...]:
+    """Return what can describe a model among `values`, each once, in their order."""
+    found = dict.fromkeys(word(value) for value in entries(values)[:MAX_CAPABILITIES])
+    return tuple(one for one in found if one)
 
 
 def name(value: object) -> str | None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from node.assets import Asset
 from node.config import Service
 from node.engines.sight import Model, Sight
-from node.state import Asset, Observation, declared, differs, seen
+from node.state import Observation, declared, differs, seen
 
 PLAIN = Service(service_id="x", endpoint="http://a:1")
 FIRST = Model("first", loaded=True, context_tokens=4096)

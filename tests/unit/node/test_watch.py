@@ -7,10 +7,18 @@ import pytest
 from node.config import Config
 from node.engines.detect import Found
 from node.engines.sight import Model, Sight
+from node.machine.observer import Observer
 from node.watch import DETECT_SECONDS, SETTLED_SECONDS, UNSETTLED_SECONDS, Watch
 
 UP = Sight("healthy", engine="openai", models=(Model("m", True),))
 DOWN = Sight("unhealthy", "cannot be reached")
+
+
+class Still(Observer):
+    """Nobody looks at the machine itself, and nobody waits for that."""
+
+    async def first_look(self, seconds, *, with_files=False):
+        return
 
 
 class Machine:
@@ -30,7 +38,9 @@ class Machine:
             }
         )
         self.presented = {}  # the key of the last look, by URL
-        self.watch = Watch(settings, self.look, self.detect, self.sleep, keys or {})
+        self.watch = Watch(
+            settings, self.look, self.detect, self.sleep, keys or {}, observer=Still(settings)
+        )
 
     async def look(self, url, engine, key):
         self.presented[url] = key
@@ -205,15 +215,3 @@ async def test_a_declared_server_is_not_found_twice(running):
     await running(machine)
 
     assert list(machine.healths()) == ["h/127.0.0.1:8080"]
-
-
-def test_the_machine_is_what_is_declared_else_what_is_measured():
-    declared = Config.model_validate({"inventory": {"cpu_threads": 3, "ram_gb": 2.5}})
-
-    host = Watch(declared, None, None).report().host
-    assert (host.cpu_threads, host.memory_bytes) == (3, 2_500_000_000)
-
-    report = Watch(Config(), None, None).report()
-    assert report.host.cpu_threads > 0
-    assert 0 <= report.metrics.cpu_utilization <= 1
-    assert 0 < report.metrics.memory_available_bytes <= report.host.memory_bytes

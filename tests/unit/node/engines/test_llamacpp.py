@@ -1,24 +1,33 @@
 """llama.cpp's server, as its answers were seen."""
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from node.engines.llamacpp import gauges, look
-from node.engines.sight import Model
+from node.engines.llamacpp import MAX_ASKED_FOR, look
+from node.engines.sight import Counters, Model
 
 MODELS = {"data": [{"id": "smol", "owned_by": "llamacpp", "meta": {"n_ctx": 2048}}]}
-PROPS = {"total_slots": 2, "is_sleeping": False, "default_generation_settings": {"n_ctx": 4096}}
+PROPS = {
+    "total_slots": 2,
+    "is_sleeping": False,
+    "default_generation_settings": {"n_ctx": 4096},
+    "modalities": {"vision": True, "audio": False},
+    "chat_template_caps": {"supports_tools": True},
+    "build_info": "b1-7e4c0a9",
+}
+SMOL = Model("smol", True, 2048, format="gguf", capabilities=("vision", "tools"))
 METRICS = """\
 # HELP llamacpp:requests_processing Number of requests processing.
 # TYPE llamacpp:requests_processing gauge
 llamacpp:requests_processing 2
 llamacpp:requests_deferred 3
-llamacpp:predicted_tokens_seconds 41.5
-llamacpp:prompt_tokens_seconds nan
+llamacpp:tokens_predicted_total 400
+llamacpp:tokens_predicted_seconds_total 10
+llamacpp:prompt_tokens_total 31
+llamacpp:prompt_seconds_total nan
 """
 LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 
@@ -37,9 +46,10 @@ class Server:
         } | {f"/{path.replace('__', '/')}": answer for path, answer in answers.items()}
 
     def __call__(self, request):
-        self.asked.append(request.url.path)
+        target = request.url.raw_path.decode()
+        self.asked.append(target)
         self.presented.add(request.headers.get("authorization"))
-        status, content = self.answers[request.url.path]
+        status, content = self.answers[target]
         text = content if isinstance(content, str) else json.dumps(content)
         return httpx.Response(status, text=text)
 
@@ -53,8 +63,10 @@ async def test_everything_it_tells_is_seen():
     sight = await Server().look()
 
     assert (sight.health, sight.engine, sight.concurrency) == ("healthy", "llamacpp", 2)
-    assert sight.models == (Model("smol", True, 2048),)
-    assert (sight.in_flight, sight.queue_depth, sight.tokens_per_second) == (2, 3, 41.5)
+    assert sight.version == "b1-7e4c0a9"
+    assert sight.models == (SMOL,)
+    assert (sight.in_flight, sight.queue_depth) == (2, 3)
+    assert sight.counters == Counters(400, 10, 31, None)
     assert sight.loads_on_request is False
 
 
@@ -85,10 +97,10 @@ async def test_a_model_with_the_vocabulary_of_bert_embeds():
     ]
     sight = await Server(v1__models=(200, {"data": entries})).look()
 
-    assert sight.models == (
-        Model("minilm", True, 4096, "embeddings"),
-        Model("smol", True, 4096),
-    )
+    assert [(model.asset_id, model.operation) for model in sight.models] == [
+        ("minilm", "embeddings"),
+        ("smol", None),
+    ]
 
 
 @pytest.mark.anyio
@@ -108,24 +120,90 @@ async def test_a_sleeping_model_is_let_sleep():
     sight = await server.look()
 
     assert sight.health == "healthy"
-    assert sight.models == (Model("smol", False, 2048),)
+    assert sight.models == (replace(SMOL, loaded=False),)
+    assert (sight.in_flight, sight.counters) == (None, None)
     assert server.asked == ["/health", "/v1/models", "/props"]
     assert sight.loads_on_request
 
 
+def routed(*models, autoload=True, **more):
+    """Return what a router answers for models of these names and states."""
+    listed = [{"id": name, "status": {"value": value, **status}} for name, value, status in models]
+    props = {"role": "router", "models_autoload": autoload, "build_info": "b1"}
+    return Server(props=(200, props), v1__models=(200, {"data": listed}), **more)
+
+
+def of_model(name, slots=2):
+    query = f"?model={name}&autoload=false"
+    return {
+        f"props{query}": (200, {**PROPS, "total_slots": slots}),
+        f"metrics{query}": (200, METRICS),
+    }
+
+
 @pytest.mark.anyio
-async def test_a_router_tells_what_is_loaded():
-    listed = [
-        {"id": "a", "status": {"value": "loaded"}},
-        {"id": "b", "status": {"value": "unloaded"}},
-    ]
-    server = Server(props=(200, {"role": "router"}), v1__models=(200, {"data": listed}))
+async def test_a_router_is_asked_about_what_is_loaded_and_told_to_load_nothing():
+    server = routed(
+        ("a", "loaded", {}),
+        ("b", "unloaded", {"failed": True, "exit_code": 1}),
+        ("c", "loading", {}),
+        ("d", "sleeping", {}),
+        ("e", "downloading", {}),
+        ("f", "loaded", {}),
+        **of_model("a"),
+        **of_model("f", slots=1),
+    )
     sight = await server.look()
 
-    assert sight.models == (Model("a", True), Model("b", False))
-    assert sight.concurrency is None
+    assert {one.asset_id: one.loaded for one in sight.models} == {
+        "a": True,
+        "b": False,
+        "c": False,
+        "d": False,
+        "f": True,
+    }
+    assert sight.models[0] == replace(SMOL, asset_id="a", context_tokens=4096)
+    assert (sight.concurrency, sight.in_flight, sight.queue_depth) == (3, 4, 6)
+    assert sight.counters == Counters(800, 20, 62, None)
     assert sight.loads_on_request
+    assert sight.version == "b1"
+    assert all("autoload=false" in one for one in server.asked if "model=" in one)
     assert "/metrics" not in server.asked
+
+
+@pytest.mark.anyio
+async def test_a_model_that_was_unloaded_since_it_was_listed_tells_nothing():
+    gone = (400, {"error": {"code": 400, "message": "model is not loaded"}})
+    query = "?model=a&autoload=false"
+    server = routed(("a", "loaded", {}), **{f"props{query}": gone, f"metrics{query}": gone})
+    sight = await server.look()
+
+    assert sight.models == (Model("a", True, format="gguf"),)
+    assert (sight.concurrency, sight.in_flight, sight.counters) == (None, None, None)
+
+
+@pytest.mark.anyio
+async def test_a_router_that_loads_by_hand_alone_loads_nothing_on_request():
+    assert (await routed(autoload=False).look()).loads_on_request is False
+
+
+@pytest.mark.anyio
+async def test_what_a_router_starts_with_tells_that_a_model_embeds():
+    args = ["llama-server", "--embedding", "--model", "/x/y.gguf"]
+    sight = await routed(("e", "unloaded", {"args": args}), ("c", "unloaded", {"args": 7})).look()
+
+    assert [one.operation for one in sight.models] == ["embeddings", None]
+
+
+@pytest.mark.anyio
+async def test_of_many_loaded_models_some_are_asked_about():
+    names = [f"m{number}" for number in range(MAX_ASKED_FOR + 3)]
+    told = {key: value for name in names for key, value in of_model(name).items()}
+    server = routed(*((name, "loaded", {}) for name in names), **told)
+    sight = await server.look()
+
+    assert sum("/metrics" in one for one in server.asked) == MAX_ASKED_FOR
+    assert all(one.loaded for one in sight.models)
 
 
 @pytest.mark.anyio
@@ -134,14 +212,14 @@ async def test_metrics_may_be_off(off):
     sight = await Server(metrics=off).look()
 
     assert sight.health == "healthy"
-    assert (sight.in_flight, sight.queue_depth, sight.tokens_per_second) == (None, None, None)
+    assert (sight.in_flight, sight.queue_depth, sight.counters) == (None, None, None)
 
 
 @pytest.mark.anyio
 async def test_context_of_the_server_stands_in_for_that_of_the_model():
     sight = await Server(v1__models=(200, {"data": [{"id": "m"}]})).look()
 
-    assert sight.models == (Model("m", True, 4096),)
+    assert sight.models[0].context_tokens == 4096
 
 
 @pytest.mark.anyio
@@ -159,8 +237,3 @@ async def test_a_broken_server_says_what_is_broken(answers, detail):
 
     assert sight.health == "unhealthy"
     assert detail in sight.detail
-
-
-@given(st.binary(max_size=200))
-def test_no_bytes_break_the_gauges(body):
-    assert all(value >= 0 for value in gauges(body).values())

@@ -44,7 +44,7 @@ async def test_listed_models_are_seen_with_their_context():
     )
 
     assert sight.health == "healthy"
-    assert sight.engine == "openai"
+    assert sight.engine == "vllm"
     assert sight.models == (Model("a", True, 2048), Model("b", True, 512))
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from node.engines.http import new_client
+from node.engines.http import MAX_BODY_BYTES, new_client
 from node.engines.sight import Model
 from node.engines.vllm import look
 from node.rolling import Rolling
@@ -90,6 +90,32 @@ async def test_metrics_of_another_thing_are_none():
     sight = await look_at(metrics=(200, "models.json"))
 
     assert sight.health == "healthy"
+    assert (sight.in_flight, sight.queue_depth, sight.kv_cache_utilization) == (None, None, None)
+    assert sight.counters is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html><body>not found</body></html>",
+        "vllm:num_requests_running NaN\nvllm:num_requests_waiting -1\nvllm:kv_cache_usage_perc 7\n",
+        'vllm:num_requests_running{engine="0" 4\nvllm:num_requests_waiting{} 0.5\n',
+        "vllm:num_requests_running 1e300\nvllm:num_requests_waiting +Inf\n",
+        "vllm:num_requests_running\0 4\n" * 1_000,
+        "x 1\n" * ((MAX_BODY_BYTES >> 2) + 1),
+    ],
+    ids=["html", "no-amounts", "broken", "beyond-counting", "nul", "more-than-4-mb"],
+)
+async def test_metrics_that_make_no_sense_leave_load_unknown(text):
+    async def answer(request):
+        texts = {"/metrics": text, "/v1/models": '{"data": [{"id": "a", "owned_by": "vllm"}]}'}
+        return httpx.Response(200, text=texts.get(request.url.path, ""))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        sight = await look(client, "http://a:1")
+
+    assert sight.health == "healthy"
+    assert [one.asset_id for one in sight.models] == ["a"]
     assert (sight.in_flight, sight.queue_depth, sight.kv_cache_utilization) == (None, None, None)
     assert sight.counters is None
 
