@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0  # a machine may move to another network at any time
 COMPLAINT_SECONDS = 60.0
-MAX_ASKING = 128  # connections beside the tunnels that have not said yet what they want
+MAX_ASKING = 128  # connections beside these that have not said yet what they want
 
 
 def wanted(settings: config.Config) -> bool:
@@ -54,7 +54,8 @@ class Relay:
         self._control = settings.control
         self._changed = changed
         self._now = now
-        self._sides: set[GatewaySide] = set()
+        self._asking: dict[GatewaySide, None] = {}  # the longest first
+        self._sides: set[GatewaySide] = set()  # of those that asked as they must
         self._server: asyncio.Server | None = None
         self._port = 0
         self._way: Way | None = None
@@ -106,31 +107,39 @@ class Relay:
         """Close the door and end what goes through it."""
         if self._server is not None:
             self._server.close()
-        for side in tuple(self._sides):
+        for side in (*self._asking, *self._sides):
             side.transport.abort()
 
     # What tunnels ask.
 
-    def admit(self, tunnel: GatewaySide) -> None:
+    def arrived(self, side: GatewaySide) -> None:
         """See `node.tunnel.Keeper`."""
-        self._sides.add(tunnel)
-        if len(self._sides) > self._settings.connections + MAX_ASKING:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+        self._asking[side] = None
+        if len(self._asking) > MAX_ASKING:
+            # Gateways ask at once: who holds back most is no gateway.
+            next(iter(self._asking)).give_up()
 
     def find(self, service_id: str) -> str:
         """See `node.tunnel.Keeper`."""
         if (url := self._offered.get(service_id)) is None:
             raise Refused(HTTPStatus.NOT_FOUND, "no such service here")
-        if self.tunnels >= self._settings.connections:
+        if len(self._sides) >= self._settings.connections:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "as many connections as there may be")
         return url
 
-    def forget(self, tunnel: GatewaySide) -> None:
+    def admitted(self, side: GatewaySide) -> None:
         """See `node.tunnel.Keeper`."""
-        self._sides.discard(tunnel)
+        del self._asking[side]
+        self._sides.add(side)
 
-    def refused(self, error: Refused) -> None:
+    def left(self, side: GatewaySide) -> None:
         """See `node.tunnel.Keeper`."""
+        self._asking.pop(side, None)
+        self._sides.discard(side)
+
+    def refused(self, side: GatewaySide, error: Refused) -> None:
+        """See `node.tunnel.Keeper`."""
+        self.left(side)
         if self._now() - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = self._now()
             log.warning("relay: refused a connection: %s", error)

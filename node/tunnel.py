@@ -35,17 +35,20 @@ class Keeper(Protocol):
 
     token: str
 
-    def admit(self, tunnel: "GatewaySide") -> None:
-        """Take note of a connection. Raises Refused when there are too many."""
+    def arrived(self, side: "GatewaySide") -> None:
+        """Take note of a connection that has not said yet what it wants."""
 
     def find(self, service_id: str) -> str:
-        """Return the URL of a service. Raises Refused when the node relays for none of that id."""
+        """Return the URL of a service. Raises Refused when there is no way to one of that id."""
 
-    def forget(self, tunnel: "GatewaySide") -> None:
-        """Take note that it is over. Harmless when it was not admitted."""
+    def admitted(self, side: "GatewaySide") -> None:
+        """Take note that it asked as it must."""
 
-    def refused(self, error: Refused) -> None:
-        """Take note of a refusal."""
+    def refused(self, side: "GatewaySide", error: Refused) -> None:
+        """Take note that it did not, or in vain."""
+
+    def left(self, side: "GatewaySide") -> None:
+        """Take note that the connection is over."""
 
 
 class _Side(asyncio.Protocol):
@@ -111,12 +114,8 @@ class GatewaySide(_Side):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        try:
-            self._keeper.admit(self)
-        except Refused as error:
-            self._refuse(error)
-        else:
-            self._timer = self._loop.call_later(HEAD_SECONDS, self._too_late)
+        self._timer = self._loop.call_later(HEAD_SECONDS, self.give_up)
+        self._keeper.arrived(self)
 
     def data_received(self, data: bytes) -> None:
         if self.other is not None:
@@ -130,12 +129,16 @@ class GatewaySide(_Side):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._over, self.other = True, None
-        self._keeper.forget(self)
+        self._keeper.left(self)
         self._set_timer(None)
         if self._task is not None:
             self._task.cancel()
         if self._engine is not None:
             self._engine.abandon()
+
+    def give_up(self) -> None:
+        """Wait no longer for what it wants."""
+        self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the head takes too long"))
 
     def engine_lost(self, exc: Exception | None) -> None:
         """Close as the engine did, in order once the gateway has what was said, or by a reset."""
@@ -160,6 +163,7 @@ class GatewaySide(_Side):
         except Refused as error:
             self._refuse(error)
             return
+        self._keeper.admitted(self)
         self._set_timer(None)
         self._head = rest
         self._task = self._loop.create_task(self._connect(url))
@@ -194,13 +198,10 @@ class GatewaySide(_Side):
 
     def _refuse(self, error: Refused) -> None:
         self._over, self._task = True, None
-        self._keeper.refused(error)
+        self._keeper.refused(self, error)
         self.transport.write(refusal(error))
         self.transport.close()
         self._set_timer(FLUSH_SECONDS)
-
-    def _too_late(self) -> None:
-        self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the head takes too long"))
 
     def _set_timer(self, flush: float | None) -> None:
         """Give the gateway so many seconds to take what it is told; None: no time is set."""

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from node import tunnel
+from node import relay, tunnel
 from tests.fakes import answers
 from tests.fakes.answers import Hang, Reset, Send
 from tests.fakes.engine import Engine, openai
@@ -122,6 +122,18 @@ async def test_a_slow_question_is_not_waited_for(door, engine, monkeypatch):
 
     assert (await told(door, question(door)[:-2])).startswith(b"HTTP/1.1 408 ")
     assert not engine.connections
+
+
+async def test_who_says_nothing_makes_room_for_who_asks(door, engine, monkeypatch):
+    monkeypatch.setattr(relay, "MAX_ASKING", 3)
+    silent = [await connect(door) for _ in range(6)]
+    _, writer = await through(door)
+
+    for reader, _ in silent[:3]:
+        async with asyncio.timeout(BOUND_SECONDS):
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+    for _, one in (*silent, (None, writer)):
+        one.close()
 
 
 async def test_a_question_in_single_bytes_is_understood(door, engine):
