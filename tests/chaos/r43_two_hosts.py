@@ -62,6 +62,8 @@ class Hosts:
             "storage": {"sqlite_path": str(self.folder / "store.sqlite3")},
             "auth": auth,
             "registry": {"heartbeat_interval_s": interval, "grace_s": 0},
+            # Otherwise the nearer one, which is faster, would serve nearly all.
+            "routing": {"default_strategy": "round_robin"},
         }
         self.configured(first, "control", settings).port()
         # To A's own node control is here, to B's it is elsewhere: only that one has a relay.
@@ -199,6 +201,7 @@ def _of_both(samples: list[Sample], outage: Outage) -> list[Figure]:
         told(f"{what}: failed", len(failed)),
         seconds(f"{what}: from the cut to the last that failed", max(0.0, last - outage.begin)),
         seconds(f"{what}: median while it is cut", quantile(cut, 0.5), 1.0),
+        seconds(f"{what}: longest while it is cut", max(cut), PATIENCE_S + 1),
     ]
 
 
