@@ -8,6 +8,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as routing
 
 from cli.text import age, gigabytes
+from control.api.cluster_documents import CLOSED
 from control.api.route_documents import AVAILABILITIES
 
 LOST, DOWN, EJECTED, RETURNING, LOADING, WAITING, UP = range(7)
@@ -70,7 +71,8 @@ def state(status: pb.ServiceStatus, host: inventory.Host, now: datetime) -> str:
         return f"draining, {status.in_flight} left" if status.in_flight else "drained"
     availability = AVAILABILITIES.get(seen.availability, "available")
     if rank in {WAITING, UP} and availability != "available":
-        return availability.replace("_", " ")
+        why = f": {seen.detail}" if seen.detail and availability in CLOSED else ""
+        return f"{availability.replace('_', ' ')}{why}"
     if status.HasField("held_back") and rank == WAITING:
         return f"up, held back {age(status.held_back.ToTimedelta().total_seconds())}"
     detail = seen.detail or (status.probe.detail if rank == DOWN else "")

@@ -123,4 +123,5 @@ class Lookout:
                 observation.queue_depth or 0,
                 service.concurrency,
             ),
+            observation.detail,
         )

@@ -16,7 +16,7 @@ from control.inventory import (
     ModelFile,
     Resources,
 )
-from control.machines import MAX_FILES, MAX_PROBLEMS
+from control.machines import MAX_FILES, MAX_GPUS, MAX_PROBLEMS
 
 
 def resources(message: pb.HostResources) -> Resources:
@@ -24,7 +24,10 @@ def resources(message: pb.HostResources) -> Resources:
     return Resources(
         message.cpu_threads,
         message.memory_bytes,
-        tuple(Gpu(one.gpu_id, one.name, one.vendor, one.memory_bytes) for one in message.gpus),
+        tuple(
+            Gpu(one.gpu_id, one.name, one.vendor, one.memory_bytes)
+            for one in message.gpus[:MAX_GPUS]
+        ),
     )
 
 
@@ -44,7 +47,7 @@ def metrics(message: pb.HostMetrics) -> Metrics:
     return Metrics(
         message.cpu_utilization if has("cpu_utilization") else None,
         message.memory_available_bytes if has("memory_available_bytes") else None,
-        tuple(map(_gpu_metrics, message.gpus)),
+        tuple(map(_gpu_metrics, message.gpus[:MAX_GPUS])),
         message.on_ac_power if has("on_ac_power") else None,
         message.temperature_celsius if has("temperature_celsius") else None,
     )

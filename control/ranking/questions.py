@@ -27,7 +27,7 @@ class Seen:
 
     why: in words, why it is not healthy, where its node does not say so. held_back: whether
     it comes and goes too often to be relied upon. drained: the names by which an operator
-    sends it nothing new.
+    sends it nothing new. told: by its node, in words, if anything.
     """
 
     subject: Subject
@@ -37,6 +37,7 @@ class Seen:
     held_back: bool = False
     drained: tuple[str, ...] = ()
     load: Load = IDLE
+    told: str = ""
 
     @property
     def alive(self) -> bool:
@@ -46,10 +47,12 @@ class Seen:
     def gates(self) -> tuple[Gate, ...]:
         """Return what any service must fulfil, whatever it is asked for."""
         availability = self.subject.signals.availability
+        usable = availability in USABLE
+        why = f": {self.told}" if self.told and not usable else ""
         found = (
             Gate("host", self.host is HostState.ONLINE, self.host.value),
             Gate("health", self.health is Health.HEALTHY, self.why or self.health.value),
-            Gate("availability", availability in USABLE, availability.value),
+            Gate("availability", usable, f"{availability.value}{why}"),
         )
         if not self.drained:
             return found

@@ -132,6 +132,23 @@ def test_a_service_that_tells_more_in_detail():
     assert lines[-1] == ("qwen3:14b  chat       yes           ?  9.0 GB  -       tools, vision  -")
 
 
+def test_why_its_owner_does_not_lend_a_machine_is_said():
+    paused = service_status(
+        "tower/vllm",
+        "m",
+        routable=False,
+        availability=inventory.AVAILABILITY_PAUSED_BY_USER,
+        detail="on battery; ac_power_only",
+    )
+    assert condition.state(paused, workstation(), NOW) == (
+        "paused by user: on battery; ac_power_only"
+    )
+
+    paused.service.observation.availability = inventory.AVAILABILITY_BUSY
+    paused.routable = True
+    assert condition.state(paused, workstation(), NOW) == "busy"
+
+
 def test_status_tells_programs_what_nodes_measure():
     cluster = THREE_HOSTS.__class__(
         health=THREE_HOSTS.health, hosts=[workstation()], services=[measured()]

@@ -2,18 +2,29 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
 from control import lookout
 from control.api.errors import ModelNotFound, RateLimited
-from control.inventory import Endpoint, Health, Host, HostState, Observation, Operation, Service
+from control.inventory import (
+    Availability,
+    Endpoint,
+    Health,
+    Host,
+    HostState,
+    Observation,
+    Operation,
+    Service,
+)
 from control.live import Loads
 from control.lookout import Lookout
 from control.members import Offer
 from control.membership import Membership
 from control.pace import Rhythm
 from control.probing.samples import Finding, HealthSample
+from control.ranking.eligibility import Gate
 from control.ranking.subject import Signals, Subject
 from control.table.compile import Compiler
 from control.table.watch import Hub
@@ -60,6 +71,17 @@ async def test_a_view_holds_all_that_is_known_of_services(one_loop):
     assert (seen.load.in_flight, seen.load.queue_depth, seen.load.concurrency) == (2, 3, 4)
     assert view.targets == {operation: {} for operation in Operation}
     assert not view.settled
+
+
+async def test_why_its_owner_does_not_lend_a_service_is_seen(one_loop):
+    scene = Scene(hosts=0)
+    scene.register("h", availability=Availability.PAUSED_BY_USER, detail="on battery")
+    view = await scene.lookout.ask(lambda view: view)
+    signals = Signals(availability=Availability.PAUSED_BY_USER)
+    subject = replace(view.seen["h/s"].subject, signals=signals)
+    gates = replace(view.seen["h/s"], subject=subject).gates()
+
+    assert Gate("availability", False, "paused_by_user: on battery") in gates
 
 
 async def test_a_question_runs_in_another_thread_and_fails_as_itself(one_loop):
