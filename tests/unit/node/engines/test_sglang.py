@@ -1,6 +1,7 @@
 import httpx
 import pytest
 
+from node.engines.fingerprint import fingerprint
 from node.engines.http import new_client
 from node.engines.sglang import look
 from node.engines.sight import Model
@@ -23,7 +24,7 @@ async def answered(texts, status=200):
         return await look(client, "http://a:1")
 
 
-@pytest.mark.shows("sglang", "fingerprint", "assets", "capabilities", "loaded", by="stand-in")
+@pytest.mark.shows("sglang", "assets", "capabilities", "loaded", by="stand-in")
 @pytest.mark.parametrize("task", ["chat", "embeddings"])
 @pytest.mark.parametrize("old", [False, True], ids=["now", "before"])
 async def test_the_model_is_what_the_server_says(task, old):
@@ -36,13 +37,21 @@ async def test_the_model_is_what_the_server_says(task, old):
     assert sight.loads_on_request is False
 
 
+@pytest.mark.shows("sglang", "fingerprint", by="stand-in")
+async def test_it_is_no_ollama_whatever_paths_it_serves():
+    async with Sglang() as engine, new_client() as client:
+        assert await fingerprint(client, engine.url) == "sglang"
+
+    assert engine.paths() == ["GET /v1/models"]
+
+
 async def test_looking_generates_nothing():
     async with Sglang() as engine:
         await seen(engine)
 
     assert engine.generated == 0
-    asked = {one.partition("?")[0] for one in engine.paths()}
-    assert asked == {"GET /v1/models", "GET /model_info", "GET /server_info", "GET /metrics"}
+    paths = ["GET /v1/models", "GET /model_info", "GET /server_info", "GET /metrics"]
+    assert sorted(engine.paths()) == sorted(paths)
 
 
 @pytest.mark.shows("sglang", "load", by="stand-in")

@@ -1,6 +1,7 @@
 import httpx
 import pytest
 
+from node.engines.fingerprint import fingerprint
 from node.engines.http import new_client
 from node.engines.sight import Model
 from node.engines.speaches import look
@@ -30,7 +31,7 @@ def hears(name, loaded):
     return Model(name, loaded, operation="transcription", modality="audio")
 
 
-@pytest.mark.shows("speaches", "fingerprint", "assets", "capabilities", "loaded", by="stand-in")
+@pytest.mark.shows("speaches", "assets", "capabilities", "loaded", by="stand-in")
 async def test_what_hears_is_offered_and_what_speaks_is_not():
     async with Speaches([SMALL, TINY], voices=[KOKORO]) as engine:
         engine.loaded = [TINY, KOKORO]
@@ -39,6 +40,17 @@ async def test_what_hears_is_offered_and_what_speaks_is_not():
     assert (sight.health, sight.engine) == ("healthy", "speaches")
     assert sight.models == (hears(SMALL, False), hears(TINY, True))
     assert sight.loads_on_request is True
+
+
+@pytest.mark.shows("speaches", "fingerprint", by="stand-in")
+@pytest.mark.parametrize("tasks", [True, False], ids=["now", "before"])
+@pytest.mark.parametrize("models", [(), (SMALL,)], ids=["empty", "one"])
+async def test_it_is_no_ollama_since_it_names_what_runs_by_strings(models, tasks):
+    async with Speaches(models, tasks=tasks) as engine, new_client() as client:
+        engine.loaded = list(models)
+        assert await fingerprint(client, engine.url) == "speaches"
+
+    assert {one.method for one in engine.requests} == {"GET"}
 
 
 async def test_what_is_unloaded_is_told_the_next_time():

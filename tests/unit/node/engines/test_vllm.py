@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from node.engines.fingerprint import fingerprint
 from node.engines.http import MAX_BODY_BYTES, new_client
 from node.engines.sight import Model
 from node.engines.vllm import look
@@ -33,6 +34,15 @@ async def look_at(**answers):
 async def seen(engine, key=""):
     async with new_client() as client:
         return await look(client, engine.url, key)
+
+
+@pytest.mark.shows("vllm", "fingerprint", by="recorded")
+async def test_it_says_what_it_is_in_its_list():
+    recorded = Recorded("vllm", ANSWERS)
+    async with recorded.client() as client:
+        assert await fingerprint(client, "http://a:1") == "vllm"
+
+    assert recorded.asked == ["/v1/models"]
 
 
 @pytest.mark.shows("vllm", "assets", "capabilities", "loaded", by="recorded")
@@ -158,7 +168,7 @@ async def test_one_that_sleeps_looks_healthy_and_is_not():
     assert [one.loaded for one in sight.models] == [False]
 
 
-@pytest.mark.shows("vllm", "fingerprint", "assets", "capabilities", by="stand-in")
+@pytest.mark.shows("vllm", "assets", "capabilities", by="stand-in")
 @pytest.mark.parametrize("task", ["chat", "embeddings", "transcription"])
 async def test_models_are_offered_for_their_task(task):
     async with Vllm(["a", "a-lora"], task=task) as engine:

@@ -1,6 +1,7 @@
 import httpx
 import pytest
 
+from node.engines.fingerprint import fingerprint
 from node.engines.http import new_client
 from node.engines.whispercpp import look
 from tests.engines.whispercpp import WhisperCpp
@@ -13,7 +14,7 @@ async def seen(engine):
         return await look(client, engine.url)
 
 
-@pytest.mark.shows("whispercpp", "fingerprint", "assets", by="stand-in")
+@pytest.mark.shows("whispercpp", "assets", by="stand-in")
 @pytest.mark.parametrize("old", [False, True], ids=["now", "before"])
 async def test_what_is_declared_for_it_stands(old):
     async with WhisperCpp(old=old) as engine:
@@ -22,6 +23,14 @@ async def test_what_is_declared_for_it_stands(old):
     assert (sight.health, sight.engine, sight.models) == ("healthy", "whispercpp", None)
     assert sight.loads_on_request is True
     assert engine.paths() == ["GET /", "GET /health"]
+
+
+@pytest.mark.shows("whispercpp", "fingerprint", by="stand-in")
+async def test_its_page_tells_what_has_no_list():
+    async with WhisperCpp() as engine, new_client() as client:
+        assert await fingerprint(client, engine.url) == "whispercpp"
+
+    assert engine.paths() == ["GET /v1/models", "GET /"]
 
 
 @pytest.mark.shows("whispercpp", "loaded", by="stand-in")
