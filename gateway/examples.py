@@ -194,6 +194,7 @@ HEALTH = discovery.GetClusterHealthResponse(
     control_version="0.1.0",
     catalog_problem="roles.yaml:7: mentor: routing_policy.fallback_roles: no role helper",
     unusable_resources={"service/gpu-1/llama": "scheme 'ftp' is neither http nor https"},
+    drains=[discovery.Drain(name="gpu-2", principal_id="static:1f3a9c02")],
 )
 for _span, _milliseconds in (
     (STATUS.latency_p50, 412),
@@ -219,6 +220,7 @@ for _moment in (
     ROLE.update_time,
     SAMPLE.observed_time,
     BENCHMARK.observed_time,
+    HEALTH.drains[0].start_time,
 ):
     _moment.FromSeconds(_EPOCH_S)
 BENCHMARK.results.update({"pass_rate": 1.0, "ttft_ms": 412, "tokens_per_sec": 42.5})

@@ -62,6 +62,7 @@ def host(message: inventory.Host) -> Document:
         "status": {
             "state": HOST_STATES.get(message.state, "unknown"),
             "last_seen": moment(message, "heartbeat_time"),
+            "drained": message.drained,
         },
         "metrics": machine_documents.metrics(message.metrics),
         "generation": message.generation,
@@ -91,11 +92,12 @@ def service(message: pb.ServiceStatus) -> Document:
             "health": HEALTHS.get(message.health, "unknown"),
             "load_state": "loaded" if loaded else "unloaded",
             "availability": open_to,
-            "accept_requests": open_to not in CLOSED,
+            "accept_requests": open_to not in CLOSED and not message.drained,
             "allow_employee_direct_requests": found.direct_requests,
             "reported_health": HEALTHS.get(seen.health, "unknown"),
             "detail": seen.detail or None,
             "routable": message.routable,
+            "drained": message.drained,
             "held_back_s": seconds(message, "held_back"),
             "ejection": ejection(message),
             "probe": _probe(message.probe) if message.HasField("probe") else None,
@@ -300,6 +302,15 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
         "control_version": message.control_version,
         "catalog_problem": message.catalog_problem or None,
         "unusable_resources": ordered(message.unusable_resources),
+        "drains": [_drain(one) for one in message.drains],
+    }
+
+
+def _drain(message: pb.Drain) -> Document:
+    return {
+        "name": message.name,
+        "since": moment(message, "start_time"),
+        "by": message.principal_id or None,
     }
 
 
