@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import httpx
 
 from node.engines import metrics_text
-from node.engines.http import NoAnswer, Reply, beside, get, refusal
+from node.engines.http import NoAnswer, Reply, beside, get
 from node.engines.metrics_text import Metrics
-from node.engines.openai import is_loading, models
+from node.engines.openai import Listing, is_loading, listing
 from node.engines.sight import Counters, Model, Sight, count, entries, field, slots, word
 
 ENGINE = "llamacpp"
@@ -37,21 +37,18 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     """
     try:
         health = await get(client, f"{url}/health", key)
-        if health.status == 503 and is_loading(health.body):
-            return Sight("loading", "loading its model", ENGINE)
-        if health.status != 200:
-            return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
-        listed = await get(client, f"{url}/v1/models", key)
     except NoAnswer as error:
         return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    found = models(listed.body)
-    if found is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
+    if health.status == 503 and is_loading(health.body):
+        return Sight("loading", "loading its model", ENGINE)
+    if health.status != 200:
+        return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
     props = (await beside(client, f"{url}/props", key)).content
     if field(props, "role") == "router":
-        return await _router(client, url, key, found, props, listed)
+        return await _router(client, url, key, listed, props)
     # A sleeping model is left alone, and its last numbers say nothing about now.
     asleep = field(props, "is_sleeping") is True
     metrics = Reply(0, b"") if asleep else await beside(client, f"{url}/metrics", key)
@@ -60,7 +57,8 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         "healthy",
         engine=ENGINE,
         models=tuple(
-            replace(_described(one, props), loaded=one.loaded and not asleep) for one in found
+            replace(_described(one, props), loaded=one.loaded and not asleep)
+            for one in listed.models
         ),
         loads_on_request=asleep,  # who sleeps wakes up
         version=_version(props),
@@ -69,24 +67,19 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 
 
 async def _router(
-    client: httpx.AsyncClient,
-    url: str,
-    key: str,
-    found: tuple[Model, ...],
-    props: object,
-    listed: Reply,
+    client: httpx.AsyncClient, url: str, key: str, listed: Listing, props: object
 ) -> Sight:
     """Return what a router shows: each model is a server of its own, started when asked for."""
-    asked = [one.asset_id for one in found if one.loaded][:MAX_ASKED_FOR]
+    asked = [one.asset_id for one in listed.models if one.loaded][:MAX_ASKED_FOR]
     answers = await asyncio.gather(*(_of_model(client, url, key, one) for one in asked))
     loaded = dict(zip(asked, answers, strict=True))
-    unfinished = _downloading(listed.content)
+    unfinished = _downloading(listed.reply.content)
     sight = Sight(
         "healthy",
         engine=ENGINE,
         models=tuple(
             _described(one, loaded[one.asset_id].props if one.asset_id in loaded else None)
-            for one in found
+            for one in listed.models
             if one.asset_id not in unfinished
         ),
         loads_on_request=field(props, "models_autoload") is not False,

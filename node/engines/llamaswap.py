@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import httpx
 
-from node.engines.http import NoAnswer, beside, get, refusal
-from node.engines.openai import models
+from node.engines.http import beside
+from node.engines.openai import listing
 from node.engines.sight import Model, Sight, entries, field, name
 
 ENGINE = "llama-swap"
@@ -20,20 +20,14 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 
     key: the server's own, where it asks for one.
     """
-    try:
-        listed = await get(client, f"{url}/v1/models", key)
-    except NoAnswer as error:
-        return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    found = models(listed.body)
-    if found is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
     ready = ready_models((await beside(client, f"{url}/running", key)).content)
     return Sight(
         "healthy",
         engine=ENGINE,
-        models=tuple(replace(one, loaded=_is_loaded(one, ready)) for one in found),
+        models=tuple(replace(one, loaded=_is_loaded(one, ready)) for one in listed.models),
         loads_on_request=True,
     )
 

@@ -6,8 +6,8 @@ Where the latter is not there (before 0.4), `/api/v0/models` tells them. LM Stud
 
 import httpx
 
-from node.engines.http import NoAnswer, beside, get, refusal
-from node.engines.openai import models
+from node.engines.http import beside
+from node.engines.openai import listing
 from node.engines.sight import (
     Model,
     Operation,
@@ -36,20 +36,16 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 
     key: the server's own, where it asks for one.
     """
-    try:
-        listed = await get(client, f"{url}/v1/models", key)
-    except NoAnswer as error:
-        return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    offered = models(listed.body)
-    if offered is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
     facts = by_key((await beside(client, f"{url}/api/v1/models", key)).content)
     if facts is None:
         facts = by_id((await beside(client, f"{url}/api/v0/models", key)).content)
     # An instance may have a name of its own; asked for by that, it is found as well.
-    found = tuple((facts or {}).get(one.asset_id, Model(one.asset_id, None)) for one in offered)
+    found = tuple(
+        (facts or {}).get(one.asset_id, Model(one.asset_id, None)) for one in listed.models
+    )
     cold = any(one.loaded is False for one in found)
     return Sight(
         "healthy",

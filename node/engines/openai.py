@@ -5,9 +5,11 @@ to answer it, and other paths of unknown servers may do worse (llama-swap unload
 everything on `GET /unload`).
 """
 
+from dataclasses import dataclass
+
 import httpx
 
-from node.engines.http import NoAnswer, get, refusal
+from node.engines.http import NoAnswer, Reply, get, refusal
 from node.engines.sight import (
     MAX_MODELS,
     Model,
@@ -66,6 +68,28 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         models=listed,
         loads_on_request=not owners.isdisjoint(LISTS_UNLOADED),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of models, as it was told and as it is understood."""
+
+    reply: Reply
+    models: tuple[Model, ...]
+
+
+async def listing(client: httpx.AsyncClient, url: str, key: str, engine: str) -> Listing | Sight:
+    """Return what a server of which `engine` is known lists, or what it shows without a list."""
+    try:
+        reply = await get(client, f"{url}/v1/models", key)
+    except NoAnswer as error:
+        return Sight("unhealthy", str(error))
+    if reply.status != 200:
+        return Sight("unhealthy", refusal(reply.status, key), engine)
+    found = models(reply.body)
+    if found is None:
+        return Sight("unhealthy", "answers 200 and no list at /v1/models", engine)
+    return Listing(reply, found)
 
 
 def sure(owners: frozenset[str]) -> str | None:

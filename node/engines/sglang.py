@@ -10,9 +10,9 @@ from dataclasses import replace
 import httpx
 
 from node.engines import metrics_text
-from node.engines.http import NoAnswer, Reply, beside, get, refusal
+from node.engines.http import Reply, beside
 from node.engines.metrics_text import Metrics
-from node.engines.openai import models
+from node.engines.openai import listing
 from node.engines.serving_metrics import counters, share
 from node.engines.sight import MAX_CONCURRENCY, Operation, Sight, count, entries, field, slots, word
 
@@ -24,15 +24,9 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 
     key: the server's own, where it asks for one.
     """
-    try:
-        listed = await get(client, f"{url}/v1/models", key)
-    except NoAnswer as error:
-        return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    found = models(listed.body)
-    if found is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
     described, info, told = await asyncio.gather(
         _info(client, url, "model_info", key),
         _info(client, url, "server_info", key),
@@ -44,7 +38,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         "healthy",
         engine=ENGINE,
         # What they are for must not change because one question was not answered in time.
-        models=tuple(replace(one, loaded=True, operation=operation) for one in found)
+        models=tuple(replace(one, loaded=True, operation=operation) for one in listed.models)
         if described.status
         else None,
         concurrency=_concurrency(info.content),

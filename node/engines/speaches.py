@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import httpx
 
-from node.engines.http import NoAnswer, beside, get, refusal
-from node.engines.openai import models
+from node.engines.http import beside
+from node.engines.openai import listing
 from node.engines.sight import Sight, entries, field
 
 ENGINE = "speaches"
@@ -21,16 +21,10 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 
     key: the server's own, where it asks for one.
     """
-    try:
-        listed = await get(client, f"{url}/v1/models", key)
-    except NoAnswer as error:
-        return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    found = models(listed.body)
-    if found is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
-    others = _others(listed.content)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
+    others = _others(listed.reply.content)
     in_memory = _in_memory((await beside(client, f"{url}/api/ps", key)).content)
     return Sight(
         "healthy",
@@ -42,7 +36,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
                 operation="transcription",
                 modality="audio",
             )
-            for one in found
+            for one in listed.models
             if one.asset_id not in others
         ),
         loads_on_request=True,

@@ -10,9 +10,9 @@ from dataclasses import replace
 import httpx
 
 from node.engines import metrics_text
-from node.engines.http import NoAnswer, Reply, beside, get, refusal
+from node.engines.http import NoAnswer, Reply, beside, get
 from node.engines.metrics_text import Metrics
-from node.engines.openai import models
+from node.engines.openai import listing
 from node.engines.serving_metrics import counters, share
 from node.engines.sight import Operation, Sight, count, field, word
 
@@ -32,17 +32,14 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     """
     try:
         health = await get(client, f"{url}/health", key)
-        if health.status != 200:
-            # 503 where its engine is dead; it does not come back by itself.
-            return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
-        listed = await get(client, f"{url}/v1/models", key)
     except NoAnswer as error:
         return Sight("unhealthy", str(error))
-    if listed.status != 200:
-        return Sight("unhealthy", refusal(listed.status, key), ENGINE)
-    found = models(listed.body)
-    if found is None:
-        return Sight("unhealthy", "answers 200 and no list at /v1/models", ENGINE)
+    if health.status != 200:
+        # 503 where its engine is dead; it does not come back by itself.
+        return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)
+    listed = await listing(client, url, key, ENGINE)
+    if isinstance(listed, Sight):
+        return listed
     version, told, *routes = await asyncio.gather(
         beside(client, f"{url}/version", key),
         beside(client, f"{url}/metrics", key),
@@ -57,7 +54,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         "sleeps; POST /wake_up wakes it" if asleep else "",
         ENGINE,
         # What they are for must not change because one question was not answered in time.
-        tuple(replace(one, loaded=not asleep, operation=operation) for one in found)
+        tuple(replace(one, loaded=not asleep, operation=operation) for one in listed.models)
         if all(route.status for route in routes)
         else None,
         loads_on_request=False,
