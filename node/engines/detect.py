@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -75,7 +75,9 @@ async def look(client: httpx.AsyncClient, url: str, engine: str | None, key: str
             return _SLOW
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await LOOKS.get(engine, openai.look)(client, url, key)
+            if engine is None:
+                return replace(await openai.look(client, url, key), engine=None)
+            return await LOOKS[engine](client, url, key)
     except TimeoutError:
         return _SLOW
 

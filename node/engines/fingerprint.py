@@ -17,8 +17,10 @@ from node.engines.sight import document, entries, field
 Tells = Callable[[Reply], bool]
 
 
-async def fingerprint(client: httpx.AsyncClient, url: str, key: str = "") -> str:
+async def fingerprint(client: httpx.AsyncClient, url: str, key: str = "") -> str | None:
     """Return the engine that answers at `url`; `openai` when it is none of those known.
+
+    None: it left questions without answer, and may be any of those.
 
     key: the server's own, where it asks for one.
 
@@ -40,7 +42,7 @@ async def fingerprint(client: httpx.AsyncClient, url: str, key: str = "") -> str
     return await _apart(client, url, key)
 
 
-async def _apart(client: httpx.AsyncClient, url: str, key: str) -> str:
+async def _apart(client: httpx.AsyncClient, url: str, key: str) -> str | None:
     """Return which of those that do not say it in their list the server is.
 
     These are Ollama, whose models belong to whoever made them, LM Studio, speaches, and
@@ -68,7 +70,7 @@ async def _apart(client: httpx.AsyncClient, url: str, key: str) -> str:
     for (engine, (_, tells)), reply in zip(candidates.items(), replies, strict=True):
         if reply.status == 200 and tells(reply):
             return engine.removesuffix("-v0")
-    return openai.ENGINE
+    return openai.ENGINE if all(reply.status for reply in replies) else None
 
 
 def _is_speaches(reply: Reply) -> bool:

@@ -52,7 +52,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     # A sleeping model is left alone, and its last numbers say nothing about now.
     asleep = field(props, "is_sleeping") is True
     metrics = Reply(0, b"") if asleep else await beside(client, f"{url}/metrics", key)
-    loaded = Loaded(props, await _read(metrics))
+    loaded = Loaded(props, await metrics_text.read(metrics))
     sight = Sight(
         "healthy",
         engine=ENGINE,
@@ -94,11 +94,7 @@ async def _of_model(client: httpx.AsyncClient, url: str, key: str, model: str) -
     props, metrics = await asyncio.gather(
         beside(client, f"{url}/props?{query}", key), beside(client, f"{url}/metrics?{query}", key)
     )
-    return Loaded(props.content, await _read(metrics))
-
-
-async def _read(reply: Reply) -> Metrics:
-    return await metrics_text.read(reply.body if reply.status == 200 else b"")
+    return Loaded(props.content, await metrics_text.read(metrics))
 
 
 def _with_load(sight: Sight, loaded: Sequence[Loaded]) -> Sight:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
 
+from node.engines.http import Reply
 from node.engines.sight import Histogram
 
 MAX_LINES = 100_000
@@ -82,11 +83,12 @@ class Metrics:
         return Histogram(tuple(bounds), tuple(counts)) if sensible else None
 
 
-NOTHING = Metrics()
+async def read(reply: Reply) -> Metrics:
+    """Return what an answer tells, nothing unless it is a good one.
 
-
-async def read(body: bytes) -> Metrics:
-    """Return what `body` tells; a long one is read on another thread."""
+    A long one is read on another thread.
+    """
+    body = reply.body if reply.status == 200 else b""
     return parse(body) if len(body) <= AT_ONCE_BYTES else await asyncio.to_thread(parse, body)
 
 

@@ -102,7 +102,10 @@ def models(body: bytes) -> tuple[Model, ...] | None:
 
     An entry that makes no sense is left out, the rest stands.
     """
-    data = field(document(body), "data")
+    listed = document(body)
+    data = field(listed, "data")
+    if data is None and field(listed, "object") == "list":
+        data = []  # as Ollama tells that it has none
     if not isinstance(data, list):
         return None
     found: dict[str, Model] = {}

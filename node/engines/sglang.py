@@ -32,7 +32,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         _info(client, url, "server_info", key),
         beside(client, f"{url}/metrics", key),
     )
-    metrics = await metrics_text.read(told.body if told.status == 200 else b"")
+    metrics = await metrics_text.read(told)
     operation = _operation(described.content)
     return Sight(
         "healthy",

@@ -45,7 +45,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         beside(client, f"{url}/metrics", key),
         *(beside(client, url + path, key) for path in ROUTES.values()),
     )
-    metrics = await metrics_text.read(told.body if told.status == 200 else b"")
+    metrics = await metrics_text.read(told)
     asleep = _is_asleep(metrics)
     operation = _operation(routes)
     return Sight(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.engines import metrics_text
+from node.engines.http import Reply
 from node.engines.metrics_text import MAX_BOUNDS, MAX_LINE_BYTES, MAX_SAMPLES, parse
 from node.engines.sight import Histogram
 
@@ -179,11 +180,17 @@ def test_4_mb_of_anything_cost_little(body):
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("status", "total"), [(200, 1), (404, None), (0, None)])
+async def test_only_a_good_answer_tells_something(status, total):
+    assert (await metrics_text.read(Reply(status, b"a 1\n"))).total("a") == total
+
+
+@pytest.mark.anyio
 async def test_a_long_text_is_read_on_another_thread(monkeypatch):
     threads = []
     monkeypatch.setattr(metrics_text, "parse", lambda _: threads.append(threading.get_ident()))
 
-    await metrics_text.read(b"a 1\n")
-    await metrics_text.read(b"a 1\n" * metrics_text.AT_ONCE_BYTES)
+    await metrics_text.read(Reply(200, b"a 1\n"))
+    await metrics_text.read(Reply(200, b"a 1\n" * metrics_text.AT_ONCE_BYTES))
 
     assert threads[0] == threading.get_ident() != threads[1]
