@@ -36,6 +36,7 @@ class StandIn(Engine):
         self.words = words
         self.running = 0  # requests that are worked on
         self.waiting = 0  # requests for which no slot is free
+        self.instead: dict[str, Iterable[Step]] = {}  # what a path answers in its place
         self._routes = [(*_pattern(name), route) for name, route in self.routes().items()]
 
     def routes(self) -> Mapping[str, Route]:
@@ -77,6 +78,8 @@ class StandIn(Engine):
     def _route(self, request: Request) -> Answer:
         target = urlsplit(request.target)
         method = "GET" if request.method == "HEAD" else request.method
+        if target.path in self.instead:
+            return self.instead[target.path]
         for wanted, path, route in self._routes:
             if wanted == method and (found := path.fullmatch(unquote(target.path))):
                 answer = route(request, *found.groups())
