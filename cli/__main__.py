@@ -41,7 +41,7 @@ def cli() -> None:
     """One OpenAI-compatible address over the model servers of several machines."""
 
 
-@examples("geniehive up", "geniehive up --port 0 --engine http://127.0.0.1:9000")
+@examples("geniehive up", "geniehive up --lan")
 @cli.command()
 @click.option(
     "--port",
@@ -66,6 +66,11 @@ def cli() -> None:
     help="A model server, instead of looking for some; asked with the key in"
     " GENIEHIVE_ENGINE_KEY, if there is one. May be repeated.",
 )
+@click.option(
+    "--lan",
+    is_flag=True,
+    help="For other machines, too: makes keys, and shows how a machine joins.",
+)
 @STATE
 @shared
 def up(
@@ -74,6 +79,7 @@ def up(
     control_port: int | None,
     config: Path | None,
     engines: tuple[str, ...],
+    lan: bool,
     state_dir: Path,
 ) -> None:
     """Start control, node and gateway here, until Ctrl-C.
@@ -83,13 +89,15 @@ def up(
     """
     from cli.installed import require_own_names
     from cli.plan import plan
+    from cli.up import lan_keys
     from cli.up import up as run
 
     require_own_names()
-    what, warnings = plan(state_dir, port, control_port, config, engines)
+    keys, new = lan_keys(state_dir) if lan else (None, False)
+    what, warnings = plan(state_dir, port, control_port, config, engines, keys)
     for warning in warnings:
         output.say(f"warning: {warning}")
-    run(what, output)
+    run(what, output, show_keys=new)
 
 
 @examples("geniehive status", "geniehive status --watch")

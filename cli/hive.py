@@ -14,32 +14,39 @@ import httpx
 import psutil
 import yaml
 
-from cli import cluster, demo, running
+from cli import cluster, comings, demo, engines, running
 from cli.children import LISTENING, Child, Command
+from cli.keys import NAME as KEYS
+from cli.network import reached_at
 from cli.output import NOT_ALLOWED, Failure, Output, runnable
 from cli.plan import LOOPBACK, Plan, reachable, service_name
-from cli.screen import Screen, chat_models, next_steps
-from cli.text import gigabytes, plural
+from cli.screen import SOME_KEY, Invitation, Screen, chat_models, invitation, next_steps
+from cli.text import gigabytes, gpus, plural
 from control.api.channel import control_errors, sync_channel
 from control.api.errors import Forbidden, GenieHiveError, Unauthenticated
-from node.engines import detect, http, llamacpp
-from node.engines.sight import Sight, document, field
+from node.engines import http, llamacpp
+from node.engines.sight import document, field
+from node.listeners import USUAL_PORTS
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0  # without a model for that long, say what is missing
 ASK_SECONDS = 1.0
+HOSTS_SECONDS = 1.0  # between two looks at who is there
+HOSTS_SHARE = 20  # and so many times as long as a look takes, where there are many
 REGISTERED = re.compile(r"\bregistered as (\S+) \(")
 
 
 class Hive:
     """Control, node, gateway and perhaps the demo model, as children of this process."""
 
-    def __init__(self, plan: Plan, output: Output) -> None:
+    def __init__(self, plan: Plan, output: Output, *, show_keys: bool = False) -> None:
         self._plan = plan
         self._output = output
+        self._show_keys = show_keys
         self._screen = Screen(output)
         self._children: dict[str, Child] = {}
-        self._control = ""
+        self._control = ""  # as we reach it
+        self._listening = ""  # as it says
 
     async def live(self) -> None:
         """Start everything, say when it can be used, and keep it running.
@@ -55,21 +62,24 @@ class Hive:
                 self._screen.step("engines", text)
             servers = {service_name(url): url for url in self._plan.engines}
             if not found:
-                ports = " ".join(map(str, detect.USUAL_PORTS))
+                ports = " ".join(map(str, USUAL_PORTS))
                 self._screen.step("engines", f"none on {ports}: starting the demo model")
                 # The node must know the address before the server can tell it.
                 port = _free_port()
                 servers = {"demo": f"http://{LOOPBACK}:{port}"}
             node = group.create_task(self._start_node(group, servers))
-            gateway = group.create_task(self._start_gateway(group))
+            starting = group.create_task(self._start_gateway(group))
             if not found:
                 await self._start_demo(group, client, port)
             await node
-            base_url = f"http://{await gateway}"
-            note = running.ourselves(control=self._control, gateway=base_url)
+            listening = await starting
+            base_url = f"http://{reachable(listening)}"
+            keyed = self._plan.keys is not None
+            note = running.ourselves(self._control, base_url, keyed=keyed)
             running.write(self._plan.state, note)
             models = await self._first_models(client, base_url)
-            self._announce(base_url, models, is_demo=not found)
+            self._announce(listening, models, is_demo=not found)
+            await self._tell_of_hosts()
 
     async def say_goodbye(self) -> None:
         """Say what a stop interrupts."""
@@ -92,11 +102,9 @@ class Hive:
 
     async def _find_engines(self, client: httpx.AsyncClient) -> list[str]:
         """Return one line about each model server given, or else found."""
-        if given := self._plan.engines:
-            sights = [await detect.look(client, url, None, self._plan.engine_key) for url in given]
-            return [f"{url}: {_told(sight)}" for url, sight in zip(given, sights, strict=True)]
-        found = await detect.detect(client, detect.USUAL_PORTS)
-        return [f"{one.sight.engine} {LOOPBACK}:{one.port}: {_told(one.sight)}" for one in found]
+        if self._plan.engines:
+            return await engines.given(client, self._plan.engines, self._plan.engine_key)
+        return await engines.here(client)
 
     async def _start_control(self, group: asyncio.TaskGroup) -> str:
         began = time.monotonic()
@@ -107,6 +115,7 @@ class Hive:
         # A restart must come back to the same port, also when the kernel chose it.
         self._write("control", plan.control_file(address))
         group.create_task(child.keep(LISTENING))
+        self._listening = address
         self._screen.step("control", f"ready    {address}", time.monotonic() - began)
         return reachable(address)
 
@@ -117,8 +126,7 @@ class Hive:
         child = await self._start("node", "node", ("--config", str(path)), keys)
         host_id = (await child.said(REGISTERED))[1]
         group.create_task(child.keep(REGISTERED))
-        memory = gigabytes(psutil.virtual_memory().total)
-        text = f"ready    {host_id}: {psutil.cpu_count()} cores, {memory}"
+        text = f"ready    {host_id}: {await self._machine(host_id)}"
         self._screen.step("node", text, time.monotonic() - began)
 
     async def _start_gateway(self, group: asyncio.TaskGroup) -> str:
@@ -131,7 +139,7 @@ class Hive:
         self._write("gateway", plan.gateway_file(self._control, address))
         group.create_task(child.keep(LISTENING))
         self._screen.step("gateway", f"ready    {address}", time.monotonic() - began)
-        return reachable(address)
+        return address
 
     async def _start_demo(
         self, group: asyncio.TaskGroup, client: httpx.AsyncClient, port: int
@@ -222,23 +230,48 @@ class Hive:
         with closing(sync_channel(self._control)) as channel, control_errors():
             return cluster.read(channel, ASK_SECONDS, self._plan.reader)
 
-    def _announce(self, base_url: str, models: list[str], *, is_demo: bool) -> None:
+    async def _machine(self, host_id: str) -> str:
+        """Return what this machine has, in a few words."""
+        text = f"{psutil.cpu_count()} cores, {gigabytes(psutil.virtual_memory().total)}"
+        with contextlib.suppress(GenieHiveError):
+            hosts = (await asyncio.to_thread(self._cluster)).hosts
+            own = [one.resources for one in hosts if one.host_id == host_id]
+            return f"{text}, {gpus(own[0].gpus)}" if own else text
+        return text
+
+    def _announce(self, listening: str, models: list[str], *, is_demo: bool) -> None:
+        """Say where it is. listening: the gateway."""
+        keys, control = self._plan.keys, self._control
+        base_url = f"http://{reachable(listening)}"
+        if keys is not None:  # where others reach it, we do
+            base_url = f"http://{reached_at(listening) or reachable(listening)}"
+            control = reached_at(self._listening) or control
         if self._output.as_json:
-            content = {"base_url": base_url, "control": self._control, "models": models}
+            content = {"base_url": base_url, "control": control, "models": models}
             self._output.document("up", content)
             return
         self._output.answer(f"geniehive ready: {base_url}")
-        keyed = self._plan.client_key is not None
-        self._output.say(runnable(next_steps(base_url, models, keyed=keyed, demo=is_demo)))
+        shown = keys if self._show_keys else None
+        key = shown.client if shown else SOME_KEY if self._plan.client_key else ""
+        self._output.say(runnable(next_steps(base_url, models, key=key, demo=is_demo)))
+        if keys is not None:
+            here_only = reached_at(self._listening) is None
+            place = self._plan.state / KEYS
+            self._output.say(invitation(Invitation(control, place, shown, here_only)))
 
-
-def _told(sight: Sight) -> str:
-    if sight.models is None:
-        return sight.detail or sight.health
-    if not sight.models:
-        return "no models yet; they are found when they come"
-    loaded = sum(model.loaded for model in sight.models)
-    return f"{plural(len(sight.models), 'model')}, {loaded} loaded"
+    async def _tell_of_hosts(self) -> None:
+        """Say which hosts come and go, until cancelled."""
+        before: comings.Seen | None = None
+        while True:
+            began = time.monotonic()
+            with contextlib.suppress(GenieHiveError):  # it is starting again
+                found = await asyncio.to_thread(self._cluster)
+                # Just after its start control may not have heard of all yet.
+                for text in comings.changes(before, found) if before is not None else ():
+                    self._screen.say(text)
+                before = comings.seen(found)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(HOSTS_SECONDS, took * HOSTS_SHARE))
 
 
 def _free_port() -> int:

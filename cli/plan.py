@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli.keys import Keys
+from cli.network import WILDCARDS
 from cli.output import USAGE, Failure
 from control.api import auth
 from control.api.ports import is_loopback, join_address, parse_address
 from control.api.settings import SettingsError, read
 from control.config import Config, engine_key_refusal
 from node.config import server_url
-from node.engines.detect import USUAL_PORTS
+from node.listeners import USUAL_PORTS
 
 LOOPBACK = "127.0.0.1"
-WILDCARDS = frozenset({"0.0.0.0", "::"})
+EVERYWHERE = "0.0.0.0"
 ENGINE_KEY = "GENIEHIVE_ENGINE_KEY"  # the variable with what the given engines ask for
 # Below the 10 s after which a child is killed; the node gives its lease back then.
 GATEWAY_DRAIN_SECONDS = 8.0
@@ -31,6 +33,7 @@ class Plan:
     settings: Config = field(default_factory=Config)  # of control
     engines: tuple[str, ...] = ()  # as given; when there are any, none are looked for
     engine_key: str = field(default="", repr=False)  # of these; empty when they ask for none
+    keys: Keys | None = None  # of the state folder, which are asked for beside the file's
 
     @property
     def run(self) -> Path:
@@ -78,7 +81,8 @@ class Plan:
         for service in services:
             if self.engine_key and service["endpoint"] in self.engines:
                 service["api_key_env"] = ENGINE_KEY
-        ports = [] if self.engines else list(USUAL_PORTS)
+        found = list(USUAL_PORTS) if servers else None
+        ports = [] if self.engines else found
         return {
             "control": control,
             "services": services,
@@ -102,16 +106,19 @@ def plan(
     control_port: int | None = None,
     config: Path | None = None,
     engines: tuple[str, ...] = (),
+    keys: Keys | None = None,
 ) -> tuple[Plan, list[str]]:
     """Return what to start, and warnings about the file.
 
-    port, control_port: as asked for; None: as the file says.
+    port, control_port: as asked for; None: as the file says. keys: others may come, who know
+    these.
 
     Raises:
         Failure: the file cannot be used, or the key of the engines.
     """
     try:
         settings, warnings = read(config, Config)
+        settings = settings if keys is None else _for_others(settings, keys)
         engine_key = (auth.key_from(ENGINE_KEY) if engines else None) or ""
     except SettingsError as error:
         raise Failure(str(error), USAGE, "invalid_config") from error
@@ -134,6 +141,7 @@ def plan(
         settings=settings,
         engines=tuple(map(_engine, engines)),
         engine_key=engine_key,
+        keys=keys,
     )
     if not (is_loopback(made.gateway) or made.client_key):
         raise Failure(
@@ -141,8 +149,26 @@ def plan(
             " set auth.client_api_keys",
             USAGE,
             "open_to_network",
+            fix="geniehive up --lan: it makes keys",
         )
     return made, warnings
+
+
+def _for_others(settings: Config, keys: Keys) -> Config:
+    """Return `settings` for a network: everywhere, where the file does not say, and with `keys`."""
+    auth = settings.auth
+    kinds = ("client", "node", "gateway", "operator", "admin")
+    lists = {f"{kind}_api_keys": getattr(keys, kind) for kind in kinds}
+    changed: dict[str, object] = {
+        "auth": auth.model_copy(
+            update={name: (key, *getattr(auth, name)) for name, key in lists.items()}
+        )
+    }
+    if "listen" not in settings.model_fields_set:
+        changed["listen"] = join_address(EVERYWHERE, parse_address(settings.listen)[1])
+    if "host" not in settings.server.model_fields_set:
+        changed["server"] = settings.server.model_copy(update={"host": EVERYWHERE})
+    return settings.model_copy(update=changed)
 
 
 def reachable(address: str) -> str:

@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import rich.progress
 from geniehive.v1 import inventory_pb2 as inventory
@@ -22,13 +24,14 @@ from rich.text import Text
 
 from cli.cluster import Cluster
 from cli.demo import ALIAS, Progress
+from cli.keys import Keys
 from cli.output import Output, clean, interactive
 
 BAR_CELLS = 14
 LINE_SECONDS = 5.0  # between two lines of progress where a line cannot be redrawn
 RATE_SECONDS = 0.5  # before that a rate says nothing
 NAMES_SHOWN = 6
-KEY_HEADER = " -H 'Authorization: Bearer YOUR_KEY'"
+SOME_KEY = "YOUR_KEY"  # where it is not shown
 
 
 class Screen:
@@ -128,8 +131,35 @@ def chat_models(cluster: Cluster) -> list[str]:
     return sorted(found, key=lambda name: not found[name])
 
 
-def next_steps(base_url: str, models: Sequence[str], *, keyed: bool, demo: bool) -> str:
-    """Return what to do now that it runs; the first model is the one to try."""
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """How others come. keys: to be shown; None: they were, and are in the file `place`."""
+
+    control: str
+    place: Path
+    keys: Keys | None
+    here_only: bool = False  # there is no network
+
+
+def invitation(to: Invitation) -> str:
+    """Return the keys, when they are shown, and what to type on another machine."""
+    node = to.keys.node if to.keys else "KEY"
+    lines = [f"client key: {to.keys.client}"] if to.keys else []
+    lines.append(f"add a machine:  GENIEHIVE_NODE_KEY={node} geniehive join {to.control}")
+    lines.append(
+        f"keys are in {to.place}" + (", and are not shown again" if to.keys else ", as before")
+    )
+    if to.here_only:
+        lines.append("note: this machine is in no network; others reach it when it is")
+    return "\n".join(lines)
+
+
+def next_steps(base_url: str, models: Sequence[str], *, key: str = "", demo: bool) -> str:
+    """Return what to do now that it runs; the first model is the one to try.
+
+    key: what stands in the call for it; empty where none is asked for.
+    """
+    header = f" -H 'Authorization: Bearer {key}'" if key else ""
     names = ", ".join(clean(model) for model in models[:NAMES_SHOWN])
     more = len(models) - NAMES_SHOWN
     names += f" and {more} more" if more > 0 else ""
@@ -139,7 +169,7 @@ def next_steps(base_url: str, models: Sequence[str], *, keyed: bool, demo: bool)
     body = json.dumps({"model": models[0], "messages": [message]}, separators=(",", ":"))
     return (
         f"models: {names}\n"
-        f"try:  curl {base_url}/v1/chat/completions{KEY_HEADER if keyed else ''}"
+        f"try:  curl {base_url}/v1/chat/completions{header}"
         f" -H 'Content-Type: application/json' \\\n"
         f"        -d {shlex.quote(body)}\n"
         "next: geniehive connect python | geniehive status --watch | Ctrl-C stops everything"

@@ -1,5 +1,10 @@
 """Words for people."""
 
+from collections import Counter
+from collections.abc import Iterable
+
+from geniehive.v1 import inventory_pb2 as inventory
+
 
 def age(seconds: float) -> str:
     """Return a span in its largest unit: `2s`, `4m`, `3h`, `2d`. Below zero is zero."""
@@ -13,6 +18,16 @@ def age(seconds: float) -> str:
 def gigabytes(size: float) -> str:
     """Return bytes as decimal gigabytes: `9.1 GB`."""
     return f"{size / 1e9:.1f} GB"
+
+
+def gpus(found: Iterable[inventory.Gpu]) -> str:
+    """Return graphics processors: `RTX 4090 24 GB`, `2 x RTX 4090 24 GB`, `no GPU`."""
+    told = Counter(
+        f"{one.name.removeprefix('NVIDIA ').removeprefix('GeForce ') or one.vendor or 'GPU'}"
+        + (f" {one.memory_bytes / 2**30:.0f} GB" if one.memory_bytes else "")
+        for one in found
+    )
+    return ", ".join(f"{n} x {one}" if n > 1 else one for one, n in told.items()) or "no GPU"
 
 
 def plural(number: int, noun: str) -> str:

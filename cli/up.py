@@ -8,28 +8,40 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli import running
+from cli import keys, running
 from cli.hive import Hive
+from cli.keys import Keys
 from cli.output import USAGE, Failure, Output
 from cli.plan import Plan
 from control.api.ports import describe, parse_address
 
 
-def up(plan: Plan, output: Output) -> None:
+def lan_keys(state: Path) -> tuple[Keys, bool]:
+    """Return the keys of the folder, made now if there are none, and whether they were.
+
+    Raises:
+        Failure: the folder cannot be used, or an `up` without keys runs on it.
+    """
+    _make_folders(state)
+    _require_none_running(state)
+    return keys.ensure(state)
+
+
+def up(plan: Plan, output: Output, *, show_keys: bool = False) -> None:
     """Run until SIGINT or SIGTERM; a second one ends all children at once.
+
+    show_keys: once, when they are new.
 
     Raises:
         Failure: something could not start.
     """
     _make_folders(plan.state, plan.run, plan.logs)
-    if found := running.read(plan.state):
-        message = f"already running since {found.since()} (pid {found.pid}): geniehive status"
-        raise Failure(message, USAGE, "already_running")
+    _require_none_running(plan.state)
     _require_free(plan.control, "geniehive up --control-port 0")
     _require_free(plan.gateway, "geniehive up --port 0")
     running.write(plan.state, running.ourselves())
     try:
-        asyncio.run(_run(Hive(plan, output)))
+        asyncio.run(_run(Hive(plan, output, show_keys=show_keys)))
     finally:
         running.remove(plan.state)
 
@@ -77,6 +89,12 @@ def _make_folders(*folders: Path) -> None:
                 USAGE,
                 "state_unusable",
             )
+
+
+def _require_none_running(state: Path) -> None:
+    if found := running.read(state):
+        message = f"already running since {found.since()} (pid {found.pid}): geniehive status"
+        raise Failure(message, USAGE, "already_running")
 
 
 def _require_free(address: str, fix: str) -> None:

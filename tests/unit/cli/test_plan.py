@@ -3,9 +3,11 @@
 import pytest
 import yaml
 
+from cli.keys import Keys
 from cli.output import Failure
 from cli.plan import plan, reachable, service_name
-from node.engines.detect import USUAL_PORTS
+from control.config import exposure
+from node.listeners import USUAL_PORTS
 
 
 def planned(tmp_path, text=None, **asked):
@@ -151,3 +153,46 @@ def test_a_gateway_open_to_the_network_needs_client_keys(tmp_path):
 
     path.write_text("server: {host: 0.0.0.0}\nauth: {client_api_keys: [secret]}")
     assert plan(tmp_path, config=path)[0].gateway == "0.0.0.0:8800"
+
+
+KEYS = Keys(*(f"gh_{kind}" for kind in ("client", "node", "gateway", "operator", "admin")))
+
+
+def test_for_others_everything_listens_everywhere_and_asks_for_keys(tmp_path):
+    made, _ = planned(tmp_path, keys=KEYS)
+
+    assert (made.gateway, made.control) == ("0.0.0.0:8800", "0.0.0.0:8801")
+    assert (made.client_key, made.node_key, made.gateway_key) == (
+        "gh_client",
+        "gh_node",
+        "gh_gateway",
+    )
+    assert exposure(made.settings) is None
+    assert "gh_" not in repr(made.keys)
+
+
+def test_for_others_the_addresses_and_keys_of_the_file_stay(tmp_path):
+    text = (
+        "listen: 127.0.0.2:0\nserver: {host: 127.0.0.3, port: 7}\n"
+        "auth: {client_api_keys: [mine], admin_api_keys: [boss]}"
+    )
+    made, _ = planned(tmp_path, text, keys=KEYS)
+
+    assert (made.gateway, made.control) == ("127.0.0.3:7", "127.0.0.2:0")
+    assert made.settings.auth.client_api_keys == ("gh_client", "mine")
+    assert made.settings.auth.admin_api_keys == ("gh_admin", "boss")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "'::'", "192.168.1.20", "tower", "'10.0.0.1'"])
+def test_whatever_is_not_this_machine_needs_client_keys(tmp_path, host):
+    with pytest.raises(Failure, match="open to the network") as refused:
+        planned(tmp_path, f"server: {{host: {host}}}")
+
+    assert "--lan" in refused.value.fix
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "'::1'", "localhost"])
+def test_on_this_machine_alone_no_key_is_needed(tmp_path, host):
+    made, _ = planned(tmp_path, f"server: {{host: {host}}}")
+
+    assert made.client_key is None

@@ -5,14 +5,23 @@ import json
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 
 from cli.cluster import Cluster
 from cli.demo import ALIAS, Progress
+from cli.keys import Keys
 from cli.output import Output
-from cli.screen import Screen, chat_models, next_steps, progress_line
+from cli.screen import (
+    Invitation,
+    Screen,
+    chat_models,
+    invitation,
+    next_steps,
+    progress_line,
+)
 from tests.unit.cli.clusters import health, host, status
 
 STEPS = """\
@@ -23,11 +32,11 @@ next: geniehive connect python | geniehive status --watch | Ctrl-C stops everyth
 
 
 def test_next_steps():
-    assert next_steps("http://127.0.0.1:8800", [ALIAS], keyed=False, demo=True) == STEPS
+    assert next_steps("http://127.0.0.1:8800", [ALIAS], key="", demo=True) == STEPS
 
 
 def test_keyed_call_shows_where_the_key_goes():
-    steps = next_steps("http://a", ["m"], keyed=True, demo=False)
+    steps = next_steps("http://a", ["m"], key="YOUR_KEY", demo=False)
 
     assert "-H 'Authorization: Bearer YOUR_KEY'" in steps
     assert "demo" not in steps
@@ -36,7 +45,7 @@ def test_keyed_call_shows_where_the_key_goes():
 def test_call_survives_any_name():
     """Names of models come from other machines and are pasted into a shell."""
     evil = 'it\'s $(rm -rf ~) `x` "quoted"'
-    steps = next_steps("http://a", [evil], keyed=False, demo=False)
+    steps = next_steps("http://a", [evil], key="", demo=False)
     call = re.search(r"^try:(.*)^next:", steps, re.MULTILINE | re.DOTALL)[1]
     words = shlex.split(call)
 
@@ -47,7 +56,7 @@ def test_many_models_are_counted():
     names = [f"m{number}" for number in range(9)]
 
     assert "models: m0, m1, m2, m3, m4, m5 and 3 more\n" in next_steps(
-        "http://a", names, keyed=False, demo=False
+        "http://a", names, key="", demo=False
     )
 
 
@@ -125,3 +134,25 @@ def test_quiet_and_json_show_no_steps(capsys):
             report(Progress("x", 1, 1))
 
     assert capsys.readouterr() == ("", "")
+
+
+KEYS = Keys(*(f"gh_{kind}" for kind in ("client", "node", "gateway", "operator", "admin")))
+
+
+def test_keys_are_shown_once_with_the_line_for_another_machine():
+    place = Path("/s/keys.json")
+
+    assert invitation(Invitation("192.168.1.20:8801", place, KEYS)) == (
+        "client key: gh_client\n"
+        "add a machine:  GENIEHIVE_NODE_KEY=gh_node geniehive join 192.168.1.20:8801\n"
+        "keys are in /s/keys.json, and are not shown again"
+    )
+    again = invitation(Invitation("192.168.1.20:8801", place, None))
+    assert "gh_" not in again
+    assert again.endswith("keys are in /s/keys.json, as before")
+
+
+def test_a_machine_in_no_network_is_told():
+    alone = invitation(Invitation("127.0.0.1:8801", Path("k"), None, here_only=True))
+
+    assert "in no network" in alone
