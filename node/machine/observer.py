@@ -115,8 +115,11 @@ class Observer:
 
     async def _keep_reading(self, changed: Callable[[], None]) -> None:
         while True:
+            host = self.host
             _, reading = await asyncio.gather(self._gpus.look(self._now()), self._read())
             self._take(reading, changed)
+            if self._looked.is_set() and self.host != host:
+                changed()
             self._looked.set()
             await self._sleep(READ_SECONDS)
 
@@ -145,7 +148,7 @@ class Observer:
 
     def _take(self, reading: Reading, changed: Callable[[], None]) -> None:
         """Keep what was read, and judge by it."""
-        host, before = self.host, self.forbidden
+        before = self.forbidden
         self._reading = reading
         gpus = self._gpus.metrics
         self.metrics = Metrics(
@@ -159,7 +162,7 @@ class Observer:
         if self.forbidden != before:
             why = f"is not lent: {self.forbidden}" if self.forbidden else "is lent again"
             log.info("this machine %s", why)
-        if bool(self.forbidden) != bool(before) or (self._looked.is_set() and self.host != host):
+        if bool(self.forbidden) != bool(before):
             changed()
         self._tell(changed)
 
