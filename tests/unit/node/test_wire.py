@@ -13,7 +13,7 @@ from control import admission, inventory, messages
 from node import config, wire
 from node.engines.openai import models
 from node.engines.sight import MAX_CONCURRENCY, MAX_NAME_CHARACTERS, Sight, slots
-from node.machine.observer import declared
+from node.machine import observer
 from node.session import Beat, Pace
 from node.state import (
     Asset,
@@ -145,7 +145,7 @@ def test_what_is_declared_of_a_host_reaches_control():
         allowed_model_families=["qwen3"],
     )
     settings = config.Config(node={"host_id": "h"}, inventory=inventory_of)
-    found = messages.host(wire.host_message(declared(settings), Metrics(0.0, 0)))
+    found = messages.host(wire.host_message(observer.declared(settings), Metrics(0.0, 0)))
 
     assert (found.trust_tier, found.device_class) == ("employee_device", "laptop")
     assert (found.workload_classes, found.allowed_model_families) == (("background",), ("qwen3",))
