@@ -92,9 +92,15 @@ class Vllm(StandIn):
         """Answer, or hang as the real one does while it sleeps."""
         if self.asleep:
             return [Hang()]
-        if (model := request.json()["model"]) not in self.models:
-            message = f"The model `{model}` does not exist."
-            return answers.failure(404, message, "NotFoundError")
+        asked = request.json()
+        if (model := asked["model"]) not in self.models:
+            aliases = ", ".join(self.models)
+            message = f"The model `{model}` does not exist. Valid aliases: {aliases}."
+            return refusal(404, "NotFoundError", "model", message)
+        if (most := asked.get("max_tokens", 1)) < 1:
+            message = f"max_tokens must be at least 1, got {most}. "
+            message += f"(parameter=max_tokens, value={most})"
+            return refusal(400, "BadRequestError", "max_tokens", message)
         return self.inference(request)
 
     def worked(self, seconds: float) -> None:
@@ -147,6 +153,12 @@ class Vllm(StandIn):
         of = {"engine": "0", "model_name": self.models[0], **labels}
         written = ",".join(f'{key}="{text}"' for key, text in of.items())
         return f"{self.PREFIX}:{name}{{{written}}} {float(value)}"
+
+
+def refusal(status: int, kind: str, parameter: str, message: str) -> Iterable[Step]:
+    """Return an error in the words of vLLM."""
+    error = {"message": message, "type": kind, "param": parameter, "code": status}
+    return answers.document({"error": error}, status)
 
 
 def make(given: argparse.Namespace) -> Vllm:

@@ -1,5 +1,8 @@
 """vLLM: by what a real one said, and by a stand-in where none can be had."""
 
+import json
+import re
+
 import httpx
 import pytest
 
@@ -8,7 +11,7 @@ from node.engines.http import MAX_BODY_BYTES, new_client
 from node.engines.sight import Model
 from node.engines.vllm import look
 from node.rolling import Rolling
-from tests.engines.vllm import Vllm
+from tests.engines.vllm import RECORDED, Vllm
 from tests.unit.node.engines.recorded import Recorded
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +34,10 @@ async def look_at(**answers):
         return await look(client, "http://a:1")
 
 
+def recorded(file):
+    return json.loads((RECORDED / file).read_text())
+
+
 async def seen(engine, key=""):
     async with new_client() as client:
         return await look(client, engine.url, key)
@@ -38,11 +45,11 @@ async def seen(engine, key=""):
 
 @pytest.mark.shows("vllm", "fingerprint", by="recorded")
 async def test_it_says_what_it_is_in_its_list():
-    recorded = Recorded("vllm", ANSWERS)
-    async with recorded.client() as client:
+    engine = Recorded("vllm", ANSWERS)
+    async with engine.client() as client:
         assert await fingerprint(client, "http://a:1") == "vllm"
 
-    assert recorded.asked == ["/v1/models"]
+    assert engine.asked == ["/v1/models"]
 
 
 @pytest.mark.shows("vllm", "assets", "capabilities", "loaded", by="recorded")
@@ -190,6 +197,48 @@ async def test_one_that_sleeps_is_not_routed_to():
     assert [one.loaded for one in asleep.models] == [False]
     assert awake.health == "healthy"
     assert {one.method for one in engine.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/version", "version.json"),
+        ("/load", "load_busy.json"),
+        ("/v1/chat/completions", "get_post_only_route.json"),
+        ("/v1/embeddings", "missing_route.json"),
+    ],
+)
+async def test_the_stand_in_answers_as_the_real_one(path, file):
+    async with Vllm(["smollm2-135m"]) as engine, new_client() as client:
+        engine.running, engine.waiting = 4, 2
+        answer = await client.get(engine.url + path)
+
+    assert answer.json() == recorded(file)
+
+
+@pytest.mark.parametrize(
+    ("asked", "file"),
+    [({"model": "nope"}, "unknown_model.json"), ({"max_tokens": -1}, "bad_request.json")],
+)
+async def test_the_stand_in_refuses_as_the_real_one(asked, file):
+    async with Vllm(["smollm2-135m"]) as engine, new_client() as client:
+        body = {"model": "smollm2-135m", "messages": [], **asked}
+        answer = await client.post(f"{engine.url}/v1/chat/completions", json=body)
+
+    assert answer.json() == recorded(file)
+    assert answer.status_code == answer.json()["error"]["code"]
+
+
+async def test_the_stand_in_lists_and_counts_nothing_that_the_real_one_does_not():
+    families = re.compile(r"^vllm:\w+", re.MULTILINE)
+    async with Vllm(["smollm2-135m"]) as engine, new_client() as client:
+        engine.seconds.append(0.2)
+        listed = (await client.get(f"{engine.url}/v1/models")).json()["data"][0]
+        counted = (await client.get(f"{engine.url}/metrics")).text
+
+    assert listed.keys() <= recorded("models.json")["data"][0].keys()
+    real = (RECORDED / "metrics_idle.txt").read_text()
+    assert set(families.findall(counted)) <= set(families.findall(real))
 
 
 async def test_without_metrics_load_is_unknown():
