@@ -11,6 +11,7 @@ from control.api.errors import (
     NotReady,
     OperationMismatch,
 )
+from control.api.names import untagged
 from control.api.strategies import Strategy
 from control.inventory import Operation
 from control.lookout import View
@@ -51,7 +52,7 @@ def resolve(view: View, name: str, operation: Operation | None) -> Resolved:
     """
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidValue(f"model is not 1 to {MAX_NAME} characters", param="model")
-    rules = view.rules
+    rules, name = view.rules, _meant(view, name)
     role = rules.roles.get(name)
     operation = operation or _operation(view, name, role)
     match resolution.resolve(name, operation, view.targets, rules.roles):
@@ -81,12 +82,22 @@ def routed(view: View, name: str, operation: Operation | None) -> Resolved:
 def explain(view: View, name: str, operation: Operation | None) -> tuple[Resolved, Explained]:
     """Return where requests for `name` go now, and why. Raises as `resolve`."""
     found = resolve(view, name, operation)
-    return found, explaining.explain(name, found.operation, view.seen.values(), view.rules)
+    return found, explaining.explain(
+        _meant(view, name), found.operation, view.seen.values(), view.rules
+    )
 
 
 def match(view: View, task: Task) -> list[Match]:
     """Return what fits `task` best, of roles and of services that can be asked by name."""
     return matching.match(task, _roles(view), _services(view), view.rules.scoring)
+
+
+def _meant(view: View, name: str) -> str:
+    """Return `name`, or without `:latest` when that alone is known."""
+    known = (view.rules.roles, *view.targets.values())
+    plain = untagged(name)
+    offered = any(plain in names for names in known)
+    return plain if offered and not any(name in names for names in known) else name
 
 
 def _operation(view: View, name: str, role: Role | None) -> Operation:

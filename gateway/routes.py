@@ -17,6 +17,7 @@ from control.api.errors import (
     NotReady,
     OperationMismatch,
 )
+from control.api.names import untagged
 from gateway.candidates import Candidates, Table
 from gateway.resources import (
     POLICY,
@@ -89,7 +90,9 @@ class Routes:
         if route is not None and route.choices:
             return route
         if route is None:
-            raise self._unknown(operation, name)
+            if (plain := self._plain(name)) == name:
+                raise self._unknown(operation, name)
+            return self.resolve(operation, plain)
         for other in self.succession(operation, name):
             if other.choices:
                 return other
@@ -98,9 +101,17 @@ class Routes:
     def succession(self, operation: Operation, name: str) -> Iterator[Route]:
         """Yield the routes that may serve `name`, one after the other has failed."""
         routes = self._routes[operation]
-        if (route := routes.get(name)) is not None:
+        if (route := routes.get(name) or routes.get(self._plain(name))) is not None:
             yield route
             yield from (routes[other] for other in route.stand_ins if other in routes)
+
+    def _is_known(self, name: str) -> bool:
+        return any(name in routes for routes in self._routes.values())
+
+    def _plain(self, name: str) -> str:
+        """Return `name`, or without `:latest` when that alone is known, for whatever operation."""
+        plain = untagged(name)
+        return plain if self._is_known(plain) and not self._is_known(name) else name
 
     def names(self) -> list[str]:
         """Return all names of roles, assets and services, sorted; some may have nobody now."""
@@ -121,7 +132,7 @@ class Routes:
         Raises:
             NotReady, ModelNotFound, NoHealthyRoute: as `resolve`.
         """
-        if not any(name in routes for routes in self._routes.values()):
+        if not self._is_known(self._plain(name)):
             raise self._unknown(inventory.OPERATION_CHAT, name)
         if not (found := self.serving(name)):
             raise _unserved(name)

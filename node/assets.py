@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from control.api.names import LATEST, untagged
 from node import config
-from node.engines.ollama import LATEST
 from node.engines.sight import Model, Operation
 
 # Bytes; half of what control takes of a host. The other half is for what is declared.
@@ -103,7 +103,7 @@ def _texts(asset: Asset) -> Iterator[str]:
 
 
 def _spellings(name: str) -> tuple[str, ...]:
-    return (name, name.removesuffix(LATEST), name + LATEST)
+    return (name, untagged(name), name + LATEST)
 
 
 def _asset(model: Model, one: config.Asset | None, before: Mapping[str, Asset]) -> Asset:

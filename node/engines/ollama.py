@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from control.api.names import untagged
 from control.api.ports import is_loopback, join_address
 from node.engines.http import NoAnswer, beside, get, refusal
 from node.engines.sight import (
@@ -27,7 +28,6 @@ from node.engines.sight import (
 )
 
 ENGINE = "ollama"
-LATEST = ":latest"  # what Ollama adds to a name without a tag
 GREETING = b"Ollama is running"  # at `/`; others answer Ollama's paths, too
 
 
@@ -87,7 +87,7 @@ def models(listed: object, loaded: dict[str, object] | None) -> tuple[Model, ...
         operation = _operation(full, (family, *families), capabilities)
         if operation is None:
             continue
-        asset_id = full.removesuffix(LATEST) or full
+        asset_id = untagged(full)
         now = None if loaded is None else loaded.get(full)
         model = Model(
             asset_id,

@@ -40,7 +40,8 @@ MAY_IMPORT = {
             "gateway.steps",
             "gateway.table",
         ),
-        *("gateway.upstream", "node.remote", "node.rolling", "node.session", "node.state"),
+        *("gateway.upstream", "node.assets", "node.remote"),
+        *("node.rolling", "node.session", "node.state"),
     },
 }
 

@@ -101,3 +101,15 @@ def test_of_a_name_that_nobody_may_ask_for_it_is_told_who_has_it_and_why(name):
         with pytest.raises(ModelNotFound) as raised:
             ask(view([pc], ["mentor"]), name, None)
         assert str(raised.value) == told
+
+
+def test_latest_is_what_a_name_without_a_tag_means_where_nobody_offers_that():
+    one = Candidate("h/a", "qwen3", loaded=False)
+    found = replace(view(), targets={**view().targets, Operation.CHAT: {"qwen3": (one,)}})
+
+    assert answers.resolve(found, "qwen3:latest", None).candidates == (one,)
+    assert answers.explain(found, "qwen3:latest", None)[0].candidates == (one,)
+    with pytest.raises(ModelNotFound):
+        answers.resolve(found, "llama:latest", None)
+    with pytest.raises(OperationMismatch):
+        answers.resolve(found, "qwen3:latest", Operation.EMBEDDINGS)

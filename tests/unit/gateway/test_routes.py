@@ -109,6 +109,23 @@ def test_a_near_name_is_shown():
         found.resolve(CHAT, "qwen3:8")
 
 
+def test_latest_is_what_a_name_without_a_tag_means_where_nobody_offers_that():
+    offered = (service("h/a"), service("h/b"), target("qwen3", ("h/a", 1)))
+    found = routes(*offered)
+
+    assert services(found.resolve(CHAT, "qwen3:latest")) == ["h/a"]
+    assert [services(one) for one in found.succession(CHAT, "qwen3:latest")] == [["h/a"]]
+    assert found.services("qwen3:latest") == ["h/a"]
+    for name in ("llama:latest", ":latest", "qwen3:latest:latest"):
+        with pytest.raises(ModelNotFound):
+            found.resolve(CHAT, name)
+    with pytest.raises(OperationMismatch):
+        found.resolve(EMBEDDINGS, "qwen3:latest")
+
+    both = routes(*offered, target("qwen3:latest", ("h/b", 1)))
+    assert services(both.resolve(CHAT, "qwen3:latest")) == ["h/b"]
+
+
 def test_before_the_first_table_nothing_is_unknown():
     with pytest.raises(NotReady):
         Routes(StubUpstream).resolve(CHAT, "m")
