@@ -6,13 +6,9 @@ from node.engines.http import new_client
 from node.engines.sglang import look
 from node.engines.sight import Model
 from tests.engines.sglang import Sglang
+from tests.unit.node.engines.standing import seen
 
 pytestmark = pytest.mark.anyio
-
-
-async def seen(engine, key=""):
-    async with new_client() as client:
-        return await look(client, engine.url, key)
 
 
 async def answered(texts, status=200):
@@ -47,7 +43,7 @@ async def test_it_is_no_ollama_whatever_paths_it_serves():
 
 async def test_looking_generates_nothing():
     async with Sglang() as engine:
-        await seen(engine)
+        await seen(engine, "sglang")
 
     assert engine.generated == 0
     paths = ["GET /v1/models", "GET /model_info", "GET /server_info", "GET /metrics"]

@@ -6,16 +6,12 @@ from node.engines.http import new_client
 from node.engines.sight import Model
 from node.engines.speaches import look
 from tests.engines.speaches import Speaches
+from tests.unit.node.engines.standing import seen
 
 pytestmark = pytest.mark.anyio
 
 SMALL, TINY = "Systran/faster-whisper-small", "Systran/faster-whisper-tiny"
 KOKORO = "speaches-ai/Kokoro-82M-v1.0-ONNX"
-
-
-async def seen(engine):
-    async with new_client() as client:
-        return await look(client, engine.url)
 
 
 async def answered(texts, status=200):

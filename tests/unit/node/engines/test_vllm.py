@@ -13,6 +13,7 @@ from node.engines.vllm import look
 from node.rolling import Rolling
 from tests.engines.vllm import RECORDED, Vllm
 from tests.unit.node.engines.recorded import Recorded
+from tests.unit.node.engines.standing import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -36,11 +37,6 @@ async def look_at(**answers):
 
 def recorded(file):
     return json.loads((RECORDED / file).read_text())
-
-
-async def seen(engine, key=""):
-    async with new_client() as client:
-        return await look(client, engine.url, key)
 
 
 @pytest.mark.shows("vllm", "fingerprint", by="recorded")

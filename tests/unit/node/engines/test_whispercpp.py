@@ -5,20 +5,16 @@ from node.engines.fingerprint import fingerprint
 from node.engines.http import new_client
 from node.engines.whispercpp import look
 from tests.engines.whispercpp import WhisperCpp
+from tests.unit.node.engines.standing import seen
 
 pytestmark = pytest.mark.anyio
-
-
-async def seen(engine):
-    async with new_client() as client:
-        return await look(client, engine.url)
 
 
 @pytest.mark.shows("whispercpp", "assets", by="stand-in")
 @pytest.mark.parametrize("old", [False, True], ids=["now", "before"])
 async def test_what_is_declared_for_it_stands(old):
     async with WhisperCpp(old=old) as engine:
-        sight = await seen(engine)
+        sight = await seen(engine, "whispercpp")
 
     assert (sight.health, sight.engine, sight.models) == ("healthy", "whispercpp", None)
     assert sight.loads_on_request is True
