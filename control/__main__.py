@@ -143,7 +143,7 @@ async def serve(
         loads.silence,
         evidence,
         prober.follow,
-        loads.total_of,
+        loads.left,
     )
     cluster.rule(reloader.rules)
     cluster.begin()

@@ -23,6 +23,8 @@ from control.settling import Settling
 SWEEP_S = 0.25
 # A sweep this late means that control was stopped or starved, not that nodes were silent.
 LATE_S = 1.0
+# After a change, gateways serve by the table of before for so long at most.
+TABLE_S = 0.1
 DEAF_S = 2.0  # without a word of any gateway; connected ones speak four times a second
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Cluster:
     now: the monotonic clock, in seconds. grace: seconds that hosts of control's
     last life have to come back, at least. gateway_silence: seconds since a gateway was
     heard last. evidence: the publisher asks it, too. follow: told which services changed.
-    in_flight: requests at services now.
+    in_flight: requests at services now; see `Loads.left`.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Cluster:
         gateway_silence: Callable[[], float] = lambda: 0.0,
         evidence: Evidence | None = None,
         follow: Callable[[Collection[str]], None] = lambda _: None,
-        in_flight: Callable[[Iterable[str]], int] = lambda _: 0,
+        in_flight: Callable[[Iterable[str], float], int] = lambda _, __: 0,
     ) -> None:
         self.membership = membership
         self.evidence = evidence or Evidence()
@@ -104,8 +106,10 @@ class Cluster:
             log.debug("host %s: unusable observed values dropped", beat.lease.host_id)
         self._see(beat.lease.host_id)
         self._follow()
-        offers = self.membership.members[beat.lease.host_id].offers
-        return replace(answer, in_flight=self._in_flight(offers))
+        member = self.membership.members[beat.lease.host_id]
+        since = member.leaving_since
+        within = float("inf") if since is None else self._now() - since - TABLE_S
+        return replace(answer, in_flight=self._in_flight(member.offers, within))
 
     async def deregister(self, host_id: str, lease: Lease | None) -> None:
         """See `Membership.deregister`; returns when that is durable.

@@ -25,6 +25,7 @@ class Loads:
         self._heard: float | None = None
         self._total: Counter[str] = Counter()
         self._told: dict[object, dict[str, int]] = {}
+        self._told_at: dict[object, float] = {}
         self.ejections = Ejections(now)
 
     def tell(
@@ -41,12 +42,14 @@ class Loads:
         self._drop(stream)
         kept = {service_id: count for service_id, count in loads.items() if count > 0}
         self._told[stream] = kept
+        self._told_at[stream] = self._heard
         self._total.update(kept)
         self.ejections.tell(stream, ejections)
 
     def forget(self, stream: object) -> None:
         """Drop what `stream` told, because it ended."""
         self._drop(stream)
+        self._told_at.pop(stream, None)
         self.ejections.forget(stream)
         if not self._told and self.silence() < LEFT_S:
             self._heard = None  # nobody is there to be heard
@@ -71,6 +74,16 @@ class Loads:
     def total_of(self, service_ids: Iterable[str]) -> int:
         """Return the requests in flight at several services."""
         return min(sum(map(self.total, service_ids)), MAX_COUNT)
+
+    def left(self, service_ids: Iterable[str], within: float) -> int:
+        """Return the same of services that get nothing new, 1 at least while it is not known.
+
+        within: seconds ago, at most, that every gateway must have told. What one told before
+        does not hold requests that it sent there since.
+        """
+        now = self._now()
+        unknown = any(now - at > within for at in self._told_at.values())
+        return max(self.total_of(service_ids), int(unknown))
 
     @property
     def in_flight(self) -> int:

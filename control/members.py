@@ -76,6 +76,7 @@ class Member:
     deadline: float = float("-inf")  # when the lease is over
     sequence: int = 0
     streams: int = 0
+    leaving_since: float | None = None  # when all that it serves began to drain, by its node
     detached: bool = False  # the last stream ended, and neither a stream nor a beat came since
     metrics: Metrics = UNMEASURED
     machine: Machine | None = None  # what else its node found on it; None while it is not told

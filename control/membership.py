@@ -17,6 +17,7 @@ from control.drains import Drain, Drains
 from control.flaps import Flaps
 from control.inventory import (
     UNMEASURED,
+    Availability,
     Health,
     Host,
     HostState,
@@ -176,6 +177,7 @@ class Membership:
         member.generation += 1
         member.instance_id = instance_id
         member.sequence = member.streams = 0
+        member.leaving_since = None
         member.metrics = UNMEASURED
         member.machine = None if machine is None else machines.clean(machine)
         self._hosts.add(host.host_id)
@@ -212,6 +214,7 @@ class Membership:
         if found.redefined:
             self._hosts.add(member.host.host_id)
         self._set_offers(member, found.offers, now)
+        _note_leaving(member, now)
         return Answer(self._renew(member, now), found.wanted, found.refused)
 
     def open_stream(self, lease: Lease) -> None:
@@ -404,6 +407,15 @@ class Membership:
 
 def _alive(member: Member, now: float) -> bool:
     return member.state is HostState.ONLINE and not member.detached and now < member.deadline
+
+
+def _note_leaving(member: Member, now: float) -> None:
+    """Note since when a host takes nothing new, as one does that is stopped."""
+    seen = (offer.observation.availability for offer in member.offers.values())
+    if not all(one is Availability.DRAINING for one in seen):
+        member.leaving_since = None
+    elif member.leaving_since is None:
+        member.leaving_since = now
 
 
 def _admit(member: Member, now: float) -> None:

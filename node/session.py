@@ -231,23 +231,21 @@ class Session:
     async def _drain_on(self, stream: Stream, until: float, busy: Callable[[], int] | None) -> None:
         """Beat until nothing is in flight, or the time is over."""
         wanted: frozenset[str] = frozenset()
-        told, quiet = -1, 0
+        told, first = 0, True
         while True:
             report = draining(self._report())
             answer, wanted = await self._tell(stream, report, wanted, DRAIN_ANSWER_SECONDS)
             left = max(answer.in_flight, busy() if busy else 0)
-            # A gateway that chose this host before it was told may still be on its way
-            # through this process.
-            quiet = 0 if left else quiet + 1
-            if quiet == (2 if busy else 1):
+            if not left:
                 return
-            if left and left != told:
+            # The first answer may only mean that control does not know yet.
+            if left != told and not first:
                 log.info("draining, %d in flight", left)
+                told = left
+            first = False
             if self._now() + DRAIN_SECONDS > until:
-                if left:
-                    log.warning("leaving with %d in flight: the time to drain is over", left)
+                log.warning("leaving with %d in flight: the time to drain is over", left)
                 return
-            told = left
             await self._sleep(DRAIN_SECONDS)
 
     async def _beat(self, stream: Stream, wanted: frozenset[str]) -> frozenset[str]:

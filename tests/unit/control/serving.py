@@ -88,7 +88,7 @@ class Control:
             self.clock,
             grace=30.0,
             evidence=evidence,
-            in_flight=self.loads.total_of,
+            in_flight=self.loads.left,
         )
         lookout = Lookout(self.membership, compiler, self.routes, self.loads, evidence.subject)
         self.measurements = Measurements(

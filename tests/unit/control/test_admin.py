@@ -247,3 +247,25 @@ async def test_a_node_that_beats_is_told_what_is_in_flight_at_its_services(contr
     await call.write(registry_pb.StreamHeartbeatsRequest(heartbeat=beat))
     assert (await call.read()).in_flight == 3
     call.cancel()
+
+
+async def test_a_host_that_leaves_is_told_of_one_request_while_a_gateway_may_have_begun_some(
+    control,
+):
+    answer = await control.registry.RegisterHost(registration("h2", service("h2/a")))
+    control.loads.tell("gateway", {})
+    leaving = inventory.ServiceObservation(availability=inventory.AVAILABILITY_DRAINING)
+
+    async def in_flight(sequence, observation):
+        beat = heartbeat(answer.lease, sequence, "h2/a", observation=observation)
+        request = registry_pb.SendHeartbeatRequest(heartbeat=beat)
+        return (await control.registry.SendHeartbeat(request)).in_flight
+
+    assert await in_flight(1, inventory.ServiceObservation()) == 0
+    assert await in_flight(2, leaving) == 1
+    control.clock.now += 60.0  # the gateway has told a moment ago, by its own clock
+    assert await in_flight(3, leaving) == 0
+    assert await in_flight(4, inventory.ServiceObservation()) == 0
+    assert await in_flight(5, leaving) == 1
+    control.loads.forget("gateway")
+    assert await in_flight(6, leaving) == 0

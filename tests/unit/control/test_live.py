@@ -85,3 +85,20 @@ def test_gateways_that_left_are_not_silent():
     now = 60.0
 
     assert loads.silence() == 0
+
+
+def test_what_is_left_is_not_known_before_every_gateway_has_told_again():
+    now = 100.0
+    loads = Loads(lambda: now)
+    assert loads.left(["h1/a"], within=-1.0) == 0  # no gateway, nobody to ask
+
+    loads.tell("one", {})
+    now = 100.2
+    loads.tell("two", {"h1/a": 3, "h1/b": 1, "h2/a": 5})
+    assert loads.left(["h1/a", "h1/b"], within=0.1) == 4
+    assert loads.left(["h1/c"], within=0.1) == 1  # the first may have begun something since
+    assert loads.left(["h1/c"], within=0.3) == 0
+    assert loads.left(["h1/c"], within=float("inf")) == 0
+
+    loads.forget("one")
+    assert loads.left(["h1/c"], within=0.1) == 0
