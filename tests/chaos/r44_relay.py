@@ -127,5 +127,5 @@ async def _answer(node: NodeDoor, asked: bytes) -> bytes:
 PROMISE = Promise(
     run,
     short={"trials": 5, "rounds": 1, "seconds": 0.7},
-    full={"trials": 500, "rounds": 15, "seconds": 3.0},
+    full={"trials": 50, "rounds": 10, "seconds": 3.0},
 )
