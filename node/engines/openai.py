@@ -21,6 +21,7 @@ from node.engines.sight import (
     field,
     name,
     size,
+    word,
 )
 
 ENGINE = "openai"
@@ -38,6 +39,7 @@ SURE = {
 # llama.cpp's number for the vocabulary of BERT: such a model embeds and cannot chat. Of
 # others that embed it tells nothing; these are declared by `kind`.
 WORD_PIECE = 3
+MODEL_TYPES: dict[str, Operation] = {"LLM": "chat", "embedding": "embeddings"}
 EMBEDDING_FLAGS = frozenset({"--embedding", "--embeddings"})
 
 
@@ -150,9 +152,13 @@ def _context(entry: object) -> int:
 
 
 def _operation(entry: object) -> Operation | None:
-    """llama.cpp tells the vocabulary of what is in memory, and its router with what it starts."""
+    """Return what a model is for, where its list tells.
+
+    llama.cpp tells the vocabulary of what is in memory, its router with what it starts it,
+    and Xinference the type.
+    """
     started_with = entries(field(entry, "status", "args"))
     embeds = not EMBEDDING_FLAGS.isdisjoint(one for one in started_with if isinstance(one, str))
     if embeds or field(entry, "meta", "vocab_type") == WORD_PIECE:
         return "embeddings"
-    return None
+    return MODEL_TYPES.get(word(field(entry, "model_type")))
