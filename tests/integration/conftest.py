@@ -63,13 +63,14 @@ def llamacpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stop_all([service])
 
 
-def start_llama_server(log: Path, *options: str) -> Service:
+def start_llama_server(log: Path, *options: str, metrics: bool = True) -> Service:
     """Start the real program `llama-server` with these options, on a port of its choice."""
     if not DEMO_MODEL.exists() or not LLAMA_SERVER.exists():
         missing("llama-server or its model is not there; make test fetches them")
     # One thread each: what it would win here, the tests beside it would lose.
-    common = ["--host", "127.0.0.1", "--port", "0", "--offline", "--metrics", "--slots"]
-    return Service([*common, "-t", "1", *options], log, program=[str(LLAMA_SERVER)])
+    common = ["--host", "127.0.0.1", "--port", "0", "--offline", "-t", "1"]
+    told = ["--metrics"] if metrics else []
+    return Service([*common, *told, *options], log, program=[str(LLAMA_SERVER)])
 
 
 @pytest.fixture
