@@ -96,6 +96,7 @@ class Watch:
     async def run(self) -> None:
         """Keep looking until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._observer.run(self.changed.set))
             for server in self._servers:
                 group.create_task(self._keep_looking(server))
             while True:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from node.assets import MAX_DESCRIPTION
 from node.config import Config
 from node.engines.detect import Found
 from node.engines.sight import Model, Sight
@@ -18,6 +19,9 @@ class Still(Observer):
     """Nobody looks at the machine itself, and nobody waits for that."""
 
     async def first_look(self, seconds, *, with_files=False):
+        return
+
+    async def run(self, changed):
         return
 
 
@@ -215,3 +219,108 @@ async def test_a_declared_server_is_not_found_twice(running):
     await running(machine)
 
     assert list(machine.healths()) == ["h/127.0.0.1:8080"]
+
+
+class Engines(Machine):
+    """Servers of one address that change; what each look asked is remembered."""
+
+    def __init__(self, services=(), ports=()):
+        super().__init__({}, ports)
+        told = {"node": {"host_id": "h"}, "services": services, "detect_ports": list(ports)}
+        settings = Config.model_validate(told)
+        self.sight = UP
+        self.asked = []
+        self.watch = Watch(
+            settings, self.look, self.detect, self.sleep, observer=Still(settings), now=lambda: 0.0
+        )
+
+    async def look(self, url, engine, key):
+        self.asked.append((url, engine))
+        return self.sight
+
+    def offered(self):
+        return {
+            one.service.service_id: [asset.asset_id for asset in one.service.assets]
+            for one in self.watch.report().services
+        }
+
+
+def service(name, **keys):
+    return {"service_id": name, "endpoint": "http://a", **keys}
+
+
+@pytest.mark.anyio
+async def test_what_a_server_is_stays_known_until_it_was_away(running):
+    machine = Engines([service("x")])
+    for sight in (DOWN, UP, UP, Sight("loading", engine="ollama"), DOWN, UP):
+        machine.sight = sight
+        await (machine.tick() if machine.asked else running(machine))
+
+    assert [engine for _, engine in machine.asked] == [
+        None,
+        None,
+        "openai",
+        "openai",
+        "ollama",
+        None,
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_server_is_asked_as_it_is_declared_whatever_it_looks_like(running):
+    machine = Engines([service("x", engine="vllm")])
+    await running(machine)
+    await machine.tick()
+
+    assert {engine for _, engine in machine.asked} == {"vllm"}
+
+
+@pytest.mark.anyio
+async def test_services_of_one_server_cost_one_look_and_share_its_models(running):
+    machine = Engines([service("chat"), service("embed", kind="embeddings")])
+    models = (Model("c", True, operation="chat"), Model("e", True, operation="embeddings"))
+    machine.sight = Sight("healthy", engine="ollama", models=models)
+    await running(machine)
+
+    assert machine.asked == [("http://a", None)]
+    assert machine.offered() == {"h/chat": ["c"], "h/embed": ["e"]}
+
+
+@pytest.mark.anyio
+async def test_what_is_found_on_a_port_is_named_after_what_answers_there_now(running):
+    machine = Engines(ports=[8080])
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    await running(machine)
+    assert machine.offered() == {"h/openai-8080": ["m"]}
+
+    other = Sight("healthy", engine="ollama", models=(Model("o", True),))
+    for machine.sight in (DOWN, other):
+        await machine.tick()
+
+    assert machine.offered() == {"h/ollama-8080": ["o"]}
+    assert machine.watch.changed.is_set()
+    await machine.tick()
+    assert machine.asked[-1] == ("http://127.0.0.1:8080", "ollama")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("endpoint", ["http://localhost:8080", "http://[::1]:8080/"])
+async def test_a_server_is_the_same_however_its_address_is_written(running, endpoint):
+    machine = Engines([service("x", endpoint=endpoint)], ports=[8080])
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    await running(machine)
+
+    assert list(machine.offered()) == ["h/x"]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_describes_without_end_costs_its_host_nothing(running):
+    words = tuple(f"{number}{'w' * 98}" for number in range(16))
+    models = tuple(Model(f"m{number}", True, capabilities=words) for number in range(2_000))
+    machine = Engines([service("x")])
+    machine.sight = Sight("healthy", engine="openai", models=models)
+    await running(machine)
+
+    (watched,) = machine.watch.report().services
+    assert len(watched.service.assets) == 2_000
+    assert 0 < watched.described <= MAX_DESCRIPTION
