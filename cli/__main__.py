@@ -13,6 +13,8 @@ from cli import (
     connect_command,
     drain_commands,
     inventory_commands,
+    join_command,
+    node_command,
     request_command,
 )
 from cli.access import STATE, Access, reaches_control
@@ -131,6 +133,8 @@ for _command in (
     *inventory_commands.COMMANDS,
     *drain_commands.COMMANDS,
     connect_command.connect,
+    join_command.join,
+    node_command.node,
     request_command.request,
     config_commands.config,
     completion_command.completion,
@@ -265,7 +269,6 @@ def _service(name: str, what: str) -> None:
 
 
 _service("control", "control: it knows all hosts and decides")
-_service("node", "the node: the agent of this machine")
 _service("gateway", "the gateway: the address of all models")
 
 

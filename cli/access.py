@@ -55,9 +55,10 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
     return value
 
 
-def _file(
+def pem(
     flag: str, variable: str, what: str
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return an option that takes a file for TLS, by `flag` or by a variable."""
     return click.option(
         flag,
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -79,9 +80,9 @@ def reaches_control(command: Command) -> Command:
         show_envvar=True,
         help="Where control is; default: the geniehive up of the state folder.",
     )
-    @_file("--ca", "GENIEHIVE_CA", "Speak TLS, and trust these authorities (PEM).")
-    @_file("--certificate", "GENIEHIVE_CERTIFICATE", "Speak TLS, with this certificate of ours.")
-    @_file("--key", "GENIEHIVE_KEY_FILE", "The key of that certificate.")
+    @pem("--ca", "GENIEHIVE_CA", "Speak TLS, and trust these authorities (PEM).")
+    @pem("--certificate", "GENIEHIVE_CERTIFICATE", "Speak TLS, with this certificate of ours.")
+    @pem("--key", "GENIEHIVE_KEY_FILE", "The key of that certificate.")
     @STATE
     @functools.wraps(command)
     def wrapped(

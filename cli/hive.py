@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-import yaml
 
 from cli import cluster, comings, demo, engines, running
 from cli.children import LISTENING, Child, Command
+from cli.files import write_private
 from cli.keys import NAME as KEYS
 from cli.network import reached_at
 from cli.output import NOT_ALLOWED, Failure, Output, runnable
@@ -179,12 +179,8 @@ class Hive:
         return child
 
     def _write(self, name: str, settings: Mapping[str, object]) -> Path:
-        """Write the settings of a child; they may hold keys, so only we may read them."""
         path = self._plan.run / f"{name}.yaml"
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            yaml.safe_dump(dict(settings), file, sort_keys=False)
+        write_private(path, settings)
         return path
 
     async def _first_models(self, client: httpx.AsyncClient, base_url: str) -> list[str]:

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-
-from geniehive.v1 import inventory_pb2 as inventory
+from typing import Protocol
 
 
 def age(seconds: float) -> str:
@@ -20,7 +19,18 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
-def gpus(found: Iterable[inventory.Gpu]) -> str:
+class Gpu(Protocol):
+    """A graphics processor, as a node or as control tells of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vendor(self) -> str: ...
+    @property
+    def memory_bytes(self) -> int: ...
+
+
+def gpus(found: Iterable[Gpu]) -> str:
     """Return graphics processors: `RTX 4090 24 GB`, `2 x RTX 4090 24 GB`, `no GPU`."""
     told = Counter(
         f"{one.name.removeprefix('NVIDIA ').removeprefix('GeForce ') or one.vendor or 'GPU'}"

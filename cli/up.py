@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from cli import keys, running
 from cli.hive import Hive
@@ -22,8 +23,8 @@ def lan_keys(state: Path) -> tuple[Keys, bool]:
     Raises:
         Failure: the folder cannot be used, or an `up` without keys runs on it.
     """
-    _make_folders(state)
-    _require_none_running(state)
+    make_folders(state)
+    require_none_running(state)
     return keys.ensure(state)
 
 
@@ -35,18 +36,43 @@ def up(plan: Plan, output: Output, *, show_keys: bool = False) -> None:
     Raises:
         Failure: something could not start.
     """
-    _make_folders(plan.state, plan.run, plan.logs)
-    _require_none_running(plan.state)
+    make_folders(plan.state, plan.run, plan.logs)
+    require_none_running(plan.state)
     _require_free(plan.control, "geniehive up --control-port 0")
     _require_free(plan.gateway, "geniehive up --port 0")
     running.write(plan.state, running.ourselves())
     try:
-        asyncio.run(_run(Hive(plan, output, show_keys=show_keys)))
+        run(Hive(plan, output, show_keys=show_keys))
     finally:
         running.remove(plan.state)
 
 
-async def _run(hive: Hive) -> None:
+class Life(Protocol):
+    """What is started, kept running and stopped, with its children."""
+
+    async def live(self) -> None:
+        """Start, and run until cancelled."""
+
+    async def say_goodbye(self) -> None:
+        """Say what a stop interrupts."""
+
+    async def stop(self) -> None:
+        """Stop all children."""
+
+    def cut(self) -> None:
+        """End all children at once."""
+
+
+def run(what: Life) -> None:
+    """Run until SIGINT or SIGTERM; a second one ends all children at once.
+
+    Raises:
+        Failure: something could not start.
+    """
+    asyncio.run(_run(what))
+
+
+async def _run(hive: Life) -> None:
     life = asyncio.ensure_future(hive.live())
     asked: list[int] = []
 
@@ -76,7 +102,12 @@ def _failures(group: BaseExceptionGroup[BaseException]) -> Iterator[Failure]:
             yield from _failures(error)
 
 
-def _make_folders(*folders: Path) -> None:
+def make_folders(*folders: Path) -> None:
+    """Make what is not there, for us alone.
+
+    Raises:
+        Failure: a folder cannot be used.
+    """
     for folder in folders:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,7 +122,8 @@ def _make_folders(*folders: Path) -> None:
             )
 
 
-def _require_none_running(state: Path) -> None:
+def require_none_running(state: Path) -> None:
+    """Raise a `Failure` when something runs on the folder."""
     if found := running.read(state):
         message = f"already running since {found.since()} (pid {found.pid}): geniehive status"
         raise Failure(message, USAGE, "already_running")
@@ -99,17 +131,30 @@ def _require_none_running(state: Path) -> None:
 
 def _require_free(address: str, fix: str) -> None:
     """Find out before anything is started, so that the answer is one line."""
-    host, port = parse_address(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family) as probe:
-            # As the servers do; without it a port just left counts as taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen()
+        _try(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            message = f"port {port} is {describe(address)}; fix: {fix}"
+            message = f"port {parse_address(address)[1]} is {describe(address)}; fix: {fix}"
         else:
             message = f"{address} cannot be listened on: {(error.strerror or str(error)).lower()}"
         raise Failure(message, USAGE, "port_in_use") from error
+
+
+def is_free(address: str) -> bool:
+    """Return whether `address` can be listened on."""
+    try:
+        _try(address)
+    except OSError:
+        return False
+    return True
+
+
+def _try(address: str) -> None:
+    host, port = parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the servers do; without it a port just left counts as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        probe.listen()

@@ -40,6 +40,7 @@ def test_help_opens_with_examples_and_lists_every_command():
         "drain",
         "gateway",
         "hosts",
+        "join",
         "models",
         "node",
         "request",
