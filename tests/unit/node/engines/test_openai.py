@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from node.engines.openai import look, models
 from node.engines.sight import MAX_MODELS, Model
 
+pytestmark = pytest.mark.shows("openai", "fingerprint", "assets", "loaded", by="stand-in")
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
