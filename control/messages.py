@@ -6,6 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from control import machine_messages
 from control.api.errors import InvalidValue
 from control.inventory import (
+    UNLIMITED,
     Asset,
     Availability,
     Endpoint,
@@ -197,8 +198,9 @@ def host_message(member: Member, heard_time: float) -> pb.Host:
         workload_classes=found.workload_classes,
         allowed_model_families=found.allowed_model_families,
         node_key_id=found.node_key_id,
-        contribution=machine_messages.contribution_message(found.contribution),
     )
+    if found.contribution != UNLIMITED:
+        message.contribution.CopyFrom(machine_messages.contribution_message(found.contribution))
     message.heartbeat_time.FromMilliseconds(max(0, int(heard_time * 1000)))
     return message
 

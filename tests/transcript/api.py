@@ -44,6 +44,10 @@ CHANGING: dict[str, object] = {
     "ram_gb": 67.1,
     "cpu_utilization": 0.07,
     "memory_available_bytes": 42_949_672_960,
+    "gpus": [],
+    "on_ac_power": None,
+    "temperature_c": None,
+    "problems": [],
     "sample_id": "gpu-1/llama@1775583000000",
     "latency_ms": 3.2,
     "benchmark_age_s": 0.1,
@@ -116,7 +120,7 @@ def _masked(value: Any, name: str = "") -> Any:
             known |= {"id": REQUEST_ID}
         return known
     if isinstance(value, list):
-        return [_masked(one) for one in value]
+        return CHANGING.get(name, [_masked(one) for one in value])
     return value if value is None else CHANGING.get(name, value)
 
 
