@@ -1,13 +1,14 @@
 """Looking at servers: each on its own, and control is told of what matters."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from node.assets import MAX_DESCRIPTION
 from node.config import Config
 from node.engines.detect import Found
-from node.engines.sight import Model, Sight
+from node.engines.sight import Counters, Model, Sight
 from node.machine.observer import Observer
 from node.watch import DETECT_SECONDS, SETTLED_SECONDS, UNSETTLED_SECONDS, Watch
 
@@ -324,3 +325,18 @@ async def test_a_server_that_describes_without_end_costs_its_host_nothing(runnin
     (watched,) = machine.watch.report().services
     assert len(watched.service.assets) == 2_000
     assert 0 < watched.described <= MAX_DESCRIPTION
+
+
+@pytest.mark.anyio
+async def test_speed_is_of_what_each_server_counted_between_looks(running):
+    def counted(tokens, seconds):
+        counters = Counters(generated_tokens=tokens, generation_seconds=seconds)
+        return replace(UP, counters=counters)
+
+    machine = Machine({"http://a": counted(100, 10), "http://b": counted(900, 1)})
+    await running(machine)
+    machine.servers = {"http://a": counted(130, 11), "http://b": counted(5, 1)}
+    await machine.tick()
+
+    speeds = [one.observation.rates.tokens_per_second for one in machine.watch.report().services]
+    assert speeds == [30, None]  # the second was restarted
