@@ -2,12 +2,14 @@
 
 Asked: `/health`, `/v1/models`, `/props`, `/metrics`. Never `/slots`: it wakes a model
 that sleeps. A router is asked about models that are in memory alone, and told each time
-to load none.
+to load none. `/metrics` restarts the clock after which an idle model falls asleep; a router
+shows which of its models do, and is not asked for theirs.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from urllib.parse import urlencode
 
 import httpx
@@ -71,7 +73,11 @@ async def _router(
 ) -> Sight:
     """Return what a router shows: each model is a server of its own, started when asked for."""
     asked = [one.asset_id for one in listed.models if one.loaded][:MAX_ASKED_FOR]
-    answers = await asyncio.gather(*(_of_model(client, url, key, one) for one in asked))
+    # Whoever asks for its metrics keeps a model awake that should fall asleep.
+    tired = _falling_asleep(listed.reply.content)
+    answers = await asyncio.gather(
+        *(_of_model(client, url, key, one, counts=one not in tired) for one in asked)
+    )
     loaded = dict(zip(asked, answers, strict=True))
     unfinished = _downloading(listed.reply.content)
     sight = Sight(
@@ -88,13 +94,16 @@ async def _router(
     return _with_load(sight, answers)
 
 
-async def _of_model(client: httpx.AsyncClient, url: str, key: str, model: str) -> Loaded:
+async def _of_model(
+    client: httpx.AsyncClient, url: str, key: str, model: str, *, counts: bool
+) -> Loaded:
+    """Return what is told of one model; of what it counts nothing unless `counts`."""
     # It may have been unloaded since it was listed; looking must not bring it back.
     query = urlencode({"model": model, "autoload": "false"})
-    props, metrics = await asyncio.gather(
-        beside(client, f"{url}/props?{query}", key), beside(client, f"{url}/metrics?{query}", key)
-    )
-    return Loaded(props.content, await metrics_text.read(metrics))
+    paths = ["/props", *(["/metrics"] if counts else [])]
+    replies = await asyncio.gather(*(beside(client, f"{url}{one}?{query}", key) for one in paths))
+    metrics = replies[1] if counts else Reply(0, b"")
+    return Loaded(replies[0].content, await metrics_text.read(metrics))
 
 
 def _with_load(sight: Sight, loaded: Sequence[Loaded]) -> Sight:
@@ -129,6 +138,18 @@ def _downloading(listed: object) -> frozenset[object]:
         if field(one, "status", "value") == "downloading"
         and isinstance(one_id := field(one, "id"), str)
     )
+
+
+def _falling_asleep(listed: object) -> frozenset[object]:
+    """Return the ids of what a router lets fall asleep when nobody asks for it."""
+    found = set()
+    for one in entries(field(listed, "data")):
+        words = field(one, "status", "args")
+        if isinstance(words, list) and isinstance(one_id := field(one, "id"), str):
+            after = [word for flag, word in pairwise(words) if flag == "--sleep-idle-seconds"]
+            if any(not str(word).startswith("-") for word in after):
+                found.add(one_id)
+    return frozenset(found)
 
 
 def _version(props: object) -> str | None:
