@@ -44,9 +44,11 @@ def inventory(output: Output, path: Path | None) -> None:
     Everything is looked at once; control is not needed.
     """
     import asyncio
+    import logging
     from datetime import UTC, datetime
 
     from cli import detailed
+    from cli.weights import weights
     from control.api import cluster_documents
     from control.api.settings import SettingsError, read
     from node.config import Config, out_of_reach
@@ -60,6 +62,8 @@ def inventory(output: Output, path: Path | None) -> None:
         raise Failure(str(error), USAGE, "settings") from error
     for warning in (*warnings, *out_of_reach(settings)):
         output.say(f"warning: {clean(warning)}")
+    # What a node logs of it stands in the answer.
+    logging.getLogger("node").addHandler(logging.NullHandler())
     found = asyncio.run(look_once(settings, keys))
     if output.as_json:
         output.document("node_inventory", cluster_documents.host_inventory(found))
@@ -67,4 +71,6 @@ def inventory(output: Output, path: Path | None) -> None:
         for one in found.services:
             output.answer(clean(one.service.service_id))
     else:
-        output.answer(detailed.host(found, datetime.now(UTC), columns(sys.stdout)))
+        width = columns(sys.stdout)
+        parts = (detailed.host(found, datetime.now(UTC), width), weights(found.machine, width))
+        output.answer("\n".join(filter(None, parts)))

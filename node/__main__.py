@@ -19,8 +19,8 @@ from control.api.process import give_up, loop_factory
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
-from node.engines import detect, http
-from node.finding import Finder
+from node.engines import http
+from node.inventory import watching
 from node.keys import engine_keys
 from node.relay import Relay
 from node.relay import wanted as relay_wanted
@@ -46,15 +46,7 @@ async def run(
     """
     stop, cut = _stop_events()
     async with http.new_client() as client, contextlib.AsyncExitStack() as stack:
-        finder = Finder(client)
-        watch = Watch(
-            settings,
-            look=lambda url, engine, key: detect.look(client, url, engine, key),
-            detect=lambda ports: (
-                finder.find() if settings.finds else detect.detect(client, ports)
-            ),
-            keys=keys,
-        )
+        watch = watching(settings, client, keys)
 
         def connect() -> grpc.aio.Channel:
             return aio_channel(settings.control, credentials)

@@ -21,6 +21,9 @@ PROCESSORS = (
     "applesmc",
 )
 
+# Of all processors together: in less time than that, reading itself is most of what is done.
+LEAST_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -63,10 +66,12 @@ class System:
         """Return what is so now. It blocks, as long as sensors take."""
         now = times(psutil.cpu_times())
         busy, total = now.busy - self._before.busy, now.total - self._before.total
-        self._before = now
-        used = self._use.look(busy, total) if self._use else None
+        used = None
+        if long := total >= LEAST_SECONDS:
+            self._before = now
+            used = self._use.look(busy, total) if self._use else None
         return Reading(
-            share(busy, total),
+            share(busy, total) if long else None,
             psutil.virtual_memory().available,
             _on_ac_power(),
             _temperature(),
