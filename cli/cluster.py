@@ -77,7 +77,7 @@ CAUSES = (
         "it is no control, or asks for a certificate of ours",
         "--certificate FILE --key FILE, or " + START,
     ),
-    Cause(("resolution", "resolve"), "the name is not known"),
+    Cause(("resolution", "resolv"), "the name is not known", "write its address, or another name"),
 )
 
 
