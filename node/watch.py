@@ -18,8 +18,8 @@ from node.rolling import Rolling
 
 log = logging.getLogger(__name__)
 
-# A beat is due every 5 s and tells what was seen last, so that it is 1 s old on average. A
-# look costs llama.cpp 1 ms and a node 2: more often would tell nobody more.
+# A beat is due every 5 s and tells what was seen last, so that it is 1 s old on average;
+# more often would tell nobody more. A look costs llama.cpp 0.4 ms and the node 2.4 ms.
 SETTLED_SECONDS = 2.0
 UNSETTLED_SECONDS = 0.5  # while a server loads or is away, people wait for it
 DETECT_SECONDS = 5.0
@@ -157,7 +157,12 @@ class Watch:
     async def _detect_once(self) -> list[Server]:
         """Add the servers found on ports where none was known; return them."""
         added = []
-        for found in await self._detect(sorted(self._undetected)):
+        try:
+            seen = await self._detect(sorted(self._undetected))
+        except Exception:  # the same edge: what listens on one port hides nothing else
+            log.exception("looking for servers broke")
+            seen = []
+        for found in seen:
             self._undetected.discard(found.port)
             known = any(_is_at(one.endpoint, found.port) for one in self._declared.values())
             if known or len(self._declared) == config.MAX_SERVICES:

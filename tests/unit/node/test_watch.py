@@ -305,6 +305,18 @@ async def test_what_is_found_on_a_port_is_named_after_what_answers_there_now(run
 
 
 @pytest.mark.anyio
+async def test_a_search_that_breaks_stops_nothing(running):
+    machine = Engines([service("x")], ports=[8080])
+    machine.found = None
+    await running(machine)
+    assert machine.offered() == {"h/x": ["m"]}
+
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    await machine.tick()
+    assert list(machine.offered()) == ["h/x", "h/openai-8080"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("endpoint", ["http://localhost:8080", "http://[::1]:8080/"])
 async def test_a_server_is_the_same_however_its_address_is_written(running, endpoint):
     machine = Engines([service("x", endpoint=endpoint)], ports=[8080])
