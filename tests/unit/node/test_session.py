@@ -19,7 +19,7 @@ from control.api.errors import (
     StorageUnavailable,
 )
 from node.session import DRAIN_ANSWER_SECONDS, Answer, Grant, Pace, Session, StreamEnded
-from node.state import Host, Metrics, Observation, Report, Service, Watched
+from node.state import Gpu, Host, Machine, Metrics, Observation, Report, Service, Watched
 
 PACE = Pace(interval=5.0, lease=15.0, reconnect_window=3.0)
 LARGE = Pace(interval=22.0, lease=66.0, reconnect_window=37.0)  # of a fleet of 10,000
@@ -81,6 +81,8 @@ class Node:
     def __init__(self, *lines, jitter=1.0):
         self.revisions = {"h/x": 1}
         self.changed = asyncio.Event()
+        self.host = Host("h")
+        self.machine = None
         self.waits = []
         self.now = 0.0
         self.endless = set()  # sleeps that only a change ends
@@ -99,7 +101,7 @@ class Node:
             Watched(Service(name, "http://a:1", "chat", revision=revision), Observation("healthy"))
             for name, revision in self.revisions.items()
         )
-        return Report(Host("h"), Metrics(0.0, 1), services)
+        return Report(self.host, Metrics(0.0, 1), services, self.machine)
 
     async def sleep(self, seconds):
         self.waits.append(seconds)
@@ -519,3 +521,50 @@ async def test_a_definition_that_control_asks_for_still_goes():
     node = await registered(Answer(PACE, wanted=frozenset({"h/x"}), in_flight=1), left(0))
     await node.session.drain(30.0)
     assert [beat.defined for beat in node.script.beats] == [frozenset(), frozenset({"h/x"})]
+
+
+@pytest.mark.anyio
+async def test_what_is_on_the_machine_is_told_only_when_it_changed():
+    first, second = Machine(revision=1), Machine(model_file_count=1, revision=2)
+    node = Node()
+
+    def answering(machine=None):
+        def answer():
+            node.machine = machine or node.machine
+            return OK
+
+        return answer
+
+    node.script.lines = [
+        Grant(1, PACE),
+        answering(first),
+        StreamEnded("for its age"),
+        OK,
+        answering(second),
+        OK,
+        OK,
+        LeaseLost("gone"),
+        Grant(2, PACE),
+        OK,
+    ]
+    await node.live()
+
+    told = [beat.machine for beat in node.script.beats]
+    assert told == [None, first, first, None, second, None, None, None, None]
+    assert [report.machine for report in node.script.registered] == [None, second]
+
+
+@pytest.mark.anyio
+async def test_a_machine_that_turns_out_to_have_more_is_registered_again_at_once():
+    node = Node()
+
+    def grow():
+        node.host = Host("h", gpus=(Gpu("G"),))
+        return OK
+
+    node.script.lines = [Grant(1, PACE), OK, grow, Grant(2, PACE), OK]
+    await node.live()
+
+    assert node.script.calls == ["register", "beat", "beat", "register", "beat", "beat"]
+    assert node.script.registered[1].host == node.host
+    assert node.script.streams == 2

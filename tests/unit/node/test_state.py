@@ -5,7 +5,7 @@ import pytest
 from node.assets import Asset
 from node.config import Service
 from node.engines.sight import Model, Sight
-from node.state import Observation, declared, differs, seen
+from node.state import Observation, Watched, declared, differs, lent, seen
 
 PLAIN = Service(service_id="x", endpoint="http://a:1")
 FIRST = Model("first", loaded=True, context_tokens=4096)
@@ -192,3 +192,23 @@ def test_a_paused_service_is_told_as_such_and_looked_at_all_the_same():
     assert watched.observation.health == "healthy"
     assert first.service.direct_requests
     assert watched.service.direct_requests
+
+
+def test_models_larger_than_what_is_lent_are_not_offered():
+    sight = healthy(Model("small", True, size_bytes=5), Model("large", True, size_bytes=6), FIRST)
+    watched = seen(declared(PLAIN, "h/x"), sight, PLAIN, max_bytes=5)
+
+    assert [one.asset_id for one in watched.service.assets] == ["small", "first"]
+
+
+@pytest.mark.parametrize("availability", ["available", "busy", "draining", "quarantined"])
+def test_a_machine_that_is_not_lent_pauses_its_services(availability):
+    watched = Watched(
+        declared(PLAIN, "h/x").service, Observation("healthy", availability=availability)
+    )
+    told = lent(watched, "on battery; ac_power_only").observation
+
+    assert lent(watched, "") == watched
+    open_to = availability in ("available", "busy")
+    assert told.availability == ("paused_by_user" if open_to else availability)
+    assert told.detail == ("on battery; ac_power_only" if open_to else "")

@@ -1,6 +1,7 @@
 """What a node tells, as messages of the contract."""
 
 import json
+from dataclasses import astuple
 from datetime import timedelta
 
 import pytest
@@ -9,16 +10,22 @@ from geniehive.v1 import registry_service_pb2 as registry_pb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import admission, inventory, messages
+from control import admission, inventory, machine_messages, messages
 from node import config, wire
 from node.engines.openai import models
 from node.engines.sight import MAX_CONCURRENCY, MAX_NAME_CHARACTERS, Sight, slots
 from node.machine import observer
+from node.machine.scan import _bounded
 from node.session import Beat, Pace
 from node.state import (
     Asset,
+    Contribution,
+    Gpu,
+    GpuMetrics,
     Host,
+    Machine,
     Metrics,
+    ModelFile,
     Observation,
     Report,
     Service,
@@ -149,6 +156,45 @@ def test_what_is_declared_of_a_host_reaches_control():
 
     assert (found.trust_tier, found.device_class) == ("employee_device", "laptop")
     assert (found.workload_classes, found.allowed_model_families) == (("background",), ("qwen3",))
+
+
+def test_a_machine_reaches_control_as_it_was_found():
+    host = Host(
+        "h",
+        gpus=(Gpu("G", "RTX", "nvidia", 24 << 30),),
+        contribution=Contribution(True, True, 85.0, 12 << 30),
+    )
+    metrics = Metrics(0.5, 7, (GpuMetrics("G", 0.25, 1, 60.0),), False, 61.0)
+    file = ModelFile("/m/a.gguf", 7, "A", "llama", "Q8_0", 4096, 135)
+    told = messages.host(wire.host_message(host, metrics))
+    request = registry_pb.RegisterHostRequest(
+        machine=wire.machine_message(Machine((file,), 3, ("wrong",)))
+    )
+    found = machine_messages.machine(request)
+
+    assert astuple(told.resources.gpus[0]) == ("G", "RTX", "nvidia", 24 << 30)
+    assert astuple(told.contribution)[:4] == (True, True, 85.0, 12 << 30)
+    busy = machine_messages.metrics(wire.metrics_message(metrics))
+    assert astuple(busy) == (0.5, 7, (("G", 0.25, 1, 60.0),), False, 61.0)
+    assert astuple(found.files[0]) == astuple(file)
+    assert (found.file_count, found.problems) == (3, ("wrong",))
+
+
+def test_what_is_not_known_of_a_machine_is_absent():
+    message = wire.metrics_message(Metrics(gpus=(GpuMetrics("G"),)))
+
+    assert message == pb.HostMetrics(gpus=[pb.GpuMetrics(gpu_id="G")])
+
+
+def test_the_largest_inventory_leaves_room_in_a_registration():
+    """A message has 4 MB at most, and services need most of it."""
+    names = ("\ufffd" * 200,) * 3
+    files = [ModelFile("\ufffd" * 4_096, 2**62, *names, 2**62, 2**62) for _ in range(1_000)]
+    problems = ["\ufffd" * 400] * 100
+    bounded = _bounded(files, 2**31 - 1, problems, whole=True)
+    machine = Machine(bounded.files, bounded.count, bounded.problems)
+
+    assert wire.machine_message(machine).ByteSize() < 1 << 19
 
 
 def test_none_is_absent_and_zero_is_zero():
