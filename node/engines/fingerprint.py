@@ -12,7 +12,7 @@ import httpx
 
 from node.engines import llamacpp, llamaswap, lmstudio, ollama, openai, speaches, whispercpp
 from node.engines.http import Reply, beside, get
-from node.engines.sight import document, entries, field
+from node.engines.sight import entries, field
 
 Tells = Callable[[Reply], bool]
 
@@ -33,11 +33,11 @@ async def fingerprint(client: httpx.AsyncClient, url: str, key: str = "") -> str
     if listed.status == 404:
         page = await beside(client, url + "/", key)
         return whispercpp.ENGINE if whispercpp.is_page(page) else openai.ENGINE
-    if openai.models(listed.body) is None:
+    if openai.models(listed.content) is None:
         return openai.ENGINE
-    if (known := openai.sure(openai.owned_by(listed.body))) is not None:
+    if (known := openai.sure(openai.owned_by(listed.content))) is not None:
         return known
-    if any(field(one, "task") for one in entries(field(document(listed.body), "data"))):
+    if any(field(one, "task") for one in entries(field(listed.content, "data"))):
         return speaches.ENGINE  # the only one to say what a model is for
     return await _apart(client, url, key)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import cached_property
 
 import httpx
 
@@ -16,16 +17,16 @@ class NoAnswer(Exception):
     """The server cannot be asked; the message says why, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """An answer, whatever its status."""
 
     status: int  # 0 when there is none
     body: bytes
 
-    @property
+    @cached_property
     def content(self) -> object:
-        """The document that a good answer holds, else None."""
+        """The document that a good answer holds, else None; read once: it may have megabytes."""
         return document(self.body) if self.status == 200 else None
 
 

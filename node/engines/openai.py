@@ -60,10 +60,10 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         return Sight("loading", "loading its model", "llamacpp")
     if reply.status != 200:
         return Sight("unhealthy", refusal(reply.status, key))
-    listed = models(reply.body)
+    listed = models(reply.content)
     if listed is None:
         return Sight("unhealthy", "answers something else than a list of models at /v1/models")
-    owners = owned_by(reply.body)
+    owners = owned_by(reply.content)
     return Sight(
         "healthy",
         engine=sure(owners) or ENGINE,
@@ -88,7 +88,7 @@ async def listing(client: httpx.AsyncClient, url: str, key: str, engine: str) ->
         return Sight("unhealthy", str(error))
     if reply.status != 200:
         return Sight("unhealthy", refusal(reply.status, key), engine)
-    found = models(reply.body)
+    found = models(reply.content)
     if found is None:
         return Sight("unhealthy", "answers 200 and no list at /v1/models", engine)
     return Listing(reply, found)
@@ -99,12 +99,11 @@ def sure(owners: frozenset[str]) -> str | None:
     return SURE.get(next(iter(owners))) if len(owners) == 1 else None
 
 
-def models(body: bytes) -> tuple[Model, ...] | None:
-    """Return the models listed, in the server's order; None when `body` is no list.
+def models(listed: object) -> tuple[Model, ...] | None:
+    """Return the models of an answer, in the server's order; None when it is no list.
 
     An entry that makes no sense is left out, the rest stands.
     """
-    listed = document(body)
     data = field(listed, "data")
     if data is None and field(listed, "object") == "list":
         data = []  # as Ollama tells that it has none
@@ -125,9 +124,9 @@ def models(body: bytes) -> tuple[Model, ...] | None:
     return tuple(found.values())
 
 
-def owned_by(body: bytes) -> frozenset[str]:
+def owned_by(listed: object) -> frozenset[str]:
     """Return what the entries of a list of models say of their owner."""
-    owners = (field(entry, "owned_by") for entry in entries(field(document(body), "data")))
+    owners = (field(entry, "owned_by") for entry in entries(field(listed, "data")))
     return frozenset(owner for owner in owners if isinstance(owner, str))
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.engines.openai import look, models
-from node.engines.sight import MAX_MODELS, Model
+from node.engines import openai
+from node.engines.openai import look
+from node.engines.sight import MAX_MODELS, Model, document
 
 pytestmark = pytest.mark.shows("openai", "fingerprint", "assets", "loaded", by="stand-in")
 
@@ -29,6 +30,10 @@ def answering(status=200, body=b"", **more):
 
 def listing(*entries):
     return json.dumps({"object": "list", "data": entries}).encode()
+
+
+def models(body):
+    return openai.models(document(body))
 
 
 async def looked(status=200, body=b""):
