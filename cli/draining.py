@@ -1,6 +1,5 @@
 """Asks control to send a host or a service nothing new, or something again, and says what came."""
 
-import difflib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +8,8 @@ import grpc
 from geniehive.v1 import admin_service_pb2 as pb
 from geniehive.v1 import admin_service_pb2_grpc as pb_grpc
 
-from cli.inventory import MAX_NEAR, Inventory
-from cli.output import BAD, UNKNOWN, USAGE, Failure, Output
+from cli.inventory import Inventory, unknown
+from cli.output import BAD, USAGE, Failure, Output
 from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import InvalidValue, NotFound
@@ -102,14 +101,7 @@ class Draining:
     def _unknown(self, name: str) -> Failure:
         names = [one.service.service_id for one in self._inventory.services()]
         names += [one.host_id for one in self._inventory.hosts()]
-        near = difflib.get_close_matches(name[:100], names, n=MAX_NEAR)
-        similar = f"; similar: {', '.join(near)}" if near else ""
-        return Failure(
-            f"no host or service {name[:100]!r}{similar}",
-            UNKNOWN,
-            "not_found",
-            fix="geniehive services",
-        )
+        return unknown("host or service", name, names, listed="services")
 
 
 def connected(channel: grpc.Channel, timeout: float, metadata: auth.Metadata) -> Draining:

@@ -118,10 +118,12 @@ class Inventory:
         return [one.role.role_id for one in self.roles()]
 
 
-def unknown(noun: str, name: str, names: Sequence[str]) -> Failure:
-    """Return the failure for a name that nothing has. names: those that there are."""
+def unknown(noun: str, name: str, names: Sequence[str], listed: str = "") -> Failure:
+    """Return the failure for a name that nothing has.
+
+    names: those that there are. listed: the command that lists them; that of the noun.
+    """
     near = difflib.get_close_matches(name[:100], names, n=MAX_NEAR)
     similar = f"; similar: {', '.join(near)}" if near else ""
-    return Failure(
-        f"no {noun} {name[:100]!r}{similar}", UNKNOWN, "not_found", fix=f"geniehive {noun}s"
-    )
+    fix = f"geniehive {listed or f'{noun}s'}"
+    return Failure(f"no {noun} {name[:100]!r}{similar}", UNKNOWN, "not_found", fix=fix)

@@ -7,6 +7,7 @@ from control.allowance import Allowance
 from control.inventory import (
     UNMEASURED,
     UNOBSERVED,
+    Availability,
     Host,
     HostState,
     Machine,
@@ -88,3 +89,11 @@ class Member:
     def lease(self) -> Lease:
         """The only lease that is good for this host."""
         return Lease(self.host.host_id, self.instance_id, self.generation)
+
+    def note_leaving(self, now: float) -> None:
+        """Note since when it takes nothing new, as one does whose node is stopped."""
+        seen = (offer.observation.availability for offer in self.offers.values())
+        if not all(one is Availability.DRAINING for one in seen):
+            self.leaving_since = None
+        elif self.leaving_since is None:
+            self.leaving_since = now

@@ -17,7 +17,6 @@ from control.drains import Drain, Drains
 from control.flaps import Flaps
 from control.inventory import (
     UNMEASURED,
-    Availability,
     Health,
     Host,
     HostState,
@@ -214,7 +213,7 @@ class Membership:
         if found.redefined:
             self._hosts.add(member.host.host_id)
         self._set_offers(member, found.offers, now)
-        _note_leaving(member, now)
+        member.note_leaving(now)
         return Answer(self._renew(member, now), found.wanted, found.refused)
 
     def open_stream(self, lease: Lease) -> None:
@@ -407,15 +406,6 @@ class Membership:
 
 def _alive(member: Member, now: float) -> bool:
     return member.state is HostState.ONLINE and not member.detached and now < member.deadline
-
-
-def _note_leaving(member: Member, now: float) -> None:
-    """Note since when a host takes nothing new, as one does that is stopped."""
-    seen = (offer.observation.availability for offer in member.offers.values())
-    if not all(one is Availability.DRAINING for one in seen):
-        member.leaving_since = None
-    elif member.leaving_since is None:
-        member.leaving_since = now
 
 
 def _admit(member: Member, now: float) -> None:
