@@ -38,7 +38,8 @@ def join(
 ) -> None:
     """Lend this machine's model servers to the cluster of HOST.
 
-    Until Ctrl-C. They may stay on loopback: gateways reach them through the node that runs here meanwhile.
+    Until Ctrl-C. They may stay on loopback: gateways reach them through the node that runs
+    here meanwhile.
     HOST runs geniehive up --lan, which prints the key; the default port is 8801.
     """
     from cli.installed import require_own_names

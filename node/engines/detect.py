@@ -40,9 +40,6 @@ LOOKS: dict[str, Look] = {
 
 _SLOW = Sight("unhealthy", f"sends no full answer within {ANSWER_SECONDS:g} s")
 
-# Ollama, llama.cpp, vLLM, LM Studio.
-USUAL_PORTS = (11434, 8080, 8000, 1234)
-
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -22,7 +22,7 @@ GATEWAY = "http://127.0.0.1:8800"
 CONTROL = "192.168.1.20:8801"
 # These run until they are stopped; other tests start them.
 SERVICES = re.compile(
-    r"^(?:[A-Z_]+=\S+ )?(?:make run|make test|geniehive (?:control|node|gateway)\b)"
+    r"^(?:[A-Z_]+=\S+ )?(?:make run|make test|geniehive (?:control|node|gateway|up)\b)"
 )
 
 
