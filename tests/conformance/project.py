@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_TEXT = {".ogg"}
 
 
 @cache
@@ -20,9 +21,12 @@ def files() -> tuple[Path, ...]:
 
 
 def texts(*suffixes: str) -> Iterator[tuple[Path, str]]:
-    """Yield path and content of every file with one of these suffixes; of all without any."""
+    """Yield path and content of every file with one of these suffixes; of all without any.
+
+    What is no text, as speech for a test, is left out.
+    """
     for path in files():
-        if not suffixes or path.suffix in suffixes:
+        if path.suffix not in NO_TEXT and (not suffixes or path.suffix in suffixes):
             yield path, path.read_text(encoding="utf-8")
 
 
