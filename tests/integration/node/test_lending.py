@@ -1,0 +1,76 @@
+"""What the owner of a machine says in the node's settings decides what clients can ask for."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.integration.cluster import running_cluster
+from tests.processes import Service, stop_all, wait_until
+
+SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def ollama(tmp_path_factory):
+    log = tmp_path_factory.mktemp("ollama") / "ollama.log"
+    service = Service(["tests.engines.ollama", "--model", "qwen3", "--model", "mistral"], log)
+    try:
+        yield f"http://127.0.0.1:{service.port()}"
+    finally:
+        stop_all([service])
+
+
+def lending(folder: Path, ollama: str, **inventory: object):
+    roles = folder / "roles.yaml"
+    gated = [
+        {
+            "role_id": name,
+            "operation": "chat",
+            "routing_policy": {"allowed_workload_classes": [name]},
+        }
+        for name in ("background", "interactive")
+    ]
+    roles.write_text(yaml.safe_dump({"roles": gated}))
+    return running_cluster(
+        folder,
+        [{"service_id": "ollama", "endpoint": ollama}],
+        control={"roles_path": str(roles), "registry": {"grace_s": 0}},
+        node={"inventory": inventory},
+    )
+
+
+def ask(url: str, model: str) -> int:
+    body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+    path = f"{url}/v1/chat/completions"
+    return httpx.post(path, json=body, timeout=SECONDS, trust_env=False).status_code
+
+
+def test_families_and_workload_classes_bound_what_is_offered(tmp_path, ollama):
+    told = {"allowed_model_families": ["qwen"], "workload_classes": ["background"]}
+    with lending(tmp_path, ollama, **told) as cluster:
+        cluster.wait_for_model("qwen3")
+
+        assert "mistral" not in cluster.models()
+        assert ask(cluster.url, "qwen3") == httpx.codes.OK
+        assert ask(cluster.url, "mistral") != httpx.codes.OK
+        assert ask(cluster.url, "background") == httpx.codes.OK
+        assert ask(cluster.url, "interactive") == httpx.codes.SERVICE_UNAVAILABLE
+
+
+def test_models_larger_than_what_is_lent_are_never_offered(tmp_path, ollama):
+    with lending(tmp_path, ollama, max_contribution_ram_gb=0.5) as cluster:
+        path = f"{cluster.url}/v1/cluster/hosts/h1/inventory"
+
+        def looked() -> bool:
+            answer = httpx.get(path, trust_env=False)
+            if answer.status_code != httpx.codes.OK:
+                return False
+            found = answer.json()
+            policy = found["resources"]["contribution_policy"]
+            assert policy["max_ram_gb"] == 0.5
+            return [one["state"]["health"] for one in found["services"]] == ["healthy"]
+
+        wait_until(looked, SECONDS, "the engine is looked at")
+        assert not cluster.models() & {"qwen3", "mistral"}
