@@ -89,10 +89,14 @@ def by_key(content: object) -> dict[str, Model] | None:
 
 def by_id(content: object) -> dict[str, Model] | None:
     """Return the models of `/api/v0/models` by id."""
-    if not isinstance(field(content, "data"), list):
+    listed = field(content, "data")
+    if not isinstance(listed, list):
+        return None
+    # Some servers answer with their list under every path; only LM Studio tells states in it.
+    if listed and not any(field(entry, "state") for entry in entries(listed)):
         return None
     found: dict[str, Model] = {}
-    for entry in entries(field(content, "data")):
+    for entry in entries(listed):
         asset_id = name(field(entry, "id"))
         if asset_id is None:
             continue
