@@ -20,6 +20,7 @@ from control.api.errors import (
     GenieHiveError,
     InvalidValue,
     NotFound,
+    StorageUnavailable,
     Unauthenticated,
 )
 
@@ -136,6 +137,7 @@ def test_reason_of_control_becomes_its_error(channel, client):
         (Forbidden("not yours"), NOT_ALLOWED, "not yours"),
         (NotFound("no host 'attic'"), UNKNOWN, "error: no host 'attic'"),
         (InvalidValue("bad"), BAD, "bad"),
+        (StorageUnavailable("the disk is full"), BAD, "control c:1: the disk is full"),
         (GenieHiveError("bug"), BAD, "bug"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from cli.children import STOP_SECONDS
 from cli.keys import Keys
 from cli.output import Failure
 from cli.plan import plan, reachable, service_name
@@ -196,3 +197,11 @@ def test_on_this_machine_alone_no_key_is_needed(tmp_path, host):
     made, _ = planned(tmp_path, f"server: {{host: {host}}}")
 
     assert made.client_key is None
+
+
+def test_children_drain_for_less_time_than_they_are_given_to_stop(tmp_path):
+    made, _ = planned(tmp_path)
+    node, gateway = made.node_file("c:1", {}), made.gateway_file("c:1", "g:1")
+    # A node then gives its lease back, within 2 s; a gateway ends what is left.
+    assert node["drain"] + 2 < STOP_SECONDS
+    assert gateway["drain"] + 1 < STOP_SECONDS

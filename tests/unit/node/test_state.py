@@ -1,11 +1,24 @@
 """What a look at a server changes of what is told about it."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.assets import Asset
 from node.config import Service
 from node.engines.sight import Model, Sight
-from node.state import Observation, Watched, declared, differs, lent, seen
+from node.state import (
+    Host,
+    Metrics,
+    Observation,
+    Report,
+    Watched,
+    declared,
+    differs,
+    draining,
+    lent,
+    seen,
+)
 
 PLAIN = Service(service_id="x", endpoint="http://a:1")
 FIRST = Model("first", loaded=True, context_tokens=4096)
@@ -212,3 +225,14 @@ def test_a_machine_that_is_not_lent_pauses_its_services(availability):
     open_to = availability in ("available", "busy")
     assert told.availability == ("paused_by_user" if open_to else availability)
     assert told.detail == ("on battery; ac_power_only" if open_to else "")
+
+
+def test_a_report_of_a_host_that_leaves_is_the_same_but_for_who_may_come():
+    one = declared(Service(service_id="x", endpoint="http://127.0.0.1:1"), "h/x")
+    lent_one = replace(one, observation=Observation("healthy", in_flight=2))
+    report = Report(Host("h"), Metrics(), (one, lent_one))
+    leaving = draining(report)
+    assert [each.observation.availability for each in leaving.services] == ["draining"] * 2
+    assert [each.service for each in leaving.services] == [one.service] * 2
+    assert leaving.services[1].observation.in_flight == 2
+    assert report.services == (one, lent_one)
