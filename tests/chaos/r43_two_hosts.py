@@ -207,7 +207,7 @@ def _of_both(samples: list[Sample], outage: Outage) -> list[Figure]:
 
 PROMISE = Promise(
     run,
-    short={"cuts": ("silent",), "away": 3.0, "after": 5.0, "interval": 0.5, "pause": 1.0},
+    short={"cuts": ("silent",), "away": 2.5, "after": 3.0, "interval": 0.5, "pause": 1.0},
     full={
         "cuts": tuple(CUTS),
         "away": 20.0,

@@ -126,6 +126,6 @@ async def _answer(node: NodeDoor, asked: bytes) -> bytes:
 
 PROMISE = Promise(
     run,
-    short={"trials": 5, "rounds": 1, "seconds": 0.7},
+    short={"trials": 5, "rounds": 1, "seconds": 0.4},
     full={"trials": 50, "rounds": 10, "seconds": 3.0},
 )

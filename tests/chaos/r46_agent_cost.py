@@ -72,4 +72,4 @@ def _engines(folder: Path) -> list[Service]:
     return started
 
 
-PROMISE = Promise(run, short={"seconds": 5.0}, full={"seconds": 90.0})
+PROMISE = Promise(run, short={"seconds": 3.0}, full={"seconds": 90.0})
