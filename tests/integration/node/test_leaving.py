@@ -30,7 +30,7 @@ def relay(request):
 
 
 async def test_streams_in_flight_finish_before_the_node_leaves(tmp_path, relay):
-    async with engines(count=1, words=12, pace=0.1) as running:
+    async with engines(count=1, words=10, pace=0.1) as running:
         with running_cluster(tmp_path, services(running), node=relay) as cluster:
             await asyncio.to_thread(cluster.wait_for_model, "small")
             async with httpx.AsyncClient(base_url=cluster.url, trust_env=False) as client:
@@ -47,9 +47,9 @@ async def test_streams_in_flight_finish_before_the_node_leaves(tmp_path, relay):
     assert f"draining, {STREAMS} in flight" in cluster.node.logged()
 
 
-async def test_what_does_not_end_is_left_when_the_time_is_over(tmp_path, relay):
+async def test_what_does_not_end_is_left_when_the_time_is_over(tmp_path):
     async with engines(count=1, words=2_000, pace=0.1) as running:
-        node = {**relay, "drain": 0.6}
+        node = {**RELAYS["relayed"], "drain": 0.6}
         with running_cluster(tmp_path, services(running), node=node) as cluster:
             await asyncio.to_thread(cluster.wait_for_model, "small")
             async with httpx.AsyncClient(base_url=cluster.url, trust_env=False) as client:
