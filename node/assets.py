@@ -1,6 +1,6 @@
 """Which models a service offers: what is declared, what its server lists, what was known."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from control.api.names import LATEST, untagged
@@ -63,18 +63,15 @@ def listed(
     return tuple(offered.values())
 
 
-def takes(kinds: Sequence[config.Kind], place: int) -> Callable[[Model], bool]:
-    """Return which models are for one of several services that discover at one server.
+def takes(kinds: Collection[config.Kind], kind: config.Kind) -> Callable[[Model], bool]:
+    """Return which models are for a service of `kind`, one of several at one server.
 
-    kinds: of these services, in their order. place: of the one in question.
-
-    Each model is offered once an operation: what chats by the first service that is for
-    chat, or by the very first when none is; what does not say what it does once a kind.
+    kinds: of these services. What embeds is for those that are for embeddings, where there
+    are any; what does not say what it does is for all.
     """
 
     def for_it(model: Model) -> bool:
-        wanted = model.operation or kinds[place]
-        return place == (kinds.index(wanted) if wanted in kinds else 0)
+        return model.operation in (None, kind) or model.operation not in kinds
 
     return for_it
 

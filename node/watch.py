@@ -130,11 +130,10 @@ class Watch:
         rates = server.rolling.take(sight.counters, self._now())
         if rates.tokens_per_second is None:
             rates = replace(rates, tokens_per_second=sight.tokens_per_second)
-        discovering = [one for one in server.service_ids if self._declared[one].discovers]
-        kinds = [self._declared[one].kind for one in discovering]
+        told = [self._declared[service_id] for service_id in server.service_ids]
+        kinds = {one.kind for one in told if one.discovers}
         for service_id in server.service_ids:
             settings, before = self._declared[service_id], self._watched[service_id]
-            place = discovering.index(service_id) if settings.discovers else 0
             after = state.seen(
                 before,
                 sight,
@@ -142,7 +141,7 @@ class Watch:
                 config.MAX_ASSETS - self._asset_count + len(before.service.assets),
                 rates,
                 assets.MAX_DESCRIPTION - self._described + before.described,
-                assets.takes(kinds, place),
+                assets.takes(kinds, settings.kind),
                 self._observer.host.contribution.max_memory_bytes,
             )
             self._put(service_id, after)

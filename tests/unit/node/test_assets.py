@@ -79,15 +79,15 @@ CHAT, EMBEDS, UNTOLD = (
         (["chat"], [["c", "e", "u"]]),
         (["chat", "embeddings"], [["c", "u"], ["e", "u"]]),
         (["embeddings", "chat"], [["e", "u"], ["c", "u"]]),
-        (["chat", "chat"], [["c", "e", "u"], []]),
+        (["chat", "chat"], [["c", "e", "u"], ["c", "e", "u"]]),
         (["transcription"], [["c", "e", "u"]]),
     ],
     ids=["-".join(kinds) for kinds in (["1"], ["2"], ["2r"], ["same"], ["other"])],
 )
-def test_services_of_one_server_offer_each_model_once_an_operation(kinds, expected):
+def test_services_of_one_server_offer_what_is_for_them(kinds, expected):
     found = [
-        names(offered([CHAT, EMBEDS, UNTOLD], service(), takes=takes(kinds, place)))
-        for place in range(len(kinds))
+        names(offered([CHAT, EMBEDS, UNTOLD], service(), takes=takes(kinds, kind)))
+        for kind in kinds
     ]
 
     assert found == expected
