@@ -113,5 +113,5 @@ async def _until(fact: Any, seconds: float) -> bool:
 PROMISE = Promise(
     run,
     short={"interval": 0.25, "seconds": 2.0},
-    full={"interval": 1.0, "seconds": 80.0},
+    full={"interval": 0.25, "seconds": 50.0},
 )
