@@ -33,7 +33,7 @@ install: $(BASE)  ## put the geniehive command into .venv/bin
 test: $(DEV) buf demo engines  ## run all tests
 	@$(PY) -m pytest -n 3 --dist loadfile  # most of them wait, for other processes
 
-test-all: speech test  ## run all tests, and those with a real speech model, 280 MB
+test-all: speech test  ## run all tests, and those with a real speech model, 270 MB
 
 chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHORT=1: in seconds)
 	@$(PY) -m tests.chaos $(if $(SHORT),--short) $(P)
@@ -107,7 +107,7 @@ speech: $(SPEECH)/.stamp
 
 $(DEMO)/.stamp: FETCHED = a small model for the tests, 130 MB
 $(ENGINES)/.stamp: FETCHED = llama-server for the tests, 68 MB
-$(SPEECH)/.stamp: FETCHED = a model of speech for the tests, 280 MB
+$(SPEECH)/.stamp: FETCHED = a model of speech for the tests, 270 MB
 
 # Each in a folder beside the environment, so that nothing else can import it.
 $(VENV)/%/.stamp: requirements/%.lock | $(DEV)
