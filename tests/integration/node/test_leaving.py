@@ -37,14 +37,12 @@ async def test_streams_in_flight_finish_before_the_node_leaves(tmp_path, relay):
                 streams = [asyncio.create_task(stream(client)) for _ in range(STREAMS)]
                 await until(lambda: running[0].in_flight == STREAMS, "all are in flight")
                 cluster.node.process.terminate()
-                await until(lambda: not cluster.models(), "nothing new is sent there")
-                assert running[0].in_flight == STREAMS
-                assert cluster.node.process.poll() is None  # it waits
-
+                await until(lambda: cluster.node.process.poll() is not None, "the node left")
+                left_behind = running[0].in_flight
                 assert await asyncio.gather(*streams) == ["whole"] * STREAMS
-                code = await asyncio.to_thread(cluster.node.process.wait, STOP_SECONDS)
-    assert code == 0
-    assert f"draining, {STREAMS} in flight" in cluster.node.logged()
+    assert left_behind == 0
+    assert cluster.node.process.returncode == 0
+    assert "the time to drain is over" not in cluster.node.logged()
 
 
 async def test_what_does_not_end_is_left_when_the_time_is_over(tmp_path):
