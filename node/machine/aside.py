@@ -9,6 +9,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+class NoAnswer(Exception):
+    """It hangs, or breaks; the message goes on after the name of what was asked."""
+
+
 class Aside(Generic[T]):
     """One function that asks a driver or a file system, on a thread of its own.
 
@@ -25,11 +29,11 @@ class Aside(Generic[T]):
         """Return what the function returns.
 
         Raises:
-            TimeoutError: it takes longer than `seconds`, or still hangs from an earlier call.
-            Exception: whatever it raises.
+            NoAnswer: it takes longer than `seconds`, still hangs from an earlier call, or
+                raised anything at all: no driver and no sensor may end the node.
         """
         if self._thread is not None and self._thread.is_alive():
-            raise TimeoutError
+            raise NoAnswer("does not answer")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 
@@ -46,12 +50,17 @@ class Aside(Generic[T]):
             error: Exception | None = None
             try:
                 value = self._ask()
-            except Exception as raised:  # noqa: BLE001  # it is raised again, where it is awaited
+            except Exception as raised:  # noqa: BLE001  # it is told where it is awaited
                 error = raised
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
                 loop.call_soon_threadsafe(settle, value, error)
 
         self._thread = threading.Thread(target=run, name=self._name, daemon=True)
         self._thread.start()
-        async with asyncio.timeout(seconds):
-            return await answer
+        try:
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError as late:
+            raise NoAnswer("does not answer") from late
+        except Exception as broken:
+            raise NoAnswer(f"breaks: {broken!r:.200}") from broken

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from node.machine import amd, apple, nvidia
-from node.machine.aside import Aside
+from node.machine.aside import Aside, NoAnswer
 from node.machine.gpu import MAX_GPUS, Seen
 from node.state import Gpu, GpuMetrics
 
@@ -63,11 +63,8 @@ class Gpus:
                 continue
             try:
                 seen = tuple(await aside.ask(self._patience))
-            except TimeoutError:
-                problem = f"gpus: the driver of {name} does not answer"
+            except NoAnswer as error:
+                problem = f"gpus: the driver of {name} {error}"
                 self._known[name] = _Known(known.seen, problem, now + REST_SECONDS)
-            except OSError as error:
-                why = (error.strerror or str(error)).lower()
-                self._known[name] = _Known(known.seen, f"gpus: {name}: {why}", now + REST_SECONDS)
             else:
                 self._known[name] = _Known(seen)

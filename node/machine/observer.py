@@ -12,7 +12,7 @@ import psutil
 
 from control.api.ports import is_loopback, join_address
 from node.config import Config
-from node.machine.aside import Aside
+from node.machine.aside import Aside, NoAnswer
 from node.machine.gpus import Gpus, makers
 from node.machine.policy import Facts, forbidden, unknown
 from node.machine.scan import HEADER_SECONDS, MAX_PROBLEMS, WALK_SECONDS, Found, Scan
@@ -126,8 +126,8 @@ class Observer:
     async def _read(self) -> Reading:
         try:
             reading = await self._system.ask(ASK_SECONDS)
-        except TimeoutError:
-            self._trouble["system"] = "a sensor of this machine does not answer"
+        except NoAnswer as error:
+            self._trouble["system"] = f"a sensor of this machine {error}"
             return Reading()
         self._trouble.pop("system", None)
         return reading
@@ -138,9 +138,9 @@ class Observer:
             try:
                 self._found = await self._scan.ask(SCAN_PATIENCE_SECONDS)
                 self._trouble.pop("scan", None)
-            except TimeoutError:
+            except NoAnswer as error:
                 self._found = self._found or Found()
-                self._trouble["scan"] = "model_roots: a disk does not answer"
+                self._trouble["scan"] = f"model_roots: a disk {error}"
             self._tell(changed)
             times = REST_TIMES if self._found.whole else REST_TIMES_UNFINISHED
             least = SCAN_SECONDS if self._found.whole else 0.0

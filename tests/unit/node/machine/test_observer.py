@@ -234,3 +234,24 @@ async def test_this_machine_is_looked_at():
     assert observer.host.cpu_threads > 0
     assert observer.metrics.memory_available_bytes > 0
     assert observer.machine is not None
+
+
+@pytest.mark.anyio
+async def test_sensors_drivers_and_disks_that_break_end_nothing():
+    def broken():
+        raise ValueError("nonsense")
+
+    observer = Observer(
+        Config.model_validate({"inventory": {"model_roots": ["/m"]}}),
+        Gpus({"amd": broken}),
+        broken,
+        broken,
+    )
+    running = asyncio.ensure_future(observer.run(lambda: None))
+    await observer.first_look(30.0, with_files=True)
+
+    assert len(observer.machine.problems) == 3
+    assert all("breaks: ValueError('nonsense')" in one for one in observer.machine.problems)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
