@@ -53,7 +53,9 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         return await _router(client, url, key, listed, props)
     # A sleeping model is left alone, and its last numbers say nothing about now.
     asleep = field(props, "is_sleeping") is True
-    metrics = Reply(0, b"") if asleep else await beside(client, f"{url}/metrics", key)
+    # To be told in vain would keep it awake all the same.
+    tells = field(props, "endpoint_metrics") is not False and not asleep
+    metrics = await beside(client, f"{url}/metrics", key) if tells else Reply(0, b"")
     loaded = Loaded(props, await metrics_text.read(metrics))
     sight = Sight(
         "healthy",

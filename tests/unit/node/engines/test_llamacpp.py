@@ -126,6 +126,16 @@ async def test_a_sleeping_model_is_let_sleep():
     assert sight.loads_on_request
 
 
+@pytest.mark.anyio
+async def test_metrics_that_are_off_are_not_asked_for():
+    """It would be refused, and still keep an idle model from falling asleep."""
+    server = Server(props=(200, {**PROPS, "endpoint_metrics": False}))
+    sight = await server.look()
+
+    assert server.asked == ["/health", "/v1/models", "/props"]
+    assert (sight.concurrency, sight.counters) == (2, None)
+
+
 def routed(*models, autoload=True, **more):
     """Return what a router answers for models of these names and states."""
     listed = [{"id": name, "status": {"value": value, **status}} for name, value, status in models]
