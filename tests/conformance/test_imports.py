@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "cli": {
         *("cli", "bench", "control.api", "control.config", "control.rules.catalog"),
         *("gateway.config", "node.config", "node.engines"),
+        *("node.finding", "node.listeners", "node.machine.gpus"),
         *("node.inventory", "node.keys"),  # what a node would register, without control
     },
     # The bench starts services as processes. Its fleet has the nodes' own session and messages,
