@@ -23,7 +23,7 @@ class Aside(Generic[T]):
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._name = name
         self._ask = ask
-        self._thread: threading.Thread | None = None
+        self._asking = False
 
     async def ask(self, seconds: float) -> T:
         """Return what the function returns.
@@ -32,7 +32,7 @@ class Aside(Generic[T]):
             NoAnswer: it takes longer than `seconds`, still hangs from an earlier call, or
                 raised anything at all: no driver and no sensor may end the node.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._asking:
             raise NoAnswer("does not answer")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -52,11 +52,12 @@ class Aside(Generic[T]):
                 value = self._ask()
             except Exception as raised:  # noqa: BLE001  # it is told where it is awaited
                 error = raised
+            self._asking = False
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
                 loop.call_soon_threadsafe(settle, value, error)
 
-        self._thread = threading.Thread(target=run, name=self._name, daemon=True)
-        self._thread.start()
+        self._asking = True
+        threading.Thread(target=run, name=self._name, daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
                 return await answer
