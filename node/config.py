@@ -355,6 +355,7 @@ def out_of_reach(settings: Config) -> list[str]:
     if (settings.detect_ports or settings.finds) and not relayed:
         found.append(
             "detect_ports: what is found there is registered at 127.0.0.1, which only this machine"
-            " reaches; write services with the address that gateways reach them by, or relay.mode: auto"
+            " reaches; write services with the address that gateways reach them by, or"
+            " relay.mode: auto"
         )
     return found
