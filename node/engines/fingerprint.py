@@ -70,6 +70,7 @@ async def _apart(client: httpx.AsyncClient, url: str, key: str) -> str | None:
     for (engine, (_, tells)), reply in zip(candidates.items(), replies, strict=True):
         if reply.status == 200 and tells(reply):
             return engine.removesuffix("-v0")
+        await asyncio.sleep(0)  # each may be long to read, and others wait for the event loop
     return openai.ENGINE if all(reply.status for reply in replies) else None
 
 

@@ -76,7 +76,7 @@ async def test_an_endless_answer_is_given_up_after_some_megabytes(asked_as):
         sight = await look(client, engine.url, asked_as)
         (request,) = engine.requests
 
-    assert sight.detail == "answers with more than 4 MB"
+    assert sight.detail == "answers with more than 2 MB"
     assert request.sent < MAX_BODY_BYTES + (16 << 20)  # what the sockets hold is sent as well
 
 

@@ -109,7 +109,7 @@ async def test_a_model_being_loaded_is_not_a_fault():
         (200, b"\xff\xfe", "something else than a list"),
         (200, b"[" * 100_000, "something else than a list"),
         (200, b'{"data": {"id": "m"}}', "something else than a list"),
-        (200, b" " * (5 << 20), "more than 4 MB"),
+        (200, b" " * (5 << 20), "more than 2 MB"),
         (302, b"", "302"),
         (401, b"{}", "401"),
         (500, b"{}", "500"),
