@@ -10,11 +10,8 @@ import httpx
 from control.api.ports import join_address
 from node.engines import detect
 from node.engines.detect import Found
-from node.engines.http import ANSWER_SECONDS
 from node.listeners import Listener, listening
 
-# What a gateway of ours says of itself in its list of models: to offer it would be a loop.
-OURS = "x-geniehive-gateway"
 FIND_SECONDS = 10.0
 CONNECT_SECONDS = 1.0  # to this very machine
 MAX_FOUND = 64
@@ -58,20 +55,10 @@ class Finder:
             if await _accepts(place):
                 url = f"http://{join_address(place.host, place.port)}"
                 sight = await detect.look(self._client, url, None)
-                if detect.serves(sight) and not await self._is_ours(url):
+                if detect.serves(sight):
                     return Found(place.port, url, sight)
                 return None  # at the other addresses it is most likely the same one
         return None
-
-    async def _is_ours(self, url: str) -> bool:
-        try:
-            async with (
-                asyncio.timeout(ANSWER_SECONDS),
-                self._client.stream("GET", f"{url}/v1/models") as answer,
-            ):
-                return OURS in answer.headers
-        except (httpx.HTTPError, TimeoutError):
-            return False
 
 
 async def _accepts(place: Listener) -> bool:

@@ -12,6 +12,8 @@ ANSWER_SECONDS = 3.0
 BESIDE_SECONDS = 1.5  # for what a look can do without
 # Far above any list of models and any metrics seen; such a list takes the event loop 30 ms.
 MAX_BODY_BYTES = 2 << 20
+# What a gateway of ours says of itself in its list of models.
+OURS = "x-geniehive-gateway"
 
 
 class NoAnswer(Exception):
@@ -50,7 +52,7 @@ async def get(
     seconds: for all of it.
 
     Raises:
-        NoAnswer: refused, too slow, too large or not HTTP.
+        NoAnswer: refused, too slow, too large, not HTTP, or a gateway of ours.
     """
     try:
         # httpx bounds each read; a server that drips bytes needs a bound over all of them.
@@ -59,6 +61,9 @@ async def get(
             client.stream("GET", url, headers=_headers(key)) as response,
         ):
             body = bytearray()
+            if OURS in response.headers:
+                # Whoever asked it would come back here, and each time as several requests.
+                raise NoAnswer("is a gateway of GenieHive, not a model server")
             # A few bytes may not become millions here, and we asked for none of it.
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise NoAnswer("answers in an encoding that it was not asked for")

@@ -17,8 +17,8 @@ def test_a_gateway_that_lists_models_is_no_engine(hive):
     async def looked():
         async with http.new_client() as client:
             return (
-                detect.serves(await detect.look(client, hive.url, None)),
+                (await detect.look(client, hive.url, None)).detail,
                 await Finder(client, listening=lambda: (Listener(port),)).find(),
             )
 
-    assert asyncio.run(looked()) == (True, [])
+    assert asyncio.run(looked()) == ("is a gateway of GenieHive, not a model server", [])

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from node.engines import http
-from node.finding import OURS, Finder
+from node.engines import detect, http
+from node.engines.http import OURS
+from node.finding import Finder
 from node.listeners import Listener
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +72,16 @@ async def test_a_gateway_of_ours_is_no_engine():
     async with serving(headers=f"{OURS}: 1\r\n") as (port, asked):
         assert await found(Listener(port)) == [[]]
         assert asked
+
+
+@pytest.mark.parametrize("engine", sorted(detect.LOOKS))
+async def test_a_gateway_of_ours_that_comes_where_an_engine_was_is_none(engine):
+    """Requests would go round in circles, and be more each time."""
+    async with http.new_client() as client, serving(headers=f"{OURS}: 1\r\n") as (port, _):
+        url = f"http://127.0.0.1:{port}"
+
+        assert (await detect.look(client, url, engine)).health == "unhealthy"
+        assert await detect.detect(client, [port]) == []
 
 
 async def test_what_comes_later_is_found_later():
