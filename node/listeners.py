@@ -15,16 +15,16 @@ LOOPBACK = "127.0.0.1"
 USUAL_PORTS = (11434, 8080, 8000, 1234, 30000)
 ENGINES = (
     "koboldcpp",
-    "llama-server",
-    "llama-swap",
+    "llama-",
     "llamafile",
     "lm studio",
     "lm-studio",
+    "lms",
     "ollama",
     "sglang",
     "speaches",
     "vllm",
-    "whisper-server",
+    "whisper-",
 )
 MAX_ADDRESSES = 16  # of a machine; containers add many, of which none is of interest
 MAX_LISTENERS = 256

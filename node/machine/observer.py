@@ -12,6 +12,7 @@ import psutil
 
 from control.api.ports import is_loopback, join_address
 from node.config import Config
+from node.listeners import USUAL_PORTS
 from node.machine.aside import Aside, NoAnswer
 from node.machine.gpus import Gpus, makers
 from node.machine.policy import Facts, forbidden, unknown
@@ -209,11 +210,11 @@ class Observer:
 
 
 def _own_ports(settings: Config) -> frozenset[int]:
-    """Return the ports of the services that are on this machine."""
+    """Return the ports where servers of this machine are, or are looked for."""
     told = [urlsplit(one.endpoint) for one in settings.services]
     ports = {
         one.port
         for one in told
         if one.port and is_loopback(join_address(one.hostname or "", one.port))
     }
-    return frozenset(ports | set(settings.detect_ports or ()))
+    return frozenset(ports | set(USUAL_PORTS if settings.finds else settings.detect_ports or ()))

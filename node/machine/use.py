@@ -19,17 +19,8 @@ from typing import Any
 
 import psutil
 
-ENGINES = (
-    "ollama",
-    "llama-",
-    "llamafile",
-    "lm studio",
-    "lms",
-    "vllm",
-    "sglang",
-    "speaches",
-    "whisper-",
-)
+from node.listeners import is_engine
+
 LOOKS = 6  # that are averaged: half a minute, so that one program that starts is no use
 PORTS_EVERY = 12  # looks; to ask who listens takes longer than all else
 
@@ -100,7 +91,7 @@ def ours(processes: Iterable[Process], known: Collection[int]) -> dict[int, floa
     waiting: list[Process] = []
     for one in processes:
         children.setdefault(one.parent, []).append(one)
-        if one.pid in known or one.name.lower().startswith(ENGINES):
+        if one.pid in known or is_engine(one.name):
             waiting.append(one)
     while waiting:
         one = waiting.pop()

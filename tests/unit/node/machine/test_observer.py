@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from node.config import Config
+from node.listeners import USUAL_PORTS
 from node.machine.gpu import seen
 from node.machine.gpus import Gpus
-from node.machine.observer import READ_SECONDS, SCAN_SECONDS, Observer
+from node.machine.observer import READ_SECONDS, SCAN_SECONDS, Observer, _own_ports
 from node.machine.scan import Found
 from node.machine.system import Reading
 from node.state import Contribution, Gpu, GpuMetrics, ModelFile
@@ -221,6 +222,21 @@ async def test_sensors_and_disks_that_hang_hold_up_nothing(monkeypatch):
     free.set()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "ports"),
+    [
+        ({}, set(USUAL_PORTS)),
+        ({"detect_ports": [7]}, {7}),
+        ({"services": [{"service_id": "llm", "endpoint": "http://localhost:9"}]}, {9}),
+        ({"services": [{"service_id": "llm", "endpoint": "http://192.0.2.7:9"}]}, set()),
+    ],
+    ids=["found", "detected", "declared", "elsewhere"],
+)
+def test_load_of_the_servers_that_it_offers_is_no_use_by_others(settings, ports):
+    """Else a server found on its port would be lent only while nobody asks it."""
+    assert _own_ports(Config.model_validate(settings)) == ports
 
 
 @pytest.mark.anyio

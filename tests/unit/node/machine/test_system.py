@@ -55,14 +55,15 @@ def test_this_machine_tells_something():
 SHELL = Process(2, 1, "bash", 10.0)
 GAME = Process(3, 2, "doom", 50.0)
 OLLAMA = Process(4, 1, "ollama", 5.0)
+KOBOLD = Process(7, 1, "koboldcpp.exe", 3.0)
 RUNNER = Process(5, 4, "python3", 100.0)
 SERVER = Process(6, 2, "python3", 7.0)
 
 
 def test_ours_are_engines_by_name_who_listens_and_what_they_started():
-    found = use.ours([RUNNER, SHELL, GAME, OLLAMA, SERVER], known={6})
+    found = use.ours([RUNNER, SHELL, GAME, OLLAMA, KOBOLD, SERVER], known={6})
 
-    assert found == {4: 5.0, 5: 100.0, 6: 7.0}
+    assert found == {4: 5.0, 5: 100.0, 6: 7.0, 7: 3.0}
 
 
 def test_a_circle_of_parents_ends():
