@@ -144,7 +144,8 @@ class _Walk:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if self._given_up(top):
-                            return
+                            folders.clear()
+                            break
                         if (part := self._part(entry)) is not None:
                             parts.append(part)
                         elif self._is_folder(entry):

@@ -236,6 +236,8 @@ def test_trees_without_end_are_left(root, monkeypatch):
         f"{root / '1' / '2' / '3'}: more than 2 folders deep; it is left out",
         f"{other}: more than 5 entries; the rest is left out",
     )
+    # What was met before is told.
+    assert [Path(one.path).parent for one in found.files] == [root / "1" / "2", other]
 
 
 def test_what_is_told_is_bounded(root, monkeypatch):
