@@ -9,6 +9,7 @@ from node.state import Contribution
 BUSY_SHARE, QUIET_SHARE = 0.20, 0.10
 TOUCHED_SECONDS = 300.0
 COOLER_CELSIUS = 5.0  # below the ceiling, until it is lent again
+IDLE, HEAT = "idle_only", "thermal_ceiling_c"  # which settings forbade it, as they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +25,24 @@ class Facts:
 def forbidden(policy: Contribution, facts: Facts, before: str = "") -> str:
     """Return why the machine may not be used now, in words for people; "" when it may.
 
-    before: what was returned last; what forbade it does so until things are clearly better.
+    before: what was returned last; the setting that forbade it does so until things are
+    clearly better.
     What is not known forbids nothing.
     """
     ceiling, heat = policy.thermal_ceiling_celsius, facts.temperature_celsius
     if policy.ac_power_only and facts.on_ac_power is False:
         return "on battery; ac_power_only"
     if ceiling is not None and heat is not None:
-        most = ceiling - COOLER_CELSIUS if before else ceiling
+        most = ceiling - COOLER_CELSIUS if before.endswith(HEAT) else ceiling
         if heat > most:
-            return f"hotter than {most:g} °C; thermal_ceiling_c"
+            return f"hotter than {most:g} °C; {HEAT}"
     if policy.idle_only:
         touched = facts.untouched_seconds
         if touched is not None and touched < TOUCHED_SECONDS:
-            return "somebody is at it; idle_only"
+            return f"somebody is at it; {IDLE}"
         others = facts.others_utilization
-        if others is not None and others > (QUIET_SHARE if before else BUSY_SHARE):
-            return "other programs use it; idle_only"
+        if others is not None and others > (QUIET_SHARE if before.endswith(IDLE) else BUSY_SHARE):
+            return f"other programs use it; {IDLE}"
     return ""
 
 

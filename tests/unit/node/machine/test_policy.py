@@ -41,16 +41,30 @@ def test_what_forbids(policy, facts, why):
 
 
 @pytest.mark.parametrize(
-    ("policy", "between"),
+    ("beyond", "between"),
     [
-        (Contribution(thermal_ceiling_celsius=85.0), Facts(temperature_celsius=83.0)),
-        (Contribution(idle_only=True), Facts(others_utilization=0.15)),
+        (Facts(temperature_celsius=90.0), Facts(temperature_celsius=83.0)),
+        (Facts(others_utilization=0.3), Facts(others_utilization=0.15)),
+        (Facts(untouched_seconds=1.0), Facts(others_utilization=0.15, untouched_seconds=301.0)),
     ],
-    ids=["heat", "use"],
+    ids=["heat", "use", "touch"],
 )
-def test_between_two_bounds_it_stays_what_it_was(policy, between):
-    assert forbidden(policy, between) == ""
-    assert forbidden(policy, between, before="something") != ""
+def test_between_two_bounds_it_stays_what_it_was(beyond, between):
+    assert forbidden(EVERYTHING, between) == ""
+    assert forbidden(EVERYTHING, between, forbidden(EVERYTHING, beyond)) != ""
+
+
+@pytest.mark.parametrize(
+    ("beyond", "then"),
+    [
+        (Facts(on_ac_power=False), Facts(True, 83.0, 0.15)),
+        (Facts(temperature_celsius=90.0), Facts(True, 60.0, 0.15)),
+        (Facts(others_utilization=0.3), Facts(True, 83.0, 0.05)),
+    ],
+    ids=["battery", "heat", "use"],
+)
+def test_what_forbade_for_one_reason_forbids_for_no_other(beyond, then):
+    assert forbidden(EVERYTHING, then, forbidden(EVERYTHING, beyond)) == ""
 
 
 @given(
