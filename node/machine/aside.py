@@ -57,7 +57,11 @@ class Aside(Generic[T]):
                 loop.call_soon_threadsafe(settle, value, error)
 
         self._asking = True
-        threading.Thread(target=run, name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=run, name=self._name, daemon=True).start()
+        except RuntimeError as full:
+            self._asking = False
+            raise NoAnswer(f"cannot be asked: {full}") from full
         try:
             async with asyncio.timeout(seconds):
                 return await answer

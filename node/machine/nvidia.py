@@ -18,10 +18,14 @@ class Nvidia:
 
     def __init__(self, nvml: Any = pynvml) -> None:
         self._nvml = nvml
-        self._open = False
+        self._open = self._answered = False
 
     def look(self) -> list[Seen]:
-        """Return them all. It blocks, for as long as the driver likes."""
+        """Return them all. It blocks, for as long as the driver likes.
+
+        Raises:
+            NVMLError: there were some, and the driver tells nothing of them now.
+        """
         nvml = self._nvml
         try:
             if not self._open:
@@ -31,7 +35,10 @@ class Nvidia:
         except nvml.NVMLError:
             # No driver, or one that was replaced under us: then the library is opened anew.
             self._open = False
+            if self._answered:
+                raise
             return []
+        self._answered = True
         return [one for place in range(count) if (one := self._one(place)) is not None]
 
     def _one(self, place: int) -> Seen | None:

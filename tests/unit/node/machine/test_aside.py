@@ -36,6 +36,20 @@ async def test_what_hangs_is_not_asked_twice_and_may_come_back():
     assert await aside.ask(30.0) == 2
 
 
+@pytest.mark.anyio
+async def test_a_system_without_room_for_a_thread_is_asked_again(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    aside = Aside("a", lambda: 7)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(NoAnswer, match="can't start new thread"):
+            await aside.ask(30.0)
+
+    assert await aside.ask(30.0) == 7
+
+
 def test_a_loop_that_is_gone_bothers_nobody(recwarn):
     free, threads = threading.Event(), []
 
