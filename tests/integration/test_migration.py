@@ -110,7 +110,7 @@ def test_the_commands_that_stand_for_scripts_are_there():
         command: click.Command = cli
         if words[0] == "bench":  # a command that hands on what comes after it
             command, words = bench, words[1:]
-        while isinstance(command, click.Group):
+        while isinstance(command, click.Group) and words:
             command = command.commands[words.pop(0)]
         options = {name for one in command.params for name in one.opts}
         assert {word for word in words if word.startswith("--")} <= options
