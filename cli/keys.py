@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli import running
 from cli.output import USAGE, Failure
+from control.api.auth import KEY
 from control.api.secret_files import read_secret
 
 NAME = "keys.json"
@@ -40,10 +41,13 @@ def ensure(state: Path) -> tuple[Keys, bool]:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Whole or not at all, and never for others to read, not even for a moment.
         unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(made), file, indent=2)
-        os.replace(unfinished, path)
+        try:
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(asdict(made), file, indent=2)
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(path, "written", error) from error
     return made, True
@@ -58,11 +62,13 @@ def kept(state: Path) -> Keys | None:
     path = state / NAME
     try:
         found = Keys(**json.loads(read_secret(path)))
+        if not all(KEY.fullmatch(key) for key in asdict(found).values()):
+            raise ValueError("no keys")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _unusable(path, "read", error) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         message = f"{path} holds no keys of geniehive up --lan"
         raise Failure(message, USAGE, "invalid_key", fix=f"rm {path}: new ones are made") from error
     return found

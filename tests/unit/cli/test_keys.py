@@ -1,5 +1,6 @@
 """Keys are made once, for their owner alone, and shown only where they are asked for."""
 
+import json
 import os
 
 import pytest
@@ -28,13 +29,35 @@ def test_keys_are_all_different_and_long(tmp_path):
     assert not any(one in repr(made) for one in all_of_them)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"client": "a"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"client": "a"}', "\x00", "[" * 100_000])
 def test_a_file_that_holds_no_keys_is_told(tmp_path, text):
     (tmp_path / keys.NAME).write_text(text)
     (tmp_path / keys.NAME).chmod(0o600)
 
     with pytest.raises(Failure, match="holds no keys"):
         keys.ensure(tmp_path)
+
+
+@pytest.mark.parametrize("key", [5, None, "", "two words", "a\n", "k" * 513])
+def test_what_cannot_be_a_key_is_told_where_it_stands(tmp_path, key):
+    """An empty one would let everybody in, or nobody."""
+    keys.ensure(tmp_path)
+    kept = json.loads((tmp_path / keys.NAME).read_text())
+    (tmp_path / keys.NAME).write_text(json.dumps({**kept, "node": key}))
+
+    with pytest.raises(Failure, match="holds no keys"):
+        keys.kept(tmp_path)
+
+
+def test_keys_that_cannot_be_written_leave_nothing_behind(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keys.json, "dump", full)
+    with pytest.raises(Failure, match="cannot be written: no space left on device"):
+        keys.ensure(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
