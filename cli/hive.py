@@ -84,8 +84,9 @@ class Hive:
     async def say_goodbye(self) -> None:
         """Say what a stop interrupts."""
         in_flight = 0
-        with contextlib.suppress(GenieHiveError):
-            in_flight = (await asyncio.to_thread(self._cluster)).health.in_flight
+        if self._control:
+            with contextlib.suppress(GenieHiveError):
+                in_flight = (await asyncio.to_thread(self._cluster)).health.in_flight
         busy = f", {plural(in_flight, 'request')} in flight" if in_flight else ""
         self._screen.say(f"stopping{busy} (again to cut)")
 

@@ -35,6 +35,13 @@ async def test_a_control_that_refuses_to_show_the_cluster_ends_it(hive, monkeypa
 
 
 @pytest.mark.anyio
+async def test_a_stop_before_anything_started_is_one_line(hive, capfd):
+    await hive.say_goodbye()
+
+    assert capfd.readouterr() == ("", "stopping (again to cut)\n")
+
+
+@pytest.mark.anyio
 async def test_a_demo_model_that_cannot_start_ends_it_with_what_to_do_instead(
     hive, monkeypatch, tmp_path
 ):
