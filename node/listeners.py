@@ -62,11 +62,12 @@ def may_serve(processes: Iterable[Process], addresses: Iterable[str]) -> tuple[L
     addresses: this machine's own, by which a server that is not on loopback is reached.
     """
     found = [
-        Listener(port, one.name, _reached(host))
+        Listener(port, one.name, reached)
         for one in processes
         # What an engine starts for a model is its own affair, e.g. each runner of Ollama.
         if not is_engine(one.parent)
         for host, port in one.places
+        for reached in _reached(host)
     ]
     known = {one.port for one in found}
     usual = [
@@ -120,11 +121,12 @@ def _places(process: psutil.Process) -> Iterable[tuple[str, int]]:
             yield one.laddr.ip, one.laddr.port
 
 
-def _reached(host: str) -> str:
+def _reached(host: str) -> tuple[str, ...]:
     address = ipaddress.ip_address(host.partition("%")[0])
-    if address.is_unspecified:
-        return LOOPBACK  # `::` takes IPv4 too, as every engine that listens there does
-    return host
+    if not address.is_unspecified:
+        return (host,)
+    # `::` takes IPv4 as well, unless it was told not to.
+    return (LOOPBACK,) if address.version == 4 else (LOOPBACK, "::1")
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,12 +20,19 @@ def test_usual_ports_are_asked_at_every_address_loopback_first():
 
 @pytest.mark.parametrize(
     ("bound", "reached"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::1"), ("10.0.0.7", "10.0.0.7")],
+    [("0.0.0.0", "127.0.0.1"), ("::1", "::1"), ("10.0.0.7", "10.0.0.7")],
 )
 def test_an_engine_is_found_wherever_it_listens(bound, reached):
     found = may_serve([Process("llama-server", "zsh", ((bound, 9931),))], [])
 
     assert [one for one in found if one.port == 9931] == [Listener(9931, "llama-server", reached)]
+
+
+def test_an_engine_at_all_addresses_is_asked_over_ipv6_too():
+    """It may have been told to take IPv6 alone."""
+    found = may_serve([Process("llama-server", "zsh", (("::", 9931),))], [])
+
+    assert [one.host for one in found if one.port == 9931] == ["127.0.0.1", "::1"]
 
 
 def test_what_an_engine_starts_for_itself_is_not_offered():
