@@ -84,7 +84,9 @@ def control_of(address: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise Failure(f"{address[:100]!r} is no address: write HOST or HOST:PORT", USAGE, "usage")
+        raise Failure(
+            f"{address[:100]!r} is no address: write HOST, HOST:PORT or [IPV6]:PORT", USAGE, "usage"
+        )
     return whole
 
 

@@ -14,11 +14,12 @@ def parse_address(address: str) -> tuple[str, int]:
         ValueError: the text is not an address, or the port is not 0 to 65,535.
     """
     host, colon, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    bracketed = address.startswith("[")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
     # `isascii` because `isdecimal` accepts digits of every script.
     digits = port.isascii() and port.isdecimal() and len(port) <= 5
-    if not colon or not host or not digits or (":" in host and not bracketed):
+    usable = bool(host) and not set(host) & set("[]" if bracketed else "[]:")
+    if not colon or not usable or not digits:
         raise ValueError(f"{address!r} is not host:port")
     if int(port) > MAX_PORT:
         raise ValueError(f"port {port} is above {MAX_PORT}")

@@ -31,7 +31,18 @@ def test_control_is_a_host_with_or_without_a_port(typed, address):
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "http://laptop:8801", "a b", "h:0", "h:70000", "fd00::7", "h\n", "\x00" * 9999]
+    "typed",
+    [
+        "",
+        "http://laptop:8801",
+        "a b",
+        "h:0",
+        "h:70000",
+        "[fd00::7",
+        "fd00::7]:9",
+        "h\n",
+        "\x00" * 9999,
+    ],
 )
 def test_what_is_no_address_is_usage(typed):
     with pytest.raises(Failure, match="is no address") as failed:

@@ -21,7 +21,22 @@ def test_address_splits_and_joins_again(text, expected):
     assert join_address(*expected) == text
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", ":80", "::1:80", "a:70000", "a:-1", "a:٣"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host",
+        "host:",
+        ":80",
+        "::1:80",
+        "[::1:80",
+        "::1]:80",
+        "[[::1]]:80",
+        "a:70000",
+        "a:-1",
+        "a:٣",
+    ],
+)
 def test_what_is_not_an_address_is_refused(text):
     with pytest.raises(ValueError, match=r"not host:port|above 65535"):
         parse_address(text)
