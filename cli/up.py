@@ -38,8 +38,9 @@ def up(plan: Plan, output: Output, *, show_keys: bool = False) -> None:
     """
     make_folders(plan.state, plan.run, plan.logs)
     require_none_running(plan.state)
-    _require_free(plan.control, "geniehive up --control-port 0")
-    _require_free(plan.gateway, "geniehive up --port 0")
+    command = "geniehive up --lan" if plan.keys else "geniehive up"
+    _require_free(plan.control, f"{command} --control-port 0")
+    _require_free(plan.gateway, f"{command} --port 0")
     running.write(plan.state, running.ourselves())
     try:
         run(Hive(plan, output, show_keys=show_keys))
@@ -116,7 +117,7 @@ def make_folders(*folders: Path) -> None:
             usable = False
         if not usable:
             raise Failure(
-                f"{folder} cannot be written; fix: geniehive up --state-dir FOLDER",
+                f"{folder} cannot be written; fix: --state-dir FOLDER",
                 USAGE,
                 "state_unusable",
             )

@@ -159,12 +159,13 @@ def test_port_in_use_names_who_has_it(tmp_path):
     assert ended.stderr.count("\n") == 1
 
 
-def test_state_folder_that_is_a_file_is_named(tmp_path):
+@pytest.mark.parametrize("command", [("up",), ("join", "127.0.0.1:1")])
+def test_state_folder_that_is_a_file_is_named(tmp_path, command):
     (tmp_path / "state").write_text("")
-    ended = run("up", "--state-dir", str(tmp_path / "state" / "below"))
+    ended = run(*command, "--state-dir", str(tmp_path / "state" / "below"))
 
     assert ended.returncode == 2
-    assert "cannot be written" in ended.stderr
+    assert ended.stderr.endswith("cannot be written; fix: --state-dir FOLDER\n")
 
 
 def test_what_is_no_text_is_refused_in_one_line():
