@@ -40,6 +40,7 @@ class Server:
     service_ids: list[str] = field(default_factory=list)
     port: int | None = None  # where it was found; None when it is declared
     engine: str | None = None  # what it turned out to be; None while it is away
+    answers: bool = False  # the last look at it found it healthy
     rolling: Rolling = field(default_factory=Rolling)
 
 
@@ -118,6 +119,11 @@ class Watch:
         except Exception:  # the one edge: whatever one server provokes, the others stay served
             log.exception("looking at %s broke", server.service_ids[0])
             sight = Sight("unhealthy", "looking at it broke; see the log of the node")
+        answered, server.answers = server.answers, sight.health == "healthy"
+        if answered and sight.silent:
+            # Many requests at once may keep it from answering; a second silence tells more.
+            log.info("%s %s; it is asked once more", server.service_ids[0], sight.detail)
+            return False
         # Whoever was away may come back as something else.
         server.engine = None if sight.health == "unhealthy" else sight.engine
         if _became_another(server, sight):
@@ -167,6 +173,7 @@ class Watch:
             if known or len(self._declared) == config.MAX_SERVICES:
                 continue
             server = Server(found.url, None, "", port=found.port, engine=found.sight.engine)
+            server.answers = found.sight.health == "healthy"
             self._offer(server, found.sight)
             self._see(server, found.sight)
             added.append(server)

@@ -38,7 +38,7 @@ LOOKS: dict[str, Look] = {
     )
 }
 
-_SLOW = Sight("unhealthy", f"sends no full answer within {ANSWER_SECONDS:g} s")
+_SLOW = Sight("unhealthy", f"sends no full answer within {ANSWER_SECONDS:g} s", silent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def look(client: httpx.AsyncClient, url: str, engine: str | None, key: str
             async with asyncio.timeout(ANSWER_SECONDS):
                 engine = await fingerprint(client, url, key)
         except NoAnswer as error:
-            return Sight("unhealthy", str(error))
+            return error.sight
         except TimeoutError:
             return _SLOW
     try:

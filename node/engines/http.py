@@ -6,7 +6,7 @@ from functools import cached_property
 
 import httpx
 
-from node.engines.sight import document
+from node.engines.sight import Sight, document
 
 ANSWER_SECONDS = 3.0
 BESIDE_SECONDS = 1.5  # for what a look can do without
@@ -17,7 +17,18 @@ OURS = "x-geniehive-gateway"
 
 
 class NoAnswer(Exception):
-    """The server cannot be asked; the message says why, in a few words."""
+    """The server cannot be asked; the message says why, in a few words.
+
+    silent: it was waited for in vain, so that it may only be busy.
+    """
+
+    def __init__(self, message: str, *, silent: bool = False) -> None:
+        super().__init__(message)
+        self.silent = silent
+
+    @property
+    def sight(self) -> Sight:
+        return Sight("unhealthy", str(self), silent=self.silent)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ async def get(
     except httpx.ConnectError as error:
         raise NoAnswer("cannot be reached") from error
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise NoAnswer(f"sends no full answer within {seconds:g} s") from error
+        raise NoAnswer(f"sends no full answer within {seconds:g} s", silent=True) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(f"does not speak HTTP: {type(error).__name__}") from error
 

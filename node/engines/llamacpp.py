@@ -40,7 +40,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     try:
         health = await get(client, f"{url}/health", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if health.status == 503 and is_loading(health.body):
         return Sight("loading", "loading its model", ENGINE)
     if health.status != 200:

@@ -39,7 +39,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     try:
         tags = await get(client, f"{url}/api/tags", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if tags.status in (401, 403, 404):
         return Sight("unhealthy", refusal(tags.status, key, "/api/tags"), ENGINE)
     version, running = await asyncio.gather(

@@ -52,7 +52,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     try:
         reply = await get(client, f"{url}/v1/models", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if reply.status == 404:
         # Speech servers without a list exist; what is declared for them stands.
         return Sight("healthy", "lists no models: 404 at /v1/models", ENGINE)
@@ -85,7 +85,7 @@ async def listing(client: httpx.AsyncClient, url: str, key: str, engine: str) ->
     try:
         reply = await get(client, f"{url}/v1/models", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if reply.status != 200:
         return Sight("unhealthy", refusal(reply.status, key), engine)
     found = models(reply.content)

@@ -76,6 +76,7 @@ class Sight:
     kv_cache_utilization: float | None = None  # 0 to 1
     vram_used_bytes: int | None = None
     counters: Counters | None = None
+    silent: bool = False  # waited for in vain, so that it may only be busy
 
 
 def document(body: bytes) -> object:

@@ -33,7 +33,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     try:
         health = await get(client, f"{url}/health", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if health.status != 200:
         # 503 where its engine is dead; it does not come back by itself.
         return Sight("unhealthy", f"answers {health.status} at /health", ENGINE)

@@ -21,7 +21,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     try:
         page = await get(client, f"{url}/", key)
     except NoAnswer as error:
-        return Sight("unhealthy", str(error))
+        return error.sight
     if page.status != 200:
         return Sight("unhealthy", f"answers {page.status} at /", ENGINE)
     # Old versions have none; one of these that answers has its model.

@@ -352,3 +352,49 @@ async def test_speed_is_of_what_each_server_counted_between_looks(running):
 
     speeds = [one.observation.rates.tokens_per_second for one in machine.watch.report().services]
     assert speeds == [30, None]  # the second was restarted
+
+
+SILENT = Sight("unhealthy", "sends no full answer within 3 s", silent=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("found", [False, True], ids=["declared", "found"])
+async def test_who_was_well_is_away_when_it_was_silent_twice(running, found):
+    """Six first requests at once keep a real vLLM from answering for seconds."""
+    machine = Engines([] if found else [service("x")], ports=[8080] if found else [])
+    machine.found = [Found(8080, "http://127.0.0.1:8080", UP)]
+    await running(machine)
+
+    machine.sight = SILENT
+    if found:
+        machine.watch.changed.clear()
+    assert UNSETTLED_SECONDS in await machine.tick()
+    assert list(machine.healths().values()) == ["healthy"]
+    assert not machine.watch.changed.is_set()
+
+    await machine.tick()
+    assert list(machine.healths().values()) == ["unhealthy"]
+    assert machine.watch.changed.is_set()
+    assert {engine for _, engine in machine.asked[-2:]} == {"openai"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sights", [[DOWN], [SILENT, DOWN]], ids=["at once", "after a silence"])
+async def test_who_cannot_be_reached_is_away_at_once(running, sights):
+    machine = Engines([service("x")])
+    await running(machine)
+    for machine.sight in sights:
+        await machine.tick()
+
+    assert list(machine.healths().values()) == ["unhealthy"]
+
+
+@pytest.mark.anyio
+async def test_one_silence_after_another_that_ended_changes_nothing(running):
+    machine = Engines([service("x")])
+    await running(machine)
+    for machine.sight in (SILENT, UP, SILENT, UP, SILENT):
+        await machine.tick()
+
+    assert list(machine.healths().values()) == ["healthy"]
+    assert not machine.watch.changed.is_set()

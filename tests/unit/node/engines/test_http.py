@@ -21,8 +21,10 @@ async def test_a_closed_port_cannot_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     async with http.new_client() as client:
-        with pytest.raises(http.NoAnswer, match="cannot be reached"):
+        with pytest.raises(http.NoAnswer, match="cannot be reached") as raised:
             await http.get(client, f"http://127.0.0.1:{port}/")
+
+    assert not raised.value.sight.silent
 
 
 @pytest.mark.anyio
@@ -36,8 +38,10 @@ async def test_a_server_that_drips_is_given_up():
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
     async with httpx.AsyncClient(transport=transport) as client:
-        with pytest.raises(http.NoAnswer, match=r"no full answer within 0\.05 s"):
+        with pytest.raises(http.NoAnswer, match=r"no full answer within 0\.05 s") as raised:
             await http.get(client, "http://a/", seconds=0.05)
+
+    assert raised.value.sight.silent
 
 
 @pytest.mark.anyio
