@@ -30,6 +30,10 @@ class Loaded:
 
     props: object
     metrics: Metrics
+    silent: bool = False  # `/props` was waited for in vain
+
+
+UNASKED = Loaded(None, Metrics())
 
 
 async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
@@ -48,7 +52,11 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
     listed = await listing(client, url, key, ENGINE)
     if isinstance(listed, Sight):
         return listed
-    props = (await beside(client, f"{url}/props", key)).content
+    told = await beside(client, f"{url}/props", key)
+    if not told.status:
+        # Asked further it may wake up, or be taken for what it is not.
+        return Sight("healthy", engine=ENGINE)
+    props = told.content
     if field(props, "role") == "router":
         return await _router(client, url, key, listed, props)
     # A sleeping model is left alone, and its last numbers say nothing about now.
@@ -61,7 +69,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
         "healthy",
         engine=ENGINE,
         models=tuple(
-            replace(_described(one, props), loaded=one.loaded and not asleep)
+            replace(_described(one, loaded), loaded=one.loaded and not asleep)
             for one in listed.models
         ),
         loads_on_request=asleep,  # who sleeps wakes up
@@ -86,7 +94,7 @@ async def _router(
         "healthy",
         engine=ENGINE,
         models=tuple(
-            _described(one, loaded[one.asset_id].props if one.asset_id in loaded else None)
+            _described(one, loaded.get(one.asset_id, UNASKED))
             for one in listed.models
             if one.asset_id not in unfinished
         ),
@@ -105,7 +113,7 @@ async def _of_model(
     paths = ["/props", *(["/metrics"] if counts else [])]
     replies = await asyncio.gather(*(beside(client, f"{url}{one}?{query}", key) for one in paths))
     metrics = replies[1] if counts else Reply(0, b"")
-    return Loaded(replies[0].content, await metrics_text.read(metrics))
+    return Loaded(replies[0].content, await metrics_text.read(metrics), not replies[0].status)
 
 
 def _with_load(sight: Sight, loaded: Sequence[Loaded]) -> Sight:
@@ -158,8 +166,9 @@ def _version(props: object) -> str | None:
     return word(field(props, "build_info")) or None
 
 
-def _described(model: Model, props: object) -> Model:
+def _described(model: Model, loaded: Loaded) -> Model:
     """Return `model` with what `/props` tells of it."""
+    props = loaded.props
     context = count(field(props, "default_generation_settings", "n_ctx")) or 0
     told = {
         "vision": field(props, "modalities", "vision"),
@@ -169,6 +178,7 @@ def _described(model: Model, props: object) -> Model:
     }
     return replace(
         model,
+        loaded=None if loaded.silent else model.loaded,  # so that what is known of it stands
         context_tokens=model.context_tokens or context,
         format="gguf",
         capabilities=tuple(can for can, is_so in told.items() if is_so is True),

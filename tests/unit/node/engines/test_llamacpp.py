@@ -31,6 +31,8 @@ llamacpp:prompt_seconds_total nan
 """
 LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 
+SILENT = (None, "")
+
 
 class Server:
     """Answers by path; what is not scripted must not be asked."""
@@ -50,6 +52,8 @@ class Server:
         self.asked.append(target)
         self.presented.add(request.headers.get("authorization"))
         status, content = self.answers[target]
+        if status is None:
+            raise httpx.ReadTimeout("silent")
         text = content if isinstance(content, str) else json.dumps(content)
         return httpx.Response(status, text=text)
 
@@ -136,6 +140,16 @@ async def test_metrics_that_are_off_are_not_asked_for():
     assert (sight.concurrency, sight.counters) == (2, None)
 
 
+@pytest.mark.anyio
+async def test_while_it_does_not_tell_whether_it_sleeps_nothing_that_wakes_it_is_asked():
+    """Neither is it taken for awake, nor a router for a server of one model."""
+    server = Server(props=SILENT)
+    sight = await server.look()
+
+    assert server.asked == ["/health", "/v1/models", "/props"]
+    assert (sight.health, sight.models, sight.loads_on_request) == ("healthy", None, None)
+
+
 def routed(*models, autoload=True, **more):
     """Return what a router answers for models of these names and states."""
     listed = [{"id": name, "status": {"value": value, **status}} for name, value, status in models]
@@ -190,6 +204,14 @@ async def test_a_model_that_was_unloaded_since_it_was_listed_tells_nothing():
 
     assert sight.models == (Model("a", True, format="gguf"),)
     assert (sight.concurrency, sight.in_flight, sight.counters) == (None, None, None)
+
+
+@pytest.mark.anyio
+async def test_what_is_known_of_a_model_stands_while_it_does_not_tell():
+    silent = dict.fromkeys(of_model("a"), SILENT)
+    sight = await routed(("a", "loaded", {}), ("b", "unloaded", {}), **silent).look()
+
+    assert [one.loaded for one in sight.models] == [None, False]
 
 
 @pytest.mark.anyio
