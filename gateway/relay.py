@@ -12,6 +12,7 @@ MAX_HEAD_BYTES = 4 << 10
 _END = b"\r\n\r\n"
 P = TypeVar("P", bound=asyncio.Protocol)
 _NO_HTTP = "its node answers something else than HTTP"
+_CLOSED = "its node closed the connection"
 # What the node says of the model server, and of us.
 _REASONS = {
     HTTPStatus.BAD_GATEWAY.value: "its node cannot reach it",
@@ -69,23 +70,30 @@ async def tunnel(relay: Relay, service_id: str, make: Callable[[], P], trust: Tr
         server_hostname=(relay.tls_name or relay.host) if relay.tls else None,
     )
     try:
-        rest = await knock.answer
+        await knock.answer
+        if knock.lost:  # since then; nobody would be told of it any more
+            raise NoTunnel(_CLOSED)
+        protocol = make()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
     except BaseException:  # a cancelled one, too, leaves no connection behind
         transport.abort()
         raise
-    protocol = make()
-    transport.set_protocol(protocol)
-    protocol.connection_made(transport)
-    if rest:
-        protocol.data_received(rest)
+    if knock.rest:
+        protocol.data_received(knock.rest)
     return protocol
 
 
 class _Knock(asyncio.Protocol):
-    """Asks for a tunnel. `answer`: what came after the head of the answer, hopefully nothing."""
+    """Asks for a tunnel. `answer` is done when there is one.
+
+    rest: what came after the head of the answer, hopefully nothing. lost: the connection is.
+    """
 
     def __init__(self, relay: Relay, service_id: str) -> None:
-        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.rest = b""
+        self.lost = False
         self._question = (
             f"CONNECT {service_id} HTTP/1.1\r\nhost: {service_id}\r\n"
             f"proxy-authorization: Bearer {relay.token}\r\n\r\n"
@@ -96,24 +104,26 @@ class _Knock(asyncio.Protocol):
         cast(asyncio.Transport, transport).write(self._question)
 
     def data_received(self, data: bytes) -> None:
-        self._head += data
-        head, end, rest = self._head.partition(_END)
         if self.answer.done():
+            self.rest += data
             return
+        self._head += data
+        head, end, self.rest = self._head.partition(_END)
         if len(head) > MAX_HEAD_BYTES:
             self.answer.set_exception(NoTunnel(_NO_HTTP))
         elif end:
-            self._answered(head, rest)
+            self._answered(head)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         if not self.answer.done():
-            self.answer.set_exception(exc or NoTunnel("its node closed the connection"))
+            self.answer.set_exception(exc or NoTunnel(_CLOSED))
 
-    def _answered(self, head: bytes, rest: bytes) -> None:
+    def _answered(self, head: bytes) -> None:
         words = head.split(b"\r\n", 1)[0].split(b" ", 2)
         status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         if status == HTTPStatus.OK:
-            self.answer.set_result(rest)
+            self.answer.set_result(None)
         elif status == HTTPStatus.GATEWAY_TIMEOUT:
             self.answer.set_exception(TimeoutError())
         else:

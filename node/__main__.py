@@ -15,14 +15,14 @@ from control.api import logs
 from control.api.auth import key_from
 from control.api.channel import aio_channel
 from control.api.errors import GenieHiveError
-from control.api.process import give_up, loop_factory
+from control.api.process import allow_open_files, give_up, loop_factory
 from control.api.settings import SettingsError, read
 from control.api.tls import channel_credentials
 from node import config
 from node.engines import http
 from node.inventory import watching
 from node.keys import engine_keys
-from node.relay import Relay
+from node.relay import CannotOpen, Relay
 from node.relay import wanted as relay_wanted
 from node.remote import GrpcRemote
 from node.session import Session
@@ -32,6 +32,7 @@ log = logging.getLogger("node")
 
 FIRST_LOOK_SECONDS = 1.0  # slower servers are registered as not looked at yet
 LEAVE_SECONDS = 2.0
+OTHER_FILES = 512  # beside tunnels: who asks for one, looks at servers, control, files
 
 
 async def run(
@@ -57,7 +58,7 @@ async def run(
         session = Session(remote, lambda: door.through(watch.report()), watch.changed)
         if relay_wanted(settings):
             stack.push_async_callback(door.close)
-            await _open(door, settings.relay.listen)
+            await _open(door)
         async with asyncio.TaskGroup() as group:
             registered = group.create_task(_register(watch, session))
             lives = [group.create_task(watch.run()), group.create_task(door.keep())]
@@ -75,13 +76,12 @@ async def run(
     log.info("stopped")
 
 
-async def _open(door: Relay, address: str) -> None:
+async def _open(door: Relay) -> None:
     """Open the door, or exit with 2."""
     try:
         await door.open()
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        give_up([f"relay: cannot listen on {address}: {why}; set another relay.listen"])
+    except CannotOpen as error:
+        give_up([f"relay: {error}"])
 
 
 async def _register(watch: Watch, session: Session) -> None:
@@ -97,6 +97,26 @@ async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
+
+
+def _within_open_files(settings: config.Config) -> config.Config:
+    """Return settings with no more tunnels than this process may have files for, two for each.
+
+    Without any left it would lose control and its servers, too.
+    """
+    asked = settings.relay.connections
+    allowed = allow_open_files(2 * asked + OTHER_FILES)
+    connections = max(1, (allowed - OTHER_FILES) // 2)
+    if connections >= asked:
+        return settings
+    log.warning(
+        "relay.connections is %d here, not %d: a process may have %d open files (ulimit -n)",
+        connections,
+        asked,
+        allowed,
+    )
+    relay = settings.relay.model_copy(update={"connections": connections})
+    return settings.model_copy(update={"relay": relay})
 
 
 def _stop_events() -> tuple[asyncio.Event, asyncio.Event]:
@@ -129,6 +149,8 @@ def main() -> None:
         give_up([f"tls: {error.filename}: {(error.strerror or str(error)).lower()}"])
     for warning in (*warnings, *config.out_of_reach(settings)):
         log.warning("%s", warning)
+    if relay_wanted(settings):
+        settings = _within_open_files(settings)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(settings, credentials, node_key, keys))
 

@@ -14,7 +14,7 @@ from control.api.ports import is_loopback, join_address, parse_address
 from node import config
 from node.relay_head import Refused
 from node.state import Report, Watched
-from node.tunnel import GatewaySide
+from node.tunnel import HEAD_SECONDS, GatewaySide
 from node.way import Way
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 10.0  # a machine may move to another network at any time
 COMPLAINT_SECONDS = 60.0
 MAX_ASKING = 128  # connections beside these that have not said yet what they want
+
+
+class CannotOpen(Exception):
+    """There is no door. The message says why, and what helps."""
 
 
 def wanted(settings: config.Config) -> bool:
@@ -77,15 +81,24 @@ class Relay:
         """Listen, and offer the way to here.
 
         Raises:
-            OSError: the address cannot be had, or the certificate cannot be used.
+            CannotOpen: the address cannot be had, or the certificate cannot be used.
         """
-        settings, context = self._settings, None
-        if settings.tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: GatewaySide(self), *parse_address(settings.listen), ssl=context
-        )
+        listen, tls = self._settings.listen, self._settings.tls
+        # Before and after TLS is spoken a connection is nobody's, and not counted.
+        limit = HEAD_SECONDS if tls else None
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: GatewaySide(self),
+                *parse_address(listen),
+                ssl=_context(tls) if tls else None,
+                ssl_handshake_timeout=limit,
+                ssl_shutdown_timeout=limit,
+            )
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise CannotOpen(
+                f"cannot listen on {listen}: {why}; set another relay.listen"
+            ) from error
         self._port = self._server.sockets[0].getsockname()[1]
         await self._look()
 
@@ -97,7 +110,7 @@ class Relay:
 
     def through(self, report: Report) -> Report:
         """Return `report` with the way to what only this machine reaches, open from now on."""
-        services = [self._led(one) for one in report.services]
+        services = [self._led(one) for one in report.services if self._reachable(one)]
         self._offered = {
             one.service.service_id: one.service.endpoint for one in services if one.service.way
         }
@@ -144,6 +157,12 @@ class Relay:
             self._complained_at = self._now()
             log.warning("relay: refused a connection: %s", error)
 
+    def _reachable(self, watched: Watched) -> bool:
+        # Whoever is told its address before the way there would ask a server of its own.
+        return (
+            self._server is None or self._way is not None or not only_here(watched.service.endpoint)
+        )
+
     def _led(self, watched: Watched) -> Watched:
         service, way = watched.service, self._way
         if way is None or not only_here(service.endpoint):
@@ -166,6 +185,20 @@ class Relay:
             self._ways += 1
             self._changed()
             log.info("relaying for gateways at %s", address)
+
+
+def _context(tls: config.RelayTls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is asked for one
+    except ssl.SSLError as error:
+        raise CannotOpen(
+            f"tls: {tls.certificate} and {tls.key} are not a certificate and its key, PEM"
+        ) from error
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CannotOpen(f"tls: {tls.certificate} or {tls.key}: {why}") from error
+    return context
 
 
 def _has_port(address: str) -> bool:

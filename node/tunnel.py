@@ -25,8 +25,9 @@ FLUSH_SECONDS = 30.0  # that a gateway has to take what an engine said before it
 MAX_UNSENT = 64 << 10  # of what one side has not taken yet; then the other one is not read
 BUSY_SECONDS = 1.0  # after its last word an engine may have more to say
 # A gateway behind a cut link must not keep an engine busy for the quarter of an hour after
-# which systems give up by themselves.
-GONE_SECONDS = 30
+# which systems give up by themselves. To them one that takes nothing, since its client reads
+# nothing, is gone as well; gateways cut such a client off after 120 s (`timeouts.idle`).
+GONE_SECONDS = 150
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
@@ -64,7 +65,6 @@ class _Side(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self.transport.set_write_buffer_limits(high=MAX_UNSENT)
-        _notice_when_gone(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._now()
@@ -114,6 +114,7 @@ class GatewaySide(_Side):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        _notice_when_gone(transport.get_extra_info("socket"))
         self._timer = self._loop.call_later(HEAD_SECONDS, self.give_up)
         self._keeper.arrived(self)
 

@@ -24,7 +24,10 @@ def allow_open_files(needed: int) -> int:
 
     So may those that it starts. Fewer than needed is what the system allows at most.
     """
-    import resource  # not on Windows, where only the node runs
+    try:
+        import resource
+    except ImportError:  # on Windows, which bounds sockets by memory alone
+        return needed
 
     none = resource.RLIM_INFINITY
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

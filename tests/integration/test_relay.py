@@ -15,6 +15,7 @@ from geniehive.v1 import discovery_service_pb2_grpc as rpc
 
 from control.api.channel import sync_channel
 from gateway.relay import Relay, Trust, tunnel
+from node import relay
 from tests.fakes.engine import Engine
 from tests.fakes.node_door import node_door
 from tests.integration.cluster import Cluster, running_cluster
@@ -127,6 +128,32 @@ async def test_a_door_with_a_certificate_speaks_tls(engine: Engine, tls_files: t
         # In plaintext no token is heard, and nothing is said.
         with pytest.raises(OSError, match=r"closed|reset|HTTP"):
             await streams(replace(trusted, tls=False), Trust(None))
+
+
+@pytest.mark.anyio
+async def test_who_does_not_speak_tls_is_not_waited_for(
+    tls_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(relay, "HEAD_SECONDS", 0.05)
+    certificate, key = tls_files
+    async with node_door(tls={"certificate": str(certificate), "key": str(key)}) as door:
+        host, port = door.address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+@pytest.mark.anyio
+async def test_a_certificate_that_is_none_is_told_as_such(
+    tls_files: tuple[Path, Path], tmp_path: Path
+):
+    certificate, _ = tls_files
+    for key, words in (tmp_path / "none", "no such file"), (certificate, "not a certificate and"):
+        with pytest.raises(relay.CannotOpen, match=words) as caught:
+            async with node_door(tls={"certificate": str(certificate), "key": str(key)}):
+                pass
+        assert str(caught.value).startswith(f"tls: {certificate} ")
+        assert str(key) in str(caught.value)
 
 
 async def streams(relay: Relay, trust: Trust) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

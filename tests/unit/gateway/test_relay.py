@@ -5,7 +5,8 @@ import contextlib
 
 import pytest
 
-from gateway.relay import NoTunnel, Relay, Trust, tunnel
+from gateway import relay as relay_module
+from gateway.relay import NoTunnel, Relay, Trust, _Knock, tunnel
 from tests.fakes.answers import Close, Hang, Pause, Send
 from tests.fakes.node_door import node_door
 
@@ -106,6 +107,29 @@ async def test_a_door_that_leads_nowhere_is_told_in_words(answer, said):
         with pytest.raises(NoTunnel, match=said):
             await tunnel(relay, "h/e", Speaker, TRUST)
         await asyncio.wait_for(node.gone.wait(), 10)
+
+
+async def test_what_comes_before_the_answer_is_taken_is_kept():
+    knock = _Knock(Relay("127.0.0.1", 1, "t0ken"), "h/e")
+    for part in (b"HTTP/1.1 200 OK\r\n\r\n", b"ea", b"rly"):
+        knock.data_received(part)
+    await knock.answer
+
+    assert knock.rest == b"early"
+
+
+async def test_a_tunnel_that_ended_before_it_was_taken_is_none(monkeypatch):
+    """Whoever took it would wait for an answer without end: the news of its end is over."""
+
+    class Lost(_Knock):
+        def data_received(self, data):
+            super().data_received(data)
+            self.connection_lost(None)
+
+    monkeypatch.setattr(relay_module, "_Knock", Lost)
+    async with Node(Send(b"HTTP/1.1 200 OK\r\n\r\n"), Hang()) as (_, relay):
+        with pytest.raises(NoTunnel, match="closed the connection"):
+            await tunnel(relay, "h/e", Speaker, TRUST)
 
 
 async def test_a_server_that_does_not_accept_is_silence():

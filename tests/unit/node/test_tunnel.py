@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
+from gateway.config import Timeouts
 from node import relay, tunnel
+from node.state import Host, Metrics, Observation, Report, Service, Watched
 from tests.fakes import answers
 from tests.fakes.answers import Hang, Reset, Send
 from tests.fakes.engine import Engine, openai
@@ -246,6 +248,35 @@ async def test_what_is_withdrawn_takes_nothing_new_and_ends_what_it_has(door, en
     async with asyncio.timeout(BOUND_SECONDS):
         await reader.readuntil(b'"small"')
     writer.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has it")
+async def test_who_takes_nothing_is_not_taken_for_gone(door):
+    """A client that stops reading stops its gateway, and a busy engine is read later."""
+    _, writer = await through(door)
+    [side] = door._sides
+
+    def patience(one):
+        peer = one.transport.get_extra_info("socket")
+        return peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
+
+    assert patience(side) > Timeouts().idle
+    assert patience(side.other) == 0  # without end
+    writer.close()
+
+
+async def test_what_no_way_leads_to_is_not_offered(engine, monkeypatch):
+    """A gateway that is told of loopback alone would ask a server of its own machine."""
+
+    async def nowhere(remote):
+        return None
+
+    monkeypatch.setattr(relay, "_own_host", nowhere)
+    here = Watched(Service("h/e", engine.url, "chat"), Observation("healthy"))
+    there = Watched(Service("h/f", "http://lab:8000", "chat"), Observation("healthy"))
+    report = Report(Host("h"), Metrics(), (here, there))
+    async with node_door() as door:
+        assert door.through(report).services == (there,)
 
 
 async def test_many_that_come_and_go_leave_nothing_behind(door, engine):

@@ -1,6 +1,7 @@
 """A process gets as many open files as it needs, or as the system lets it have."""
 
 import resource
+import sys
 
 import pytest
 
@@ -37,3 +38,9 @@ def test_a_bound_that_the_limit_does_not_tell_leaves_it_as_it_was(monkeypatch):
     monkeypatch.setattr(resource, "setrlimit", refuse)
 
     assert process.allow_open_files(9_216) == 256
+
+
+def test_where_nothing_bounds_them_there_are_as_many_as_needed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+
+    assert process.allow_open_files(9_216) == 9_216
