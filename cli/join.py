@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from cli.output import BAD, NOT_ALLOWED, USAGE, Failure, Output
 from cli.screen import Screen
 from cli.text import duration, gpus
 from control.api.auth import KEY, key_from
-from control.api.ports import is_loopback, parse_address
+from control.api.ports import is_loopback, join_address, parse_address
 from control.api.secret_files import read_secret
 from control.api.settings import SettingsError, validate
 from node import config
@@ -124,7 +125,7 @@ def join(what: Joining, output: Output) -> None:
     took = reach(what, output.timeout)
     running.write(what.folder, running.ourselves(what.control))
     try:
-        up.run(Joined(what, output, took))
+        up.run(Joined(what, output, took, everywhere(what.control)))
     finally:
         running.remove(what.folder)
 
@@ -148,6 +149,16 @@ def reach(what: Joining, timeout: float) -> float:
         raise
 
 
+def everywhere(control: str) -> str:
+    """Return the host of all addresses of this machine, of the kind it reaches control by."""
+    host, port = parse_address(control)
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
+    except OSError:  # the node says so when it matters
+        family = socket.AF_INET
+    return "::" if family == socket.AF_INET6 else "0.0.0.0"
+
+
 def _check(what: Joining) -> None:
     """Refuse what the node would refuse, in the words of who typed it."""
     try:
@@ -161,13 +172,17 @@ def _check(what: Joining) -> None:
 
 
 class Joined:
-    """The node of this machine, as a child of this process."""
+    """The node of this machine, as a child of this process.
 
-    def __init__(self, what: Joining, output: Output, took: float) -> None:
+    took: seconds that control took to answer. listen: host where gateways reach the relay.
+    """
+
+    def __init__(self, what: Joining, output: Output, took: float, listen: str) -> None:
         self._what = what
         self._output = output
         self._screen = Screen(output)
         self._took = took
+        self._listen = listen
         self._child: Child | None = None
 
     async def live(self) -> None:
@@ -178,10 +193,11 @@ class Joined:
         """
         what = self._what
         self._screen.step("control", f"reached  {what.control}  {duration(self._took)}")
-        relay = f"0.0.0.0:{config.RELAY_PORT}"
+        relay = join_address(self._listen, config.RELAY_PORT)
         # Another node may be here, e.g. of a second cluster.
         path = what.folder / "node.yaml"
-        write_private(path, what.node_file(relay if up.is_free(relay) else "0.0.0.0:0"))
+        free = relay if up.is_free(relay) else join_address(self._listen, 0)
+        write_private(path, what.node_file(free))
         log = what.folder / "node.log"
         keys = {VARIABLE: what.node_key} if what.node_key else {}
         child = Child(Command("node", "node", ("--config", str(path)), log, keys), self._screen.say)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import join
-from cli.join import Joining, Tail, control_of, news, node_key, refused
+from cli.join import Joining, Tail, control_of, everywhere, news, node_key, refused
 from cli.output import BAD, NOT_ALLOWED, USAGE, Failure
 from control.api.settings import validate
 from node.config import Config
@@ -50,6 +50,19 @@ def test_what_is_no_address_is_usage(typed):
 
     assert failed.value.exit_code == USAGE
     assert len(str(failed.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("control", "host"),
+    [
+        ("192.0.2.1:8801", "0.0.0.0"),
+        ("localhost.invalid:8801", "0.0.0.0"),
+        ("[fd00::7]:8801", "::"),
+    ],
+)
+def test_the_relay_listens_where_gateways_are_told_it_does(control, host):
+    """They are told the address by which this machine reaches control."""
+    assert everywhere(control) == host
 
 
 def test_the_key_is_in_a_file_or_in_the_environment(tmp_path, monkeypatch):
