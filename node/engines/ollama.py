@@ -69,7 +69,7 @@ async def look(client: httpx.AsyncClient, url: str, key: str = "") -> Sight:
 def models(listed: object, loaded: dict[str, object] | None) -> tuple[Model, ...] | None:
     """Return what `/api/tags` lists, without `:latest`; None when it is no list.
 
-    loaded: what is in memory, by name; None when that is not known.
+    loaded: what is in memory, by name likewise; None when that is not known.
 
     Left out is what another machine answers for this one (`remote_host`), since who asks
     here expects their words to stay, and what neither chats nor embeds.
@@ -88,10 +88,10 @@ def models(listed: object, loaded: dict[str, object] | None) -> tuple[Model, ...
         if operation is None:
             continue
         asset_id = untagged(full)
-        now = None if loaded is None else loaded.get(full)
+        now = None if loaded is None else loaded.get(asset_id)
         model = Model(
             asset_id,
-            None if loaded is None else full in loaded,
+            None if loaded is None else asset_id in loaded,
             count(field(now, "context_length")) or 0,
             operation,
             family,
@@ -119,12 +119,12 @@ def _operation(
 
 
 def _by_name(running: object) -> dict[str, object] | None:
-    """Return the entries of `/api/ps` by name; None when it is no such list."""
+    """Return the entries of `/api/ps` by name without `:latest`; None when it is no such list."""
     if not isinstance(field(running, "models"), list):
         return None
     listed = entries(field(running, "models"))
     named = ((name(field(one, "model")) or name(field(one, "name")), one) for one in listed)
-    return {full: one for full, one in named if full is not None}
+    return {untagged(full): one for full, one in named if full is not None}
 
 
 def _vram(loaded: dict[str, object]) -> int:

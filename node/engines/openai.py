@@ -142,7 +142,7 @@ def _is_loaded(entry: object) -> bool:
     status = field(status, "value") if isinstance(status, dict) else status
     if isinstance(status, str):
         return status in {"loaded", "ready"}
-    return field(entry, "owned_by") not in LISTS_UNLOADED
+    return word(field(entry, "owned_by")) not in LISTS_UNLOADED
 
 
 def _context(entry: object) -> int:

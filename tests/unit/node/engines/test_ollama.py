@@ -84,6 +84,14 @@ async def test_what_is_done_by_its_own_api_is_seen(ollama):
     assert "gemma3" not in loaded(await seen(ollama, "ollama"))
 
 
+@pytest.mark.parametrize(("listed", "runs"), [("q", "q:latest"), ("q:latest", "q")])
+async def test_what_is_in_memory_is_known_however_it_is_spelt(ollama, listed, runs):
+    ollama.instead["/api/tags"] = answers.document({"models": [{"model": listed}]})
+    ollama.instead["/api/ps"] = answers.document({"models": [{"model": runs}]})
+
+    assert loaded(await seen(ollama)) == {"q": True}
+
+
 async def test_a_broken_list_of_what_runs_unloads_nothing(ollama):
     ollama.instead["/api/ps"] = answers.failure(500, "broken")
     sight = await seen(ollama)

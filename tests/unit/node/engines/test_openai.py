@@ -60,6 +60,8 @@ async def test_listed_models_are_seen_with_their_context():
     [
         ({"owned_by": "vllm"}, True),
         ({"owned_by": "library"}, False),
+        ({"owned_by": {}}, True),
+        ({"owned_by": ["library"]}, True),
         ({"owned_by": "llama-swap"}, False),
         ({"owned_by": "llama-swap", "status": {"value": "loaded"}}, True),
         ({"status": {"value": "unloaded"}}, False),
