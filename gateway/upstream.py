@@ -241,10 +241,14 @@ class Upstream:
         self.most = concurrency * limits.requests_per_slot or limits.requests_per_service
 
     def move(self, origin: Origin) -> None:
-        """Use `origin` from now on; calls under way end where they began."""
+        """Use `origin` from now on; calls under way end where they began.
+
+        What is known against it is of another server, or of another way to it.
+        """
         self.origin = origin
         self._heads = {}
         self.retire()
+        self.breaker.forget()
 
     def retire(self) -> None:
         """Close what is idle, and what is busy as soon as its call is over."""

@@ -10,6 +10,7 @@ from gateway import checkup
 from gateway.breaker import Breaker, State
 from gateway.checkup import Checkups, fault_of
 from gateway.config import Ejection
+from gateway.relay import Relay
 from gateway.rotation import Rotation
 from gateway.upstream import Origin, Unreachable, Upstream
 from tests.fakes import answers
@@ -107,6 +108,16 @@ async def test_a_service_that_answers_after_its_pause_may_be_tried():
 
         assert looking.breaker.may_be_tried
         assert len(engine.requests) == 1
+
+
+async def test_a_service_that_moved_is_asked_at_once():
+    """What failed was another server, or another way to it."""
+    async with Engine(lambda _: [Send(answers.head(404))]) as engine:
+        looking = Looking(engine)
+        looking.fall()
+        looking.upstream.move(Origin("127.0.0.1", engine.port, relay=Relay("lab", 1, "t0ken")))
+
+        assert looking.breaker.whole
 
 
 async def test_a_checkup_that_is_cut_short_is_made_again():
