@@ -189,9 +189,12 @@ def seen(
     max_bytes: larger models, where their size is known, are not lent.
 
     What the sight does not tell stays as it was, so that a server that restarts
-    keeps its models, unroutable, until it lists them again.
+    keeps its models, unroutable, until it lists them again; one of another kind does not.
     """
     known = before.service
+    if _is_another(known, sight, settings):
+        fresh = declared(settings, known.service_id, known.api_key).service
+        known = replace(fresh, revision=known.revision, way=known.way)
     offered = known.assets
     if sight.models is not None:
         offered = assets.listed(sight.models, settings, known.assets, takes)
@@ -205,7 +208,7 @@ def seen(
         loads_on_request=_loads_on_request(known, sight, settings),
         engine_version=known.engine_version if sight.version is None else sight.version,
     )
-    if after != known:
+    if after != before.service:
         after = replace(after, revision=known.revision + 1)
     observation = Observation(
         sight.health,
@@ -245,6 +248,13 @@ def lent(watched: Watched, forbidden: str) -> Watched:
 def differs(before: Watched, after: Watched) -> bool:
     """Return whether control must hear of `after` now and not at the next beat."""
     return before.service != after.service or before.observation.health != after.observation.health
+
+
+def _is_another(known: Service, sight: Sight, settings: config.Service) -> bool:
+    """Return whether a server of another kind answers by now, of which nothing is known."""
+    if settings.named_engine or not known.engine or sight.health != "healthy":
+        return False  # while it loads its kind may be a guess
+    return sight.engine not in (None, known.engine)
 
 
 def _loads_on_request(known: Service, sight: Sight, settings: config.Service) -> bool:

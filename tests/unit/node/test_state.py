@@ -236,3 +236,29 @@ def test_a_report_of_a_host_that_leaves_is_the_same_but_for_who_may_come():
     assert [each.service for each in leaving.services] == [one.service] * 2
     assert leaving.services[1].observation.in_flight == 2
     assert report.services == (one, lent_one)
+
+
+@pytest.mark.parametrize(
+    ("keys", "then"),
+    [({}, ()), ({"engine": "auto", "assets": [{"asset_id": "w"}]}, (Asset("w", False, 0),))],
+    ids=["listed", "declared"],
+)
+def test_what_another_kind_of_server_offered_is_forgotten(keys, then):
+    """What has no list of its own would offer the models of whoever was there before."""
+    settings = service(**keys)
+    before = seen(
+        declared(settings, "h/x"), replace(healthy(FIRST, concurrency=4), version="b1"), settings
+    )
+    loading = seen(before, Sight("loading", engine="llamacpp"), settings)
+    after = seen(loading, Sight("healthy", engine="whispercpp"), settings)
+
+    assert FIRST.asset_id in {asset.asset_id for asset in loading.service.assets}
+    assert after.service.assets == then
+    assert (after.service.concurrency, after.service.engine_version) == (0, "")
+
+
+def test_who_is_named_by_its_owner_is_the_same_server_whatever_it_looks_like():
+    settings = service(runtime={"engine": "Forge"})
+    before = seen(declared(settings, "h/x"), healthy(FIRST), settings)
+
+    assert seen(before, Sight("healthy", engine="openai"), settings).service == before.service
