@@ -141,7 +141,7 @@ class Publisher:
         return Entry(self._subject(member.host, offer), self._presence(member, offer))
 
     def _presence(self, member: Member, offer: Offer) -> Presence:
-        if member.state is HostState.RETURNING:
+        if member.state is HostState.RETURNING and not self._membership.is_drained(offer):
             return Presence.UNDECIDED
         if not self._membership.well(member, offer):
             return Presence.UNROUTABLE

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from control import publisher as publisher_module
+from control.drains import Drain
 from control.inventory import Health, Observation, Operation
 from control.membership import Membership
 from control.pace import Rhythm
@@ -129,6 +130,26 @@ async def test_a_returning_host_takes_no_route_from_anybody(scene):
 
     assert scene.choices() == []
     assert scene.hub.settled
+
+
+async def test_what_is_drained_is_decided_before_its_host_is_back(scene):
+    for host_id in ("h1", "h2"):
+        scene.membership.restore(host(host_id), 1, [service(f"{host_id}/s")], heard=-1.0)
+    scene.follow()
+    await scene.published()
+    for host_id in ("h1", "h2"):
+        scene.membership.drain(Drain(host_id, 0.0, "admin"))
+        scene.follow()
+        await scene.published()
+        # A gateway that hears of a service without a name takes the name from it.
+        assert f"service/{host_id}/s" in scene.hub.table
+
+    assert scene.choices() == []
+    for host_id in ("h1", "h2"):
+        scene.membership.undrain(host_id)
+    scene.follow()
+    await scene.published()
+    assert scene.choices() == []
 
 
 async def test_becoming_settled_is_published_although_nothing_else_changed(scene):
