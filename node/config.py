@@ -35,7 +35,7 @@ CONTROL_PORT = 8801
 RELAY_PORT = 8802
 
 # What control takes of one host.
-HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SERVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 MAX_SERVICES = 1_000
@@ -79,10 +79,20 @@ def _printable(value: str) -> str:
     return value
 
 
-def _free(host_id: str) -> str:
+def _host_id(host_id: str) -> str:
+    if not HOST_ID.fullmatch(host_id):
+        raise PydanticCustomError(
+            "host_id", "write 1 to 63 letters, digits and ._-, a letter or a digit first"
+        )
     if host_id == "provider" or host_id.startswith("external-provider"):
         raise PydanticCustomError("reserved", "is reserved for what control itself offers")
     return host_id
+
+
+def _folder(path: Path) -> Path:
+    if "\0" in str(path):
+        raise PydanticCustomError("nul", "holds a NUL, which no path does")
+    return path
 
 
 def _bare(value: str) -> str:
@@ -98,11 +108,12 @@ def _variable(value: str) -> str:
     return value
 
 
-HostId = Annotated[str, StringConstraints(pattern=f"^{HOST_ID}$"), AfterValidator(_free)]
+HostId = Annotated[str, AfterValidator(_host_id)]
 Url = Annotated[str, AfterValidator(server_url)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_printable)]
 Name = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_bare)]
+Folder = Annotated[Path, AfterValidator(_folder)]
 Key = Annotated[Text, StringConstraints(min_length=1, max_length=63)]
 # A word that roles compare, e.g. a tier; empty when it is not told.
 Class = Annotated[Text, StringConstraints(max_length=63)]
@@ -137,7 +148,7 @@ class Inventory(Section):
     device_class: Class = ""
     workload_classes: Names = ()
     allowed_model_families: Names = ()
-    model_roots: Annotated[tuple[Path, ...], Field(max_length=64)] = ()
+    model_roots: Annotated[tuple[Folder, ...], Field(max_length=64)] = ()
     idle_only: bool = False
     ac_power_only: bool = False
     thermal_ceiling_c: Annotated[float, Field(gt=0, le=200)] | None = None

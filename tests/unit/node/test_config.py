@@ -76,7 +76,8 @@ def test_old_control_plane_is_refused_with_the_line_to_write(tmp_path):
     ("text", "said"),
     [
         ("control: nowhere", "'nowhere' is not host:port"),
-        ("node: {host_id: a/b}", "node.host_id"),
+        ("node: {host_id: a/b}", "node.host_id: write 1 to 63 letters, digits and ._-"),
+        ('inventory: {model_roots: [/models, "/a\\0b"]}', "model_roots[1]: holds a NUL"),
         ("node: {host_id: ''}", "node.host_id"),
         ("services: [{service_id: x}]", "services[0].endpoint"),
         ("services: [{service_id: x, endpoint: 'ftp://a'}]", "write http://HOST:PORT"),
