@@ -67,6 +67,11 @@ CAUSES = (
         "the files for TLS are not PEM, or key and certificate do not belong together",
         "look at --ca, --certificate and --key",
     ),
+    Cause(
+        ("http1.x",),
+        "it speaks HTTP, as gateways do",
+        f"the address of control; its usual port is {DEFAULT_CONTROL.rpartition(':')[2]}",
+    ),
     Cause(("refused",), "nothing listens, or only on loopback"),
     Cause(
         ("Deadline",),
