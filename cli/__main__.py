@@ -86,8 +86,8 @@ def up(
 ) -> None:
     """Start control, node and gateway here, until Ctrl-C.
 
-    Model servers on the usual ports are found by themselves; without any, a small demo
-    model is fetched once and served.
+    Model servers of this machine are found by themselves; without any, and without --lan,
+    a small demo model is fetched once and served.
     """
     from cli.installed import require_own_names
     from cli.plan import plan

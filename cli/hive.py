@@ -61,15 +61,19 @@ class Hive:
             for text in found:
                 self._screen.step("engines", text)
             servers = {service_name(url): url for url in self._plan.engines}
+            # Where machines join, one without a model server is no reason to fetch a model.
+            has_demo = not found and self._plan.keys is None
             if not found:
                 ports = " ".join(map(str, USUAL_PORTS))
-                self._screen.step("engines", f"none on {ports}: starting the demo model")
+                instead = "starting the demo model" if has_demo else "other machines may join"
+                self._screen.step("engines", f"none on {ports}: {instead}")
+            if has_demo:
                 # The node must know the address before the server can tell it.
                 port = _free_port()
                 servers = {"demo": f"http://{LOOPBACK}:{port}"}
             node = group.create_task(self._start_node(group, servers))
             starting = group.create_task(self._start_gateway(group))
-            if not found:
+            if has_demo:
                 await self._start_demo(group, client, port)
             await node
             listening = await starting
@@ -78,7 +82,7 @@ class Hive:
             note = running.ourselves(self._control, base_url, keyed=keyed)
             running.write(self._plan.state, note)
             models = await self._first_models(client, base_url)
-            self._announce(listening, models, is_demo=not found)
+            self._announce(listening, models, is_demo=has_demo)
             await self._tell_of_hosts()
 
     async def say_goodbye(self) -> None:
@@ -187,6 +191,8 @@ class Hive:
     async def _first_models(self, client: httpx.AsyncClient, base_url: str) -> list[str]:
         """Return the models that answer a chat now, once there is one.
 
+        Where machines join it is none after `PATIENCE_SECONDS`: how they do is told then.
+
         Raises:
             Failure: control does not show us the cluster, so waiting is in vain.
         """
@@ -207,6 +213,8 @@ class Hive:
             except GenieHiveError:
                 pass  # it is starting, or being started again
             if time.monotonic() > patience:
+                if self._plan.keys is not None:
+                    return []
                 self._screen.step("model", "none answers yet; geniehive status says why")
                 patience = float("inf")
             await asyncio.sleep(POLL_SECONDS)

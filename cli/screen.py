@@ -155,10 +155,13 @@ def invitation(to: Invitation) -> str:
 
 
 def next_steps(base_url: str, models: Sequence[str], *, key: str = "", demo: bool) -> str:
-    """Return what to do now that it runs; the first model is the one to try.
+    """Return what to do now that it runs; the first model, if there is one, is the one to try.
 
     key: what stands in the call for it; empty where none is asked for.
     """
+    after = "next: geniehive connect python | geniehive status --watch | Ctrl-C stops everything"
+    if not models:
+        return f"models: none yet; model servers here and machines that join bring them\n{after}"
     header = f" -H 'Authorization: Bearer {key}'" if key else ""
     names = ", ".join(clean(model) for model in models[:NAMES_SHOWN])
     more = len(models) - NAMES_SHOWN
@@ -172,5 +175,5 @@ def next_steps(base_url: str, models: Sequence[str], *, key: str = "", demo: boo
         f"try:  curl {base_url}/v1/chat/completions{header}"
         f" -H 'Content-Type: application/json' \\\n"
         f"        -d {shlex.quote(body)}\n"
-        "next: geniehive connect python | geniehive status --watch | Ctrl-C stops everything"
+        f"{after}"
     )

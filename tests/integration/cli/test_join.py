@@ -156,6 +156,20 @@ def test_an_engine_on_loopback_of_another_machine_answers_a_chat(tmp_path):
         missing(str(error))
 
 
+def test_a_machine_without_a_model_server_invites_others_and_fetches_nothing(tmp_path):
+    try:
+        with lan(1) as net:
+            inside = ["ip", "netns", "exec", net.machines[0].name]
+            with running(tmp_path / "hive", "up", "--lan", program=inside) as up:
+                up.says(r"^  engines    none on .*: other machines may join$")
+                up.says(r"^models: none yet; ")
+                up.says(r"^client key: ")
+                up.says(r"^add a machine:  ")
+                assert "demo" not in up.err.read_text()
+    except NotMeasurable as error:
+        missing(str(error))
+
+
 def _joined_over(net, inside, folder):
     with running(folder / "hive", "up", "--lan", program=inside[0]) as up:
         up.says(r"^keys are in ")

@@ -6,9 +6,11 @@ import pytest
 
 from cli import cluster, demo
 from cli.hive import Hive
+from cli.keys import Keys
 from cli.output import NOT_ALLOWED, Failure, Output
 from cli.plan import plan
 from control.api.errors import ControlUnavailable, Forbidden, Unauthenticated
+from tests.unit.cli.clusters import health
 
 
 @pytest.fixture
@@ -32,6 +34,17 @@ async def test_a_control_that_refuses_to_show_the_cluster_ends_it(hive, monkeypa
 
     assert failed.value.exit_code == NOT_ALLOWED
     assert "auth.operator_api_keys" in failed.value.fix
+
+
+@pytest.mark.anyio
+async def test_where_machines_join_nobody_waits_for_the_first_model(tmp_path, monkeypatch):
+    """What they need to join is only told after that."""
+    made, _ = plan(tmp_path / "state", keys=Keys(*"abcde"))
+    monkeypatch.setattr("cli.hive.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(cluster, "read", lambda *_: cluster.Cluster(health(), (), ()))
+
+    async with asyncio.timeout(5):
+        assert await Hive(made, Output())._first_models(None, "http://127.0.0.1:1") == []
 
 
 @pytest.mark.anyio

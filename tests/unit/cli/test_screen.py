@@ -42,6 +42,13 @@ def test_keyed_call_shows_where_the_key_goes():
     assert "demo" not in steps
 
 
+def test_without_a_model_there_is_nothing_to_call():
+    steps = next_steps("http://a", [], key="YOUR_KEY", demo=False)
+
+    assert steps.startswith("models: none yet; ")
+    assert "curl" not in steps
+
+
 def test_call_survives_any_name():
     """Names of models come from other machines and are pasted into a shell."""
     evil = 'it\'s $(rm -rf ~) `x` "quoted"'
