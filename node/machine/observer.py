@@ -15,7 +15,7 @@ from node.config import Config
 from node.listeners import USUAL_PORTS
 from node.machine.aside import Aside, NoAnswer
 from node.machine.gpus import Gpus, makers
-from node.machine.policy import Facts, forbidden, unknown
+from node.machine.policy import Facts, forbidden, unknown, unseen
 from node.machine.scan import HEADER_SECONDS, MAX_PROBLEMS, WALK_SECONDS, Found, Scan
 from node.machine.system import Reading, System
 from node.machine.use import Use
@@ -77,8 +77,8 @@ class Observer:
     ) -> None:
         self.metrics = Metrics()
         self.machine: Machine | None = None
-        self.forbidden = ""
         self._host = declared(settings)
+        self.forbidden = unseen(self._host.contribution)
         self._gpus = gpus or Gpus(makers())
         use = Use(_own_ports(settings)) if settings.inventory.idle_only else None
         self._system = Aside("machine", system or System(use).read)
@@ -161,7 +161,7 @@ class Observer:
         )
         self.forbidden = forbidden(self._host.contribution, self._facts(), before)
         if self.forbidden != before:
-            why = f"is not lent: {self.forbidden}" if self.forbidden else "is lent again"
+            why = f"is not lent: {self.forbidden}" if self.forbidden else "is lent"
             log.info("this machine %s", why)
         if bool(self.forbidden) != bool(before):
             changed()

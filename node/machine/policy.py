@@ -46,6 +46,12 @@ def forbidden(policy: Contribution, facts: Facts, before: str = "") -> str:
     return ""
 
 
+def unseen(policy: Contribution) -> str:
+    """Return why a machine that was not looked at yet may not be used; "" when it may."""
+    bounded = policy.idle_only or policy.ac_power_only
+    return "not looked at yet" if bounded or policy.thermal_ceiling_celsius is not None else ""
+
+
 def unknown(policy: Contribution, facts: Facts) -> Sequence[str]:
     """Return what the policy looks at and nobody can tell, a line each."""
     asked = (

@@ -66,12 +66,13 @@ class System:
         """Return what is so now. It blocks, as long as sensors take."""
         now = times(psutil.cpu_times())
         busy, total = now.busy - self._before.busy, now.total - self._before.total
-        used = None
-        if long := total >= LEAST_SECONDS:
+        if total >= LEAST_SECONDS:
             self._before = now
-            used = self._use.look(busy, total) if self._use else None
+        else:
+            busy = total = 0.0
+        used = self._use.look(busy, total) if self._use else None
         return Reading(
-            share(busy, total) if long else None,
+            share(busy, total),
             psutil.virtual_memory().available,
             _on_ac_power(),
             _temperature(),

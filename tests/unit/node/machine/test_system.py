@@ -52,6 +52,12 @@ def test_this_machine_tells_something():
     assert reading.on_ac_power in (None, True, False)
 
 
+def test_whoever_types_is_seen_at_the_first_reading():
+    system = System(Use([], lambda: [], lambda ports: set(), lambda: 3.0))
+
+    assert system.read().untouched_seconds == 3.0
+
+
 SHELL = Process(2, 1, "bash", 10.0)
 GAME = Process(3, 2, "doom", 50.0)
 OLLAMA = Process(4, 1, "ollama", 5.0)
