@@ -255,4 +255,4 @@ def test_limits_are_those_of_control():
     assert config.MAX_PLACE == admission.MAX_PLACE
     assert MAX_CONCURRENCY == admission.MAX_CONCURRENCY
     assert config.SERVICE_ID.pattern == admission._SERVICE_ID.pattern
-    assert admission._HOST_ID.pattern == config.HOST_ID
+    assert admission._HOST_ID.pattern == config.HOST_ID.pattern
