@@ -241,7 +241,9 @@ def lent(watched: Watched, forbidden: str) -> Watched:
     now = watched.observation
     if not forbidden or now.availability not in ("available", "busy"):
         return watched
-    told = replace(now, availability="paused_by_user", detail=now.detail or forbidden)
+    # The reason first, and once: what was not looked at yet may be the server as well.
+    detail = "; ".join(dict.fromkeys(filter(None, (forbidden, now.detail))))
+    told = replace(now, availability="paused_by_user", detail=detail)
     return replace(watched, observation=told)
 
 

@@ -227,6 +227,21 @@ def test_a_machine_that_is_not_lent_pauses_its_services(availability):
     assert told.detail == ("on battery; ac_power_only" if open_to else "")
 
 
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("lists no models: 404 at /v1/models", "{}; lists no models: 404 at /v1/models"),
+        ("not looked at yet", "{}; not looked at yet"),
+    ],
+)
+@pytest.mark.parametrize("why", ["on battery; ac_power_only", "not looked at yet"])
+def test_why_it_is_not_lent_is_told_whatever_else_there_is(why, detail, told):
+    one = declared(Service(service_id="x", endpoint="http://127.0.0.1:1"), "h/x")
+    watched = replace(one, observation=Observation("healthy", detail))
+
+    assert lent(watched, why).observation.detail == (why if why == detail else told.format(why))
+
+
 def test_a_report_of_a_host_that_leaves_is_the_same_but_for_who_may_come():
     one = declared(Service(service_id="x", endpoint="http://127.0.0.1:1"), "h/x")
     lent_one = replace(one, observation=Observation("healthy", in_flight=2))
