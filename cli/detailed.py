@@ -118,6 +118,7 @@ def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: 
     rank = condition.severity(one, owner)
     head = f"{one.service.service_id}: {condition.state(one, owner, now)}"
     parts = [clean(head), *fields(_service(one, rank, now))]
+    in_memory = ("?", "?") if rank in condition.SILENT else ("no", "yes")
     roles: dict[str, list[str]] = {}
     for served in one.roles:
         roles.setdefault(served.asset_id, []).append(served.role_id)
@@ -127,7 +128,7 @@ def service(one: pb.ServiceStatus, owner: inventory.Host, now: datetime, width: 
             [
                 asset.asset_id,
                 _operations(asset),
-                "yes" if asset.loaded else "no",
+                in_memory[asset.loaded],
                 str(asset.context_tokens or "?"),
                 gigabytes(asset.size_bytes) if asset.size_bytes else "?",
                 asset.family or "-",

@@ -120,6 +120,13 @@ def test_a_service_in_detail():
     ]
 
 
+def test_what_a_service_that_is_down_has_in_memory_is_not_known():
+    one = status("tower/vllm", "+qwen3:14b", health=inventory.HEALTH_UNHEALTHY)
+    *_, row = detailed.service(one, big(), NOW, None).splitlines()
+
+    assert row.split()[:3] == ["qwen3:14b", "chat", "?"]
+
+
 def test_what_gateways_keep_out_is_told_with_how_many_do():
     one = ejected("tower/vllm")
     lines = detailed.service(one, big(), NOW, None).splitlines()
