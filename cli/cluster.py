@@ -74,7 +74,7 @@ CAUSES = (
     ),
     Cause(("refused",), "nothing listens, or only on loopback"),
     Cause(
-        ("Deadline",),
+        ("Deadline", "tcp handshaker shutdown"),
         "no answer in time; the machine may be off, or a firewall drops the connection",
     ),
     Cause(

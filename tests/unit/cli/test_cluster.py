@@ -133,6 +133,7 @@ def test_reason_of_control_becomes_its_error(channel, client):
         (ControlUnavailable("x is not in peer certificate"), UNREACHABLE, "for another name"),
         (ControlUnavailable("WRONG_VERSION_NUMBER"), UNREACHABLE, "it speaks no TLS"),
         (ControlUnavailable("connect an http1.x server"), UNREACHABLE, "usual port is 8801"),
+        (ControlUnavailable("tcp handshaker shutdown"), UNREACHABLE, "the machine may be off"),
         (ControlUnavailable("odd"), UNREACHABLE, "why: odd"),
         (Unauthenticated("key not known"), NOT_ALLOWED, "fix: set GENIEHIVE_OPERATOR_KEY"),
         (Forbidden("not yours"), NOT_ALLOWED, "not yours"),
