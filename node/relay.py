@@ -220,5 +220,5 @@ async def _own_host(remote: str) -> str | None:
             asking.connect(address)  # sends nothing: the system only chooses the way
             own: str = asking.getsockname()[0]
             return own
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for a name that DNS cannot hold
         return None

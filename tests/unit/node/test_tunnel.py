@@ -279,6 +279,11 @@ async def test_what_no_way_leads_to_is_not_offered(engine, monkeypatch):
         assert door.through(report).services == (there,)
 
 
+@pytest.mark.parametrize("name", ["a" * 70, "a..b", "nobody.invalid"])
+async def test_a_name_that_leads_nowhere_leads_to_no_way(name):
+    assert await relay._own_host(f"{name}:8800") is None
+
+
 async def test_many_that_come_and_go_leave_nothing_behind(door, engine):
     engine.script = lambda _: [Hang()]
 
