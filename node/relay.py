@@ -11,6 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from control.api.ports import is_loopback, join_address, parse_address
+from control.api.secret_files import read_secret
 from node import config
 from node.relay_head import Refused
 from node.state import Report, Watched
@@ -94,8 +95,8 @@ class Relay:
                 ssl_handshake_timeout=limit,
                 ssl_shutdown_timeout=limit,
             )
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
+        except (OSError, UnicodeError) as error:  # the latter for a name that DNS cannot hold
+            why = (getattr(error, "strerror", None) or str(error)).lower()
             raise CannotOpen(
                 f"cannot listen on {listen}: {why}; set another relay.listen"
             ) from error
@@ -190,6 +191,7 @@ class Relay:
 def _context(tls: config.RelayTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
+        read_secret(tls.key)  # one that everybody may read is none
         context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is asked for one
     except ssl.SSLError as error:
         raise CannotOpen(

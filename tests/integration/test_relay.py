@@ -147,8 +147,17 @@ async def test_who_does_not_speak_tls_is_not_waited_for(
 async def test_a_certificate_that_is_none_is_told_as_such(
     tls_files: tuple[Path, Path], tmp_path: Path
 ):
-    certificate, _ = tls_files
-    for key, words in (tmp_path / "none", "no such file"), (certificate, "not a certificate and"):
+    certificate, key = tls_files
+    other, read_by_all = tmp_path / "other.pem", tmp_path / "open.pem"
+    for path, content, mode in (other, certificate, 0o600), (read_by_all, key, 0o644):
+        path.write_bytes(content.read_bytes())
+        path.chmod(mode)
+    odd = {
+        tmp_path / "none": "no such file",
+        other: "not a certificate and",
+        read_by_all: "everybody can read it; chmod 600",
+    }
+    for key, words in odd.items():
         with pytest.raises(relay.CannotOpen, match=words) as caught:
             async with node_door(tls={"certificate": str(certificate), "key": str(key)}):
                 pass
