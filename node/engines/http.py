@@ -109,5 +109,7 @@ def refusal(status: int, key: str, path: str = "/v1/models") -> str:
 
 
 def _headers(key: str) -> dict[str, str]:
-    plain = {"Accept-Encoding": "identity"}
+    # A kept connection may be closed by its server just when it is used again (llama.cpp
+    # closes each after a hundred answers), and a server that works would be told as down.
+    plain = {"Accept-Encoding": "identity", "Connection": "close"}
     return {**plain, "Authorization": f"Bearer {key}"} if key else plain

@@ -17,6 +17,17 @@ async def test_an_answer_is_returned_whatever_its_status(engine):
 
 
 @pytest.mark.anyio
+async def test_no_connection_is_used_twice(engine):
+    """A server may close a kept one just then, and would be told as down though it works."""
+    async with http.new_client() as client:
+        for _ in range(2):
+            await http.get(client, f"{engine.url}/v1/models")
+
+    assert len(engine.connections) == len(engine.requests) == 2
+    assert {one.header("connection") for one in engine.requests} == {"close"}
+
+
+@pytest.mark.anyio
 async def test_a_closed_port_cannot_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
