@@ -1,5 +1,6 @@
 """Engines and clusters that several test files share."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -70,7 +71,18 @@ def start_llama_server(log: Path, *options: str, metrics: bool = True) -> Servic
     # One thread each: what it would win here, the tests beside it would lose.
     common = ["--host", "127.0.0.1", "--port", "0", "--offline", "-t", "1"]
     told = ["--metrics"] if metrics else []
-    return Service([*common, *told, *options], log, program=[str(LLAMA_SERVER)])
+    return Service([*common, *told, *options], log, program=[str(_under_another_name())])
+
+
+def _under_another_name() -> Path:
+    """Return the program by a name that no `up` of a test beside this one takes for an engine's.
+
+    Not a symbolic link: a router starts itself again, by the name that its file has.
+    """
+    other = LLAMA_SERVER.with_name("served-to-one-test")
+    with contextlib.suppress(FileExistsError):
+        other.hardlink_to(LLAMA_SERVER)
+    return other
 
 
 @pytest.fixture
