@@ -13,6 +13,8 @@ from tests.transcript.pair import FAST, HOSTS, Pair, role
 
 QUESTION = [{"role": "user", "content": "Tell me a short story about a lighthouse."}]
 TIMEOUT = httpx.Timeout(START_SECONDS)
+# What is measured beside other tests may be far from true, and fades within a minute or two.
+LEARNED_SECONDS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def learn(pair: Pair, tokens: int) -> None:
     Raises:
         TimeoutError: it never does.
     """
-    async with _client(pair) as client, asyncio.timeout(START_SECONDS):
+    async with _client(pair) as client, asyncio.timeout(LEARNED_SECONDS):
         while not await asyncio.to_thread(pair.is_known):
             for service in HOSTS.values():
                 await ask(client, service, tokens)
