@@ -11,7 +11,7 @@ from geniehive.v1 import routing_service_pb2_grpc as pb_grpc
 
 from control.api import auth
 from control.api.channel import control_errors
-from control.api.errors import GenieHiveError
+from control.api.errors import ControlUnavailable, GenieHiveError
 from gateway.gateway import Gateway
 from gateway.hints import Hints, load_messages
 from gateway.inbox import Inbox, Stream
@@ -65,7 +65,7 @@ class ControlLink:
                             log.info("control: %s connected", what)
                         if what == "routes":
                             self._gateway.control_connected = True
-                problem = "stream ended"
+                    raise ControlUnavailable("stream ended")
             except GenieHiveError as error:
                 problem = str(error)
             except SnapshotWanted as error:

@@ -61,14 +61,28 @@ def sync_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
 def control_errors() -> Iterator[None]:
     """Raise what control raised, as the same class, instead of a gRPC status.
 
-    Cancellation of our own call passes as it is.
+    Cancellation of our own call passes as it is; so does that of the task, which grpc.aio answers
+    with the error or the end that it met at the same moment.
     """
     try:
         yield
-    except grpc.RpcError as error:
-        trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub does not know that metadata iterates as pairs
-        reason = next((str(value) for key, value in trailers if key == REASON_KEY), None)
-        raise from_status(error.code(), reason, error.details() or "no details") from error
-    except asyncio.InvalidStateError as error:
-        # How grpc.aio answers a write to a stream that ended before; it does not say why.
-        raise ControlUnavailable("the stream to control has ended") from error
+    except Exception as error:
+        if _is_cancelled():
+            raise asyncio.CancelledError from error
+        if isinstance(error, grpc.RpcError):
+            trailers: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]  # the stub does not know that metadata iterates as pairs
+            reason = next((str(value) for key, value in trailers if key == REASON_KEY), None)
+            raise from_status(error.code(), reason, error.details() or "no details") from error
+        if isinstance(error, asyncio.InvalidStateError):
+            # How grpc.aio answers a write to a stream that ended before; it does not say why.
+            raise ControlUnavailable("the stream to control has ended") from error
+        raise
+
+
+def _is_cancelled() -> bool:
+    """Return whether the task that runs here, if any, was told to stop."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread without a loop
+        return False
+    return task is not None and task.cancelling() > 0

@@ -1,6 +1,8 @@
 """What control raised is raised again on the other side, whatever gRPC makes of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -84,3 +86,26 @@ async def test_a_write_to_a_stream_that_has_ended_is_unavailable(refusals):
 
     with pytest.raises(ControlUnavailable), control_errors():
         await stream.write(pb.WatchRoutesRequest())
+
+
+@pytest.mark.parametrize("met", [None, KeyError("anything"), NotFound("gone")])
+async def test_a_task_that_was_cancelled_ends_whatever_it_met_at_that_moment(met):
+    """grpc.aio swallowed the cancellation, and a gateway or node that was to stop never did."""
+
+    async def life():
+        with control_errors():
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            raise met or ControlUnavailable("the stream ended")
+
+    task = asyncio.create_task(life())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert task.cancelled()
+
+
+def test_outside_a_loop_nothing_is_cancelled():
+    with pytest.raises(KeyError), control_errors():
+        raise KeyError
