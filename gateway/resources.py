@@ -32,6 +32,7 @@ STRATEGIES: dict[pb.Strategy, Strategy] = {
     pb.STRATEGY_ROUND_ROBIN: Strategy.ROUND_ROBIN,
     pb.STRATEGY_LEAST_LOADED: Strategy.LEAST_LOADED,
     pb.STRATEGY_POWER_OF_TWO: Strategy.POWER_OF_TWO,
+    pb.STRATEGY_EXPECTED_COMPLETION: Strategy.EXPECTED_COMPLETION,
 }
 STRATEGY_VALUES = {strategy: number for number, strategy in STRATEGIES.items()}
 SERVICE = "service/"

@@ -11,6 +11,7 @@ class Strategy(StrEnum):
     ROUND_ROBIN = "round_robin"
     LEAST_LOADED = "least_loaded"
     POWER_OF_TWO = "power_of_two"
+    EXPECTED_COMPLETION = "expected_completion"
 
 
 # (requests that wait, what they cost a score), growing.

@@ -66,7 +66,7 @@ class ListServicesResponse(_message.Message):
     def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("service", "routable", "in_flight", "measured", "roles", "health", "probe", "latency_p50", "tokens_per_second", "update_time", "held_back", "ejection", "drained")
+    __slots__ = ("service", "routable", "in_flight", "measured", "roles", "health", "probe", "latency_p50", "tokens_per_second", "update_time", "held_back", "ejection", "drained", "waiting", "learned")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROUTABLE_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,8 @@ class ServiceStatus(_message.Message):
     HELD_BACK_FIELD_NUMBER: _ClassVar[int]
     EJECTION_FIELD_NUMBER: _ClassVar[int]
     DRAINED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    LEARNED_FIELD_NUMBER: _ClassVar[int]
     service: _inventory_pb2.Service
     routable: bool
     in_flight: int
@@ -93,7 +95,9 @@ class ServiceStatus(_message.Message):
     held_back: _duration_pb2.Duration
     ejection: _routing_service_pb2.Ejection
     drained: bool
-    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ..., measured: _Optional[_Union[Measured, _Mapping]] = ..., roles: _Optional[_Iterable[_Union[ServedRole, _Mapping]]] = ..., health: _Optional[_Union[_inventory_pb2.Health, str]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held_back: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ejection: _Optional[_Union[_routing_service_pb2.Ejection, _Mapping]] = ..., drained: _Optional[bool] = ...) -> None: ...
+    waiting: int
+    learned: _containers.RepeatedCompositeFieldContainer[_inventory_pb2.LearnedRates]
+    def __init__(self, service: _Optional[_Union[_inventory_pb2.Service, _Mapping]] = ..., routable: _Optional[bool] = ..., in_flight: _Optional[int] = ..., measured: _Optional[_Union[Measured, _Mapping]] = ..., roles: _Optional[_Iterable[_Union[ServedRole, _Mapping]]] = ..., health: _Optional[_Union[_inventory_pb2.Health, str]] = ..., probe: _Optional[_Union[Probe, _Mapping]] = ..., latency_p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokens_per_second: _Optional[float] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held_back: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ejection: _Optional[_Union[_routing_service_pb2.Ejection, _Mapping]] = ..., drained: _Optional[bool] = ..., waiting: _Optional[int] = ..., learned: _Optional[_Iterable[_Union[_inventory_pb2.LearnedRates, _Mapping]]] = ...) -> None: ...
 
 class ServedRole(_message.Message):
     __slots__ = ("role_id", "asset_id")
@@ -280,7 +284,7 @@ class GetClusterHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetClusterHealthResponse(_message.Message):
-    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources", "spared_host_count", "held_back_count", "healthy_service_count", "role_count", "catalog_problem", "benchmark_sample_count", "ejected_count", "drains")
+    __slots__ = ("host_count", "online_host_count", "lost_host_count", "service_count", "routable_service_count", "asset_count", "loaded_asset_count", "in_flight", "gateway_count", "route_version", "route_age", "settled", "uptime", "control_version", "unusable_resources", "spared_host_count", "held_back_count", "healthy_service_count", "role_count", "catalog_problem", "benchmark_sample_count", "ejected_count", "drains", "waiting")
     class UnusableResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -311,6 +315,7 @@ class GetClusterHealthResponse(_message.Message):
     BENCHMARK_SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     EJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DRAINS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     host_count: int
     online_host_count: int
     lost_host_count: int
@@ -334,7 +339,8 @@ class GetClusterHealthResponse(_message.Message):
     benchmark_sample_count: int
     ejected_count: int
     drains: _containers.RepeatedCompositeFieldContainer[Drain]
-    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ..., spared_host_count: _Optional[int] = ..., held_back_count: _Optional[int] = ..., healthy_service_count: _Optional[int] = ..., role_count: _Optional[int] = ..., catalog_problem: _Optional[str] = ..., benchmark_sample_count: _Optional[int] = ..., ejected_count: _Optional[int] = ..., drains: _Optional[_Iterable[_Union[Drain, _Mapping]]] = ...) -> None: ...
+    waiting: int
+    def __init__(self, host_count: _Optional[int] = ..., online_host_count: _Optional[int] = ..., lost_host_count: _Optional[int] = ..., service_count: _Optional[int] = ..., routable_service_count: _Optional[int] = ..., asset_count: _Optional[int] = ..., loaded_asset_count: _Optional[int] = ..., in_flight: _Optional[int] = ..., gateway_count: _Optional[int] = ..., route_version: _Optional[int] = ..., route_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settled: _Optional[bool] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., control_version: _Optional[str] = ..., unusable_resources: _Optional[_Mapping[str, str]] = ..., spared_host_count: _Optional[int] = ..., held_back_count: _Optional[int] = ..., healthy_service_count: _Optional[int] = ..., role_count: _Optional[int] = ..., catalog_problem: _Optional[str] = ..., benchmark_sample_count: _Optional[int] = ..., ejected_count: _Optional[int] = ..., drains: _Optional[_Iterable[_Union[Drain, _Mapping]]] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class Drain(_message.Message):
     __slots__ = ("name", "start_time", "principal_id")

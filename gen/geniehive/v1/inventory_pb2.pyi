@@ -391,3 +391,33 @@ class ModelFile(_message.Message):
     context_tokens: int
     parameter_count: int
     def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., name: _Optional[str] = ..., architecture: _Optional[str] = ..., quantization: _Optional[str] = ..., context_tokens: _Optional[int] = ..., parameter_count: _Optional[int] = ...) -> None: ...
+
+class LearnedRates(_message.Message):
+    __slots__ = ("service_id", "asset_id", "prefill_tokens_per_second", "decode", "load", "answer_tokens", "slots", "sample_count", "bytes_per_token")
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    DECODE_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    service_id: str
+    asset_id: str
+    prefill_tokens_per_second: float
+    decode: _containers.RepeatedCompositeFieldContainer[DecodeRate]
+    load: _duration_pb2.Duration
+    answer_tokens: float
+    slots: int
+    sample_count: int
+    bytes_per_token: float
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., prefill_tokens_per_second: _Optional[float] = ..., decode: _Optional[_Iterable[_Union[DecodeRate, _Mapping]]] = ..., load: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., answer_tokens: _Optional[float] = ..., slots: _Optional[int] = ..., sample_count: _Optional[int] = ..., bytes_per_token: _Optional[float] = ...) -> None: ...
+
+class DecodeRate(_message.Message):
+    __slots__ = ("concurrency", "tokens_per_second")
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    concurrency: int
+    tokens_per_second: float
+    def __init__(self, concurrency: _Optional[int] = ..., tokens_per_second: _Optional[float] = ...) -> None: ...

@@ -18,11 +18,24 @@ class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STRATEGY_ROUND_ROBIN: _ClassVar[Strategy]
     STRATEGY_LEAST_LOADED: _ClassVar[Strategy]
     STRATEGY_POWER_OF_TWO: _ClassVar[Strategy]
+    STRATEGY_EXPECTED_COMPLETION: _ClassVar[Strategy]
+
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_LOW: _ClassVar[Priority]
+    PRIORITY_NORMAL: _ClassVar[Priority]
+    PRIORITY_HIGH: _ClassVar[Priority]
 STRATEGY_UNSPECIFIED: Strategy
 STRATEGY_SCORED: Strategy
 STRATEGY_ROUND_ROBIN: Strategy
 STRATEGY_LEAST_LOADED: Strategy
 STRATEGY_POWER_OF_TWO: Strategy
+STRATEGY_EXPECTED_COMPLETION: Strategy
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_LOW: Priority
+PRIORITY_NORMAL: Priority
+PRIORITY_HIGH: Priority
 
 class ResolveRouteRequest(_message.Message):
     __slots__ = ("model", "operation", "explain")
@@ -79,7 +92,7 @@ class Lead(_message.Message):
     def __init__(self, service_id: _Optional[str] = ..., over_service_id: _Optional[str] = ..., by: _Optional[float] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen", "ejection")
+    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen", "ejection", "expected")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +105,7 @@ class Explanation(_message.Message):
     LIVE_PENALTY_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
     EJECTION_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     asset_id: str
     gates: _containers.RepeatedCompositeFieldContainer[Gate]
@@ -104,7 +118,24 @@ class Explanation(_message.Message):
     live_penalty: float
     chosen: bool
     ejection: Ejection
-    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ...) -> None: ...
+    expected: ExpectedCompletion
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ..., expected: _Optional[_Union[ExpectedCompletion, _Mapping]] = ...) -> None: ...
+
+class ExpectedCompletion(_message.Message):
+    __slots__ = ("slot", "pending", "load", "prefill", "decode", "cost")
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_FIELD_NUMBER: _ClassVar[int]
+    DECODE_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    slot: _duration_pb2.Duration
+    pending: _duration_pb2.Duration
+    load: _duration_pb2.Duration
+    prefill: _duration_pb2.Duration
+    decode: _duration_pb2.Duration
+    cost: float
+    def __init__(self, slot: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., pending: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., load: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., prefill: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., decode: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class Gate(_message.Message):
     __slots__ = ("name", "passed", "detail")
@@ -270,7 +301,7 @@ class TableUpdate(_message.Message):
     def __init__(self, identity: _Optional[_Union[TableIdentity, _Mapping]] = ..., snapshot: _Optional[bool] = ..., base_version: _Optional[int] = ..., settled: _Optional[bool] = ..., upserts: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., tombstones: _Optional[_Iterable[str]] = ..., table_hash: _Optional[int] = ...) -> None: ...
 
 class Resource(_message.Message):
-    __slots__ = ("name", "hash", "service", "target", "key", "settings", "policy", "target_patch")
+    __slots__ = ("name", "hash", "service", "target", "key", "settings", "policy", "target_patch", "room")
     NAME_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -279,6 +310,7 @@ class Resource(_message.Message):
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     TARGET_PATCH_FIELD_NUMBER: _ClassVar[int]
+    ROOM_FIELD_NUMBER: _ClassVar[int]
     name: str
     hash: int
     service: RouteService
@@ -287,24 +319,37 @@ class Resource(_message.Message):
     settings: KeySettings
     policy: RoutePolicy
     target_patch: TargetPatch
-    def __init__(self, name: _Optional[str] = ..., hash: _Optional[int] = ..., service: _Optional[_Union[RouteService, _Mapping]] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., key: _Optional[_Union[ClientKey, _Mapping]] = ..., settings: _Optional[_Union[KeySettings, _Mapping]] = ..., policy: _Optional[_Union[RoutePolicy, _Mapping]] = ..., target_patch: _Optional[_Union[TargetPatch, _Mapping]] = ...) -> None: ...
+    room: RoomSettings
+    def __init__(self, name: _Optional[str] = ..., hash: _Optional[int] = ..., service: _Optional[_Union[RouteService, _Mapping]] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., key: _Optional[_Union[ClientKey, _Mapping]] = ..., settings: _Optional[_Union[KeySettings, _Mapping]] = ..., policy: _Optional[_Union[RoutePolicy, _Mapping]] = ..., target_patch: _Optional[_Union[TargetPatch, _Mapping]] = ..., room: _Optional[_Union[RoomSettings, _Mapping]] = ...) -> None: ...
 
 class RouteService(_message.Message):
-    __slots__ = ("service_id", "host_id", "endpoint", "concurrency", "api_key")
+    __slots__ = ("service_id", "host_id", "endpoint", "concurrency", "api_key", "loaded_asset_count")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     HOST_ID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
+    LOADED_ASSET_COUNT_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     host_id: str
     endpoint: _inventory_pb2.Endpoint
     concurrency: int
     api_key: str
-    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., endpoint: _Optional[_Union[_inventory_pb2.Endpoint, _Mapping]] = ..., concurrency: _Optional[int] = ..., api_key: _Optional[str] = ...) -> None: ...
+    loaded_asset_count: int
+    def __init__(self, service_id: _Optional[str] = ..., host_id: _Optional[str] = ..., endpoint: _Optional[_Union[_inventory_pb2.Endpoint, _Mapping]] = ..., concurrency: _Optional[int] = ..., api_key: _Optional[str] = ..., loaded_asset_count: _Optional[int] = ...) -> None: ...
+
+class RoomSettings(_message.Message):
+    __slots__ = ("waiting", "priority", "highest_priority")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HIGHEST_PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    waiting: bool
+    priority: Priority
+    highest_priority: Priority
+    def __init__(self, waiting: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ..., highest_priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class Target(_message.Message):
-    __slots__ = ("name", "operation", "candidates", "strategy", "role", "fallback_roles", "queue_steps")
+    __slots__ = ("name", "operation", "candidates", "strategy", "role", "fallback_roles", "queue_steps", "priority")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
@@ -312,6 +357,7 @@ class Target(_message.Message):
     ROLE_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_ROLES_FIELD_NUMBER: _ClassVar[int]
     QUEUE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     operation: _inventory_pb2.Operation
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
@@ -319,7 +365,8 @@ class Target(_message.Message):
     role: bool
     fallback_roles: _containers.RepeatedScalarFieldContainer[str]
     queue_steps: _containers.RepeatedCompositeFieldContainer[QueueStep]
-    def __init__(self, name: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., role: _Optional[bool] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., queue_steps: _Optional[_Iterable[_Union[QueueStep, _Mapping]]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, name: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., role: _Optional[bool] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., queue_steps: _Optional[_Iterable[_Union[QueueStep, _Mapping]]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class QueueStep(_message.Message):
     __slots__ = ("queue_depth", "penalty")
@@ -348,28 +395,34 @@ class RoutePolicy(_message.Message):
     def __init__(self, policy_id: _Optional[int] = ..., policy: _Optional[_Union[_inventory_pb2.RequestPolicy, _Mapping]] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("service_id", "asset_id", "score", "tier", "runtime", "policy_id")
+    __slots__ = ("service_id", "asset_id", "score", "tier", "runtime", "policy_id", "absent")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     POLICY_ID_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     asset_id: str
     score: float
     tier: int
     runtime: float
     policy_id: int
-    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., runtime: _Optional[float] = ..., policy_id: _Optional[int] = ...) -> None: ...
+    absent: bool
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., runtime: _Optional[float] = ..., policy_id: _Optional[int] = ..., absent: _Optional[bool] = ...) -> None: ...
 
 class ClientKey(_message.Message):
-    __slots__ = ("principal_id", "key_hash")
+    __slots__ = ("principal_id", "key_hash", "priority", "highest_priority")
     PRINCIPAL_ID_FIELD_NUMBER: _ClassVar[int]
     KEY_HASH_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HIGHEST_PRIORITY_FIELD_NUMBER: _ClassVar[int]
     principal_id: str
     key_hash: bytes
-    def __init__(self, principal_id: _Optional[str] = ..., key_hash: _Optional[bytes] = ...) -> None: ...
+    priority: Priority
+    highest_priority: Priority
+    def __init__(self, principal_id: _Optional[str] = ..., key_hash: _Optional[bytes] = ..., priority: _Optional[_Union[Priority, str]] = ..., highest_priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class KeySettings(_message.Message):
     __slots__ = ("required", "hash_secret")
@@ -404,32 +457,40 @@ class WatchKeysResponse(_message.Message):
     def __init__(self, update: _Optional[_Union[TableUpdate, _Mapping]] = ...) -> None: ...
 
 class ExchangeLoadRequest(_message.Message):
-    __slots__ = ("gateway_id", "loads")
+    __slots__ = ("gateway_id", "loads", "rates")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     LOADS_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     loads: _containers.RepeatedCompositeFieldContainer[ServiceLoad]
-    def __init__(self, gateway_id: _Optional[str] = ..., loads: _Optional[_Iterable[_Union[ServiceLoad, _Mapping]]] = ...) -> None: ...
+    rates: _containers.RepeatedCompositeFieldContainer[_inventory_pb2.LearnedRates]
+    def __init__(self, gateway_id: _Optional[str] = ..., loads: _Optional[_Iterable[_Union[ServiceLoad, _Mapping]]] = ..., rates: _Optional[_Iterable[_Union[_inventory_pb2.LearnedRates, _Mapping]]] = ...) -> None: ...
 
 class ExchangeLoadResponse(_message.Message):
-    __slots__ = ("loads", "interval")
+    __slots__ = ("loads", "interval", "rates")
     LOADS_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
     loads: _containers.RepeatedCompositeFieldContainer[ServiceLoad]
     interval: _duration_pb2.Duration
-    def __init__(self, loads: _Optional[_Iterable[_Union[ServiceLoad, _Mapping]]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    rates: _containers.RepeatedCompositeFieldContainer[_inventory_pb2.LearnedRates]
+    def __init__(self, loads: _Optional[_Iterable[_Union[ServiceLoad, _Mapping]]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rates: _Optional[_Iterable[_Union[_inventory_pb2.LearnedRates, _Mapping]]] = ...) -> None: ...
 
 class ServiceLoad(_message.Message):
-    __slots__ = ("service_id", "in_flight", "queue_depth", "ejection")
+    __slots__ = ("service_id", "in_flight", "queue_depth", "ejection", "pending_prefill", "waiting")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
     EJECTION_FIELD_NUMBER: _ClassVar[int]
+    PENDING_PREFILL_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     in_flight: int
     queue_depth: int
     ejection: Ejection
-    def __init__(self, service_id: _Optional[str] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ...) -> None: ...
+    pending_prefill: _duration_pb2.Duration
+    waiting: int
+    def __init__(self, service_id: _Optional[str] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ..., pending_prefill: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class Ejection(_message.Message):
     __slots__ = ("remaining", "reason", "gateway_count", "hinted")
