@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import msgspec
-
 from control.api.errors import AllBusy, NoHealthyRoute
 from gateway.balance import take
 from gateway.breaker import NEVER, Breaker, Ejected, Random, State
+from gateway.busy import busy
 from gateway.config import Ejection
 from gateway.route import Choice, Route, order
 
@@ -235,7 +234,7 @@ class Rotation:
         for view in views:
             there = (*view.whole.choices, *view.coming, *view.resting)
             if left := [one for one in there if one.upstream.service_id not in tried]:
-                return AllBusy(_busy(left))
+                return busy(left, _inside(left), retry_s=1.0)
         out = [one.upstream for view in views for one in (*view.failing, *view.silent)]
         found = {one.service_id: one.breaker.ejection(now) for one in out}
         ejections = [(e.remaining, name, e.reason) for name, e in found.items() if e is not None]
@@ -312,13 +311,9 @@ def _free(choice: Choice, tried: Collection[str]) -> bool:
     return upstream.service_id not in tried and upstream.in_flight < upstream.most
 
 
-def _busy(choices: Sequence[Choice]) -> str:
-    """Return in words why none of `choices` takes one more request."""
+def _inside(choices: Iterable[Choice]) -> int:
+    """Return how many requests wait inside the services, where it is known how many do not."""
     upstreams = {one.upstream.service_id: one.upstream for one in choices}.values()
-    assets = dict.fromkeys(one.asset for one in choices)
-    what = msgspec.json.decode(next(iter(assets))) + (" and others" if len(assets) > 1 else "")
-    under_way = sum(one.in_flight for one in upstreams)
-    if all(one.concurrency for one in upstreams):
-        slots = sum(one.concurrency for one in upstreams)
-        return f"{slots} slots of {what} busy, {max(0, under_way - slots)} waiting; retry in 1 s"
-    return f"{what}: {under_way} requests under way, as many as may be; retry in 1 s"
+    if not all(one.concurrency for one in upstreams):
+        return 0
+    return max(0, sum(one.in_flight - one.concurrency for one in upstreams))

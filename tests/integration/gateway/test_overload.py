@@ -225,7 +225,7 @@ async def test_a_request_waits_for_a_slot_but_not_behind_too_many(door: str, eng
         told = await front.post(GOOD)
 
         assert told.status_code == 429
-        assert "1 slots of small busy, 1 waiting; retry in 1 s" in told.text
+        assert "1 slot of small busy, 1 waiting; retry in 1 s" in told.text
         for _, writer in clients:
             writer.transport.abort()
 
