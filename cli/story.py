@@ -14,7 +14,8 @@ from cli.text import duration
 # No more than a clock can show, whatever a gateway tells.
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
-RUNNING, ANSWERED, LEFT = "running", "answered", "client_left"
+RUNNING, WAITING, ANSWERED, LEFT = "running", "waiting", "answered", "client_left"
+UNDER_WAY = frozenset({RUNNING, WAITING})
 NUMBERS = frozenset({"TRIES", "TOOK"})
 
 
@@ -32,6 +33,15 @@ class Attempt(msgspec.Struct):
     service_id: str
     asset_id: str
     error: Error | None
+
+
+class Queue(msgspec.Struct):
+    """That it waited for a free service. entered_s: as `began_s`. position: 1 for the next."""
+
+    entered_s: Seconds
+    waited_s: Seconds
+    position: int
+    reason: str
 
 
 class Usage(msgspec.Struct):
@@ -57,6 +67,7 @@ class Request(msgspec.Struct):
     duration_s: Seconds | None
     attempts: list[Attempt]
     usage: Usage | None
+    queue: Queue | None = None  # older gateways let nobody wait
 
     def took(self, now: float) -> str:
         """Return how long it took, or takes so far. now: seconds since 1970."""
@@ -66,7 +77,7 @@ class Request(msgspec.Struct):
     @property
     def came_to(self) -> str:
         """What came of it."""
-        if self.outcome in (RUNNING, LEFT):
+        if self.outcome in UNDER_WAY or self.outcome == LEFT:
             return self.outcome.replace("_", " ")
         status = str(self.status or "-")
         return status if self.outcome == ANSWERED else f"{status} {self.outcome}"
@@ -103,7 +114,7 @@ def _headline(request: Request, now: float) -> str:
     if request.attempts:
         last = request.attempts[-1]
         asked += f" -> {last.service_id} {last.asset_id}"
-    between = {RUNNING: "for", LEFT: "after"}.get(request.outcome, "in")
+    between = {RUNNING: "for", WAITING: "for", LEFT: "after"}.get(request.outcome, "in")
     parts = [asked, f"{request.came_to} {between} {request.took(now)}"]
     if request.usage is not None:
         parts.append(f"{request.usage.prompt_tokens} in, {request.usage.completion_tokens} out")
@@ -111,21 +122,33 @@ def _headline(request: Request, now: float) -> str:
 
 
 def _steps(request: Request) -> Iterator[str]:
-    """Yield a line for each that was asked, and one for what the client was told besides."""
+    """Yield a line for each that was asked, and for what the client waited for or was told."""
+    queue = request.queue
     width = max((cell_len(one.service_id) for one in request.attempts), default=0)
     last = len(request.attempts) - 1
     for place, one in enumerate(request.attempts):
+        if queue is not None and queue.entered_s <= one.began_s:
+            yield _queued(queue)
+            queue = None
         name = one.service_id + " " * (width - cell_len(one.service_id))
         what = _failed(one.error, one.service_id) if one.error else _served(request)
         what += ", next" if place < last else ""
         if place == last and request.overhead_ms is not None:
             what += f"   our overhead {request.overhead_ms:g} ms"
         yield f" +{one.began_s:.1f}s {name}  {what}"
+    if queue is not None:
+        yield _queued(queue)
     told = request.attempts[-1].error if request.attempts else None
     # What the client is told may say more around it, but nobody need read the same twice.
     if request.message and not (told and told.message in request.message):
         ended = f" +{request.duration_s:.1f}s " if request.duration_s is not None else " "
         yield f"{ended}{request.message}"
+
+
+def _queued(queue: Queue) -> str:
+    """Return how long it waited, and for what."""
+    waited = f"waited {duration(queue.waited_s)}, position {queue.position}"
+    return f" +{queue.entered_s:.1f}s {waited}: {queue.reason}"
 
 
 def _failed(error: Error, service_id: str) -> str:
@@ -135,7 +158,7 @@ def _failed(error: Error, service_id: str) -> str:
 
 def _served(request: Request) -> str:
     """Return how the answer came."""
-    if request.outcome == RUNNING and request.first_byte_s is None:
+    if request.outcome in UNDER_WAY and request.first_byte_s is None:
         return "nothing yet"
     parts = [str(request.status)] if request.status else []
     first, ended = request.first_byte_s, request.duration_s

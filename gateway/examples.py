@@ -16,7 +16,7 @@ from control.api.route_documents import Document
 from gateway import cluster
 from gateway.known import Entry, Known
 from gateway.model_items import Named, document
-from gateway.record import RUNNING, Attempt, Record
+from gateway.record import RUNNING, Attempt, Queued, Record
 from gateway.totals import ANSWERED
 
 _EPOCH_S = 1_775_583_000  # any moment
@@ -300,20 +300,21 @@ REQUEST = Record(
     status=200,
     attempts=[
         Attempt(
-            at=0.0004,
+            at=0.3004,
             service_id="laptop/ollama",
             host_id="laptop",
             asset_id="qwen3:8b",
             code="upstream_error",
             message="laptop/ollama cannot be reached: connection refused",
         ),
-        Attempt(0.0021, _SERVICE, "gpu-1", "Qwen3-8B-Q4_K_M"),
+        Attempt(0.3021, _SERVICE, "gpu-1", "Qwen3-8B-Q4_K_M"),
     ],
-    sent=0.0021,
-    first_byte=0.4121,
+    sent=0.3021,
+    first_byte=0.7121,
     ended=1.9,
     prompt_tokens=9,
     completion_tokens=2,
+    queued=Queued(0.0002, 0.3, 1, "all 2 slots of qwen3:8b busy"),
 )
 BEGUN = Record("req_93c1f0d2a1b4e5f60000000000000008", "", "", "chat", "", _EPOCH_S, RUNNING, 0, [])
 

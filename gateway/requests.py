@@ -13,7 +13,7 @@ from gateway import keys
 from gateway.gateway import Gateway
 from gateway.listing import MAX_LIMIT, json
 from gateway.recent import LIMIT
-from gateway.record import Attempt, Record
+from gateway.record import Attempt, Queued, Record
 from gateway.retold import read
 from gateway.routes import shown
 from gateway.steps import Steps, paced
@@ -79,6 +79,7 @@ def document(record: Record) -> Document:
         "message": record.message or None,
         "began_at": round(record.began, 3),
         "overhead_ms": _overhead_ms(record),
+        "queue": _queue(record.queued),
         "first_byte_s": _rounded(record.first_byte),
         "duration_s": _rounded(record.ended),
         "attempts": [_attempt(one) for one in record.attempts],
@@ -88,7 +89,18 @@ def document(record: Record) -> Document:
 
 def _overhead_ms(record: Record) -> float | None:
     """Return how long it took until somebody was asked: what comes later, others take."""
-    return round(record.attempts[0].at * 1_000, 2) if record.attempts else None
+    return None if record.overhead is None else round(record.overhead * 1_000, 2)
+
+
+def _queue(queued: Queued | None) -> Document | None:
+    if queued is None:
+        return None
+    return {
+        "entered_s": _rounded(queued.at),
+        "waited_s": _rounded(queued.seconds),
+        "position": queued.position,
+        "reason": queued.reason,
+    }
 
 
 def _attempt(attempt: Attempt) -> Document:

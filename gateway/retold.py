@@ -7,7 +7,7 @@ from itertools import islice, takewhile
 import msgspec
 
 from gateway.recent import LIMIT, Ended, Recent
-from gateway.record import RUNNING, Record
+from gateway.record import UNDER_WAY, Record
 from gateway.steps import Steps
 
 MAX_BYTES = 640 << 10  # with all else that is told it fits into a slot, see `Snapshot`
@@ -68,7 +68,7 @@ class Retold:
     def inherit(self, told: Told) -> None:
         """Go on telling what a worker told that died, but for what it had not ended."""
         for record in told.records():
-            if record.outcome != RUNNING:
+            if record.outcome not in UNDER_WAY:
                 kind = self._noteworthy if record.noteworthy else self._plain
                 kind.told.appendleft(_encode(record))
 

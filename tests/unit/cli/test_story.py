@@ -6,6 +6,7 @@ import pytest
 from cli import story
 from cli.story import Request
 from gateway import examples, requests
+from gateway.record import Queued
 from tests.unit.gateway.remembered import BEGAN, record
 
 NOW = BEGAN + 12
@@ -25,9 +26,52 @@ def test_one_that_was_tried_elsewhere():
     assert lines(told(examples.REQUEST)) == [
         'chat "mentor" -> gpu-1/llama Qwen3-8B-Q4_K_M  200 in 1.9 s  9 in, 2 out'
         "  (no content kept)",
-        " +0.0s laptop/ollama  upstream_error: cannot be reached: connection refused, next",
-        " +0.0s gpu-1/llama    200, first byte +0.4s, 1 tok/s   our overhead 0.4 ms",
+        " +0.0s waited 300 ms, position 1: all 2 slots of qwen3:8b busy",
+        " +0.3s laptop/ollama  upstream_error: cannot be reached: connection refused, next",
+        " +0.3s gpu-1/llama    200, first byte +0.7s, 1 tok/s   our overhead 0.4 ms",
     ]
+
+
+def test_one_that_waits_still():
+    waits = told(
+        outcome="waiting",
+        status=0,
+        attempts=[],
+        sent=None,
+        first_byte=None,
+        ended=None,
+        prompt_tokens=None,
+        queued=Queued(0.0, 11.5, 3, "all 4 slots of mentor busy"),
+    )
+
+    assert lines(waits) == [
+        'chat "mentor"  waiting for 12.0 s  (no content kept)',
+        " +0.0s waited 11.5 s, position 3: all 4 slots of mentor busy",
+    ]
+    assert "waiting" in story.table_of([waits], NOW, None)
+
+
+def test_one_that_waits_for_another_service_after_the_first_had_failed():
+    failed = msgspec.structs.replace(record().attempts[0], code="upstream_error", message="refused")
+    waits = told(
+        outcome="waiting",
+        attempts=[failed],
+        ended=None,
+        prompt_tokens=None,
+        queued=Queued(1.2, 2.0, 1, "1 slot of mentor busy"),
+    )
+
+    assert lines(waits)[1:] == [
+        " +0.0s tower/ollama  upstream_error: refused   our overhead 0.4 ms",
+        " +1.2s waited 2.0 s, position 1: 1 slot of mentor busy",
+    ]
+
+
+def test_an_older_gateway_lets_nobody_wait():
+    document = requests.document(examples.REQUEST)
+    del document["queue"]
+
+    assert "waited" not in story.render(msgspec.convert(document, Request), NOW)
 
 
 def test_one_whose_answer_came_whole_has_no_first_byte_of_its_own():

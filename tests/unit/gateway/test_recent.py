@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.recent import Recent
-from gateway.record import RUNNING, Attempt
+from gateway.record import RUNNING, WAITING, Attempt
 from gateway.totals import LEFT
 from tests.unit.gateway.remembered import Over, record
 
@@ -30,3 +30,4 @@ def test_so_is_what_was_answered_by_the_second_who_was_asked_and_nothing_else():
     assert record(attempts=[tried, first]).noteworthy
     assert not record().noteworthy
     assert not record(outcome=RUNNING).noteworthy
+    assert not record(outcome=WAITING).noteworthy

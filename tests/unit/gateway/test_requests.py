@@ -11,7 +11,7 @@ from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.keys import ANONYMOUS, Settings
 from gateway.recent import Recent
-from gateway.record import RUNNING, Attempt
+from gateway.record import RUNNING, Attempt, Queued
 from gateway.retold import Retold
 from gateway.snapshot import Now, Snapshot
 from gateway.steps import finished
@@ -76,6 +76,7 @@ async def test_one_is_told_with_its_attempts(asked):
         "message": None,
         "began_at": BEGAN + 7,
         "overhead_ms": 0.4,
+        "queue": None,
         "first_byte_s": 0.8004,
         "duration_s": 3.4,
         "attempts": [
@@ -96,6 +97,26 @@ async def test_one_is_told_with_its_attempts(asked):
         ],
         "usage": {"prompt_tokens": 812, "completion_tokens": 164},
     }
+
+
+async def test_how_long_it_waited_and_for_what_is_told_and_is_no_overhead_of_ours(asked):
+    sent = Attempt(0.3004, "tower/ollama", "tower", "qwen3:14b")
+    asked.remember(record(7, attempts=[sent], queued=Queued(0.0002, 0.3, 2, "all are busy")))
+    found = (await asked.get(f"/{record(7).request_id}")).json()
+
+    assert found["overhead_ms"] == 0.4
+    assert found["queue"] == {
+        "entered_s": 0.0002,
+        "waited_s": 0.3,
+        "position": 2,
+        "reason": "all are busy",
+    }
+
+
+async def test_a_wait_after_the_first_attempt_makes_nothing_of_the_overhead(asked):
+    asked.remember(record(7, queued=Queued(1.0, 0.3, 2, "all are busy")))
+
+    assert (await asked.get(f"/{record(7).request_id}")).json()["overhead_ms"] == 0.4
 
 
 async def test_of_one_that_nobody_was_asked_for_little_is_known(asked):

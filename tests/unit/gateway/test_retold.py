@@ -5,7 +5,7 @@ import pytest
 
 from gateway import retold
 from gateway.recent import Recent
-from gateway.record import RUNNING
+from gateway.record import RUNNING, WAITING
 from gateway.retold import Retold, Told
 from gateway.steps import finished
 from tests.unit.gateway.remembered import Over, record
@@ -90,7 +90,7 @@ def test_what_is_told_has_a_bound_and_the_oldest_goes(monkeypatch):
 def test_a_successor_goes_on_telling_what_ended(worker):
     worker.end(1, 2)
     worker.end(3, outcome="client_left")
-    worker.active.add(Over(record(4, outcome=RUNNING)))
+    worker.active.update(Over(record(4, outcome=one)) for one in (RUNNING, WAITING))
     worker.told()
     successor = Telling()
     successor.retold.inherit(Told(worker.retold.lines()))
