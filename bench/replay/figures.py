@@ -1,0 +1,76 @@
+"""What a replay came to: times to the first token, rates of answers, and how many were good."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from bench.replay.engines import Request
+
+# A request is good if its first token comes in time for its prompt, and the others fast enough.
+FIRST_S, FIRST_TOKENS_PER_S, TOKEN_S = 2.0, 2_000.0, 0.2
+WARM = 0.1  # share of the requests at the beginning that do not count
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one run. Times are seconds.
+
+    goodput: share of good requests. ttft: until the first token, waits included. normalised:
+    whole time over tokens of the answer. cached: share of prompt tokens that were not read.
+    cold: share that a load came before. engines: share of the requests by engine.
+    """
+
+    requests: int
+    goodput: float
+    ttft_p50: float
+    ttft_p95: float
+    ttft_p99: float
+    normalised_p95: float
+    whole_mean: float
+    waited_p95: float
+    cached: float
+    cold: float
+    engines: tuple[float, ...]
+
+    def document(self) -> dict[str, object]:
+        """Return it for programs."""
+        return asdict(self)
+
+
+def good(prompt: int, answer: int, first_s: float, writing_s: float) -> bool:
+    """Return whether a request was answered well enough.
+
+    first_s: until its first token. writing_s: from there to the last.
+    """
+    in_time = first_s <= FIRST_S + prompt / FIRST_TOKENS_PER_S
+    return in_time and writing_s / max(1, answer - 1) <= TOKEN_S
+
+
+def figures(requests: Sequence[Request], engines: int) -> Figures:
+    """Return what became of requests that all are done."""
+    ordered = sorted(requests, key=lambda one: one.at)
+    counted = ordered[int(len(ordered) * WARM) :]
+    count = len(counted)
+    firsts = sorted(one.first - one.at for one in counted)
+    well = sum(
+        good(one.prompt, one.answer, one.first - one.at, one.done - one.first) for one in counted
+    )
+    return Figures(
+        requests=len(requests),
+        goodput=well / count,
+        ttft_p50=at_share(firsts, 0.5),
+        ttft_p95=at_share(firsts, 0.95),
+        ttft_p99=at_share(firsts, 0.99),
+        normalised_p95=at_share(sorted((one.done - one.at) / one.answer for one in counted), 0.95),
+        whole_mean=sum(one.done - one.at for one in counted) / count,
+        waited_p95=at_share(sorted(one.sent - one.at for one in counted), 0.95),
+        cached=sum(one.cached for one in counted) / sum(one.prompt for one in counted),
+        cold=sum(one.cold for one in counted) / count,
+        engines=tuple(
+            sum(one.engine == number for one in counted) / count for number in range(engines)
+        ),
+    )
+
+
+def at_share(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which `share` of all are. ordered: ascending, at least one."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
