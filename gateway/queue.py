@@ -22,6 +22,8 @@ from control.api.priorities import Priority
 AGEING = 0.1
 # What is not worth counting still takes turns; what nobody believes shuts nobody out.
 LEAST_WORK_S, MOST_WORK_S = 0.001, 3_600.0
+# Principals of a priority who wait for nothing, and got more than others who still wait.
+MOST_REMEMBERED = 1_000
 
 
 class Place:
@@ -108,17 +110,24 @@ class _Class:
         self._forget()
 
     def _forget(self) -> None:
-        """Drop the lines that are empty and would start where a new one does."""
-        while self._ending and self._ending[0][0] <= self.time:
-            line = self.lines[self._ending[0][1]]
+        """Drop the lines that are empty and would start where a new one does.
+
+        Of too many that are empty the one that owes least is dropped, too, and time comes to it.
+        """
+        while self._ending and (
+            self._ending[0][0] <= self.time or len(self._ending) > MOST_REMEMBERED
+        ):
+            tag, principal = self._ending[0]
+            line = self.lines[principal]
+            if not line.entries and line.tag > tag:  # it came back, and got something
+                heapreplace(self._ending, (line.tag, principal))
+                continue
+            heappop(self._ending)
             if line.entries:
                 line.ending = False
-                heappop(self._ending)
-            elif line.tag > self.time:  # it came back, and got something
-                heapreplace(self._ending, (line.tag, line.principal))
             else:
-                del self.lines[line.principal]
-                heappop(self._ending)
+                del self.lines[principal]
+                self.time = max(self.time, tag)
 
     def in_order(self) -> list[Place]:
         found = []
