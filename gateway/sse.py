@@ -5,6 +5,7 @@ from collections import deque
 
 from control.api.errors import UpstreamBadResponse, UpstreamError
 from gateway.reasoning import Unreadable, Usage, cleaned, may_hide
+from gateway.timings import TIMINGS_KEY, Timings, of_answer
 from gateway.verdict import error_in
 
 MAX_EVENT_BYTES = 1 << 20
@@ -90,6 +91,15 @@ class Scanner:
     def failed(self) -> UpstreamError | None:
         """The error that the engine told last, if it did: it has passed, no other may follow."""
         return _error_among(b"".join(self._last))
+
+    @property
+    def timings(self) -> Timings | None:
+        """How long the engine worked on it, if its last events tell. Costs nothing until asked."""
+        last = b"".join(self._last)
+        if TIMINGS_KEY not in last:
+            return None
+        told = (of_answer(data_of(event)) for event in reversed(split(last)))
+        return next(filter(None, told), None)
 
     def _unended(self) -> bytes:
         """Return what is held as the event it would be, nothing when it was cut within."""
