@@ -2,12 +2,14 @@
 
 from collections import Counter as Counts
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from prometheus_client import Metric
 
 from control.api.families import Counter, Gauge, Histogram, Labels
-from gateway.snapshot import Now, Snapshot
+from gateway.snapshot import Now, Snapshot, Speed
 from gateway.totals import MAX_SERVICES, OTHER, Totals
+from gateway.waited import Refusal, Waited
 
 _SERVICE = ("service",)
 
@@ -70,6 +72,38 @@ RESTING = Gauge(
     "Services that others are preferred to, because they said that they are busy; those of the"
     " worst worker.",
 )
+WAITING = Gauge(
+    "geniehive_gateway_waiting_requests", "Requests that wait now until a service is free."
+)
+WAITED = Histogram(
+    "geniehive_gateway_queue_seconds",
+    "How long requests waited until a service was free or they ended; those that did not wait"
+    " are not in it.",
+    first=0.016,
+    last=524.288,
+)
+NOT_QUEUED = Counter(
+    "geniehive_gateway_queue_refusals",
+    "Requests that were told to come back later, by reason: full, as many waited as may, or"
+    " deadline, they would have waited for longer than they have.",
+    ("reason",),
+)
+PREFILL = Gauge(
+    "geniehive_gateway_learned_prefill_tokens_per_second",
+    "How fast a service reads prompts, as the worker learned it that saw most answers.",
+    ("service", "asset"),
+)
+DECODE = Gauge(
+    "geniehive_gateway_learned_decode_tokens_per_second",
+    "How fast a service writes an answer while it writes no other, learned likewise.",
+    ("service", "asset"),
+)
+SLOTS = Gauge(
+    "geniehive_gateway_believed_slots",
+    "Requests that a service is believed to serve at the same time; as the worker believes that"
+    " believes in least.",
+    _SERVICE,
+)
 ACTIVE = Gauge("geniehive_gateway_active_requests", "Requests that clients wait for now.")
 MOST = Gauge("geniehive_gateway_active_requests_limit", "How many of these are taken on.")
 HELD = Gauge(
@@ -99,7 +133,8 @@ LAG = Gauge(
 # In the order in which they are told.
 ALL = (
     *(REQUESTS, REFUSED, DURATION, FIRST_BYTE, TOKENS, DECODED, DECODING, IN_FLIGHT),
-    *(RETRIES, RETRIES_DENIED, EJECTIONS, EJECTED, RESTING, ACTIVE, MOST, HELD),
+    *(RETRIES, RETRIES_DENIED, EJECTIONS, EJECTED, RESTING),
+    *(WAITING, WAITED, NOT_QUEUED, PREFILL, DECODE, SLOTS, ACTIVE, MOST, HELD),
     *(CONNECTIONS, IDLE, WORKERS, CONNECTED, AGE, VERSION, ROUTED, LAG),
 )
 
@@ -131,6 +166,16 @@ def families(told: Iterable[Snapshot], at: float) -> Iterator[Metric]:
     yield EJECTIONS.of({(name,): sums.ejections for name, sums in services.items()})
     yield EJECTED.of(_ejected(now, services))
     yield RESTING.of({(): max((one.resting for one in now), default=0)})
+    yield WAITING.of({(): sum(one.waiting for one in now)})
+    waited = Waited()
+    for one in told:
+        waited.add(one.waited)
+    yield WAITED.of({(): waited.seconds})
+    yield NOT_QUEUED.of({(why.value,): waited.refused[why.value] for why in Refusal})
+    speeds = _speeds(now)
+    yield PREFILL.of({key: one.prefill for key, one in speeds.items() if one.prefill is not None})
+    yield DECODE.of({key: one.decode for key, one in speeds.items() if one.decode is not None})
+    yield SLOTS.of(_slots(now))
     yield ACTIVE.of({(): sum(one.active for one in now)})
     yield MOST.of({(): sum(one.most for one in now)})
     yield HELD.of({(): sum(one.held for one in now)})
@@ -164,6 +209,24 @@ def _ejected(now: Iterable[Now], services: Iterable[str]) -> dict[Labels, float]
         for name in one.ejected:
             found[_label(name, found)] = 1
     return {(name,): out for name, out in found.items()}
+
+
+def _speeds(now: Iterable[Now]) -> dict[Labels, Speed]:
+    """Return what those learned who saw most. Beyond so many there is no `other`: of what?"""
+    found: dict[Labels, Speed] = {}
+    for one in chain.from_iterable(worker.speeds for worker in now):
+        key = one.service_id, one.asset_id
+        if key not in found or found[key].samples < one.samples:
+            found[key] = one
+    return dict(sorted(found.items())[:MAX_SERVICES])
+
+
+def _slots(now: Iterable[Now]) -> dict[Labels, float]:
+    """Return what those believe who believe in least slots, likewise."""
+    found: dict[Labels, float] = {}
+    for name, slots in chain.from_iterable(worker.slots.items() for worker in now):
+        found[name,] = min(slots, found.get((name,), slots))
+    return dict(sorted(found.items())[:MAX_SERVICES])
 
 
 def _label(name: str, found: Collection[str]) -> str:

@@ -44,6 +44,7 @@ class Scrape:
             gateway.refused.update(before.refused)
             gateway.retry_budget.retried += before.retried
             gateway.retry_budget.denied += before.retries_denied
+            gateway.waited.add(before.waited)
             self._retold.inherit(Told(before.requests))
 
     async def run(self) -> None:
@@ -110,7 +111,9 @@ class Scrape:
         totals = gateway.totals.with_(gateway.meter.waits(), time.time())
         refused, retries = gateway.refused.copy(), gateway.retry_budget
         requests = self._retold.lines()
-        return Snapshot(now, totals, refused, retries.retried, retries.denied, requests)
+        return Snapshot(
+            now, totals, refused, retries.retried, retries.denied, gateway.waited, requests
+        )
 
 
 def router(gateway: Gateway, scrape: Scrape) -> APIRouter:

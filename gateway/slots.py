@@ -14,7 +14,7 @@ import tempfile
 import zlib
 from typing import Self
 
-HALF = 2 << 20  # bytes; memory is used only as far as it is written
+HALF = 3 << 20  # bytes; memory is used only as far as it is written
 _TURN = struct.Struct("=Q")  # which half is read: its lowest bit
 _HEAD = struct.Struct("=II")  # of a half: length and checksum of what is in it
 _SLOT = _TURN.size + 2 * HALF

@@ -7,8 +7,22 @@ import msgspec
 
 from gateway.retold import Lines
 from gateway.totals import Totals
+from gateway.waited import Waited
 
 FRESH_SECONDS = 5.0  # what a worker told longer ago is how it was before it died or froze
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """How fast a service works with one asset, as one worker learned it.
+
+    Tokens a second; None for what is not known. samples: answers it was learned from.
+    """
+
+    service_id: str
+    asset_id: str
+    prefill: float | None
+    decode: float | None  # of an answer that is written alone
+    samples: int
 
 
 class Now(msgspec.Struct, kw_only=True):
@@ -18,6 +32,9 @@ class Now(msgspec.Struct, kw_only=True):
     in_flight: dict[str, int] = msgspec.field(default_factory=dict)  # by service
     ejected: list[str] = msgspec.field(default_factory=list)  # services, not more than are shown
     resting: int = 0  # services
+    speeds: list[Speed] = msgspec.field(default_factory=list)  # not more than are shown
+    slots: dict[str, int] = msgspec.field(default_factory=dict)  # believed, by service, likewise
+    waiting: int = 0  # requests, for a free service
     active: int = 0  # requests that clients wait for
     most: int = 0  # of these
     held: int = 0  # bytes for these
@@ -42,6 +59,7 @@ class Snapshot(msgspec.Struct):
     refused: Counter[str] = msgspec.field(default_factory=Counter)  # by code
     retried: int = 0  # attempts beyond the first
     retries_denied: int = 0
+    waited: Waited = msgspec.field(default_factory=Waited)
     requests: Lines = msgspec.field(default_factory=list)  # as `Told` has them
 
     @classmethod

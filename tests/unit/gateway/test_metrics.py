@@ -5,8 +5,9 @@ from collections import Counter
 from control.api.families import rendered
 from gateway.meter import Increment
 from gateway.metrics import ALL, families
-from gateway.snapshot import Now, Snapshot
+from gateway.snapshot import Now, Snapshot, Speed
 from gateway.totals import MAX_SERVICES, OTHER, Totals
+from gateway.waited import Refusal
 from tests.series import series
 
 
@@ -79,6 +80,44 @@ def test_what_is_kept_out_is_so_at_any_worker_and_what_is_held_adds_up():
     assert scraped(told())["ejected,h/0"] == 0
 
 
+def test_who_waits_adds_up_and_so_does_how_long_they_did_at_workers_that_died():
+    first, dead = told(waiting=2), told(at=1.0, waiting=7)
+    for one in (first, dead):
+        one.waited.over(1.5)
+        one.waited.refuse(Refusal.FULL)
+    found = scraped(first, dead, told(waiting=3))
+
+    assert found["waiting_requests"] == 5
+    assert found["queue_seconds_count"] == 2
+    assert found["queue_refusals_total,full"] == 2
+    assert found["queue_refusals_total,deadline"] == 0
+
+
+def test_speeds_are_those_of_who_saw_most_and_slots_of_who_believes_in_least():
+    first = told(speeds=[Speed("h/0", "m", 800.0, 40.0, 9)], slots={"h/0": 8})
+    second = told(speeds=[Speed("h/0", "m", 900.0, None, 5)], slots={"h/0": 4, "h/1": 2})
+    found = scraped(first, second)
+
+    assert found["learned_prefill_tokens_per_second,h/0,m"] == 800
+    assert found["learned_decode_tokens_per_second,h/0,m"] == 40
+    assert (found["believed_slots,h/0"], found["believed_slots,h/1"]) == (4, 2)
+
+
+def test_a_speed_that_nobody_knows_is_not_told():
+    found = scraped(told(speeds=[Speed("h/0", "m", None, 40.0, 1)]))
+
+    assert "learned_prefill_tokens_per_second,h/0,m" not in found
+    assert found["learned_decode_tokens_per_second,h/0,m"] == 40
+
+
+def test_speeds_and_slots_are_of_a_bounded_number():
+    speeds = [Speed(f"h/{number}", "m", 1.0, 1.0, 1) for number in range(1_000)]
+    found = scraped(told(speeds=speeds, slots={one.service_id: 1 for one in speeds}))
+
+    for name in ("learned_prefill_tokens_per_second", "believed_slots"):
+        assert sum(key.startswith(name) for key in found) == MAX_SERVICES
+
+
 def test_retries_and_ejections_of_workers_that_died_count_too():
     dead, alive = told(at=1.0), told()
     for one in (dead, alive):
@@ -95,7 +134,8 @@ def test_series_are_of_a_bounded_number_of_services():
     busy = {f"g/{number}": 1 for number in range(1_000)}
     many = told(services=300, in_flight=busy, ejected=[*busy])
     found = scraped(many, many)
-    names = {key.split(",")[1] for key in found if "," in key and "refused" not in key}
+    of_none = ("refused_requests", "queue_")
+    names = {key.split(",")[1] for key in found if "," in key and not key.startswith(of_none)}
 
     assert len(names) == MAX_SERVICES + 1
     assert found[f"upstream_requests_total,{OTHER},answered"] == 400

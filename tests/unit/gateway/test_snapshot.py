@@ -9,8 +9,9 @@ from control.api.latency import BUCKETS
 from gateway.meter import Increment
 from gateway.retold import MAX_BYTES
 from gateway.slots import HALF
-from gateway.snapshot import FRESH_SECONDS, Now, Snapshot
+from gateway.snapshot import FRESH_SECONDS, Now, Snapshot, Speed
 from gateway.totals import MAX_SERVICES, MAX_TOKENS, Totals
+from gateway.waited import Refusal, Waited
 
 LARGE = 2**53
 
@@ -26,9 +27,14 @@ def largest() -> Snapshot:
                                buckets, buckets), now=1.5)  # fmt: skip
         totals.eject(name, 1.5)
     busy = {f"{'h' * 60}/{number:0120}": 1 for number in range(4_096)}
-    now = Now(at=1.0, in_flight=busy, ejected=[*totals.services])
+    names = [*totals.services]
+    speeds = [Speed(name, "m" * 200, 1e9, 1e9, LARGE) for name in names]
+    slots = dict.fromkeys(names, LARGE)
+    now = Now(at=1.0, in_flight=busy, ejected=names, speeds=speeds, slots=slots)
+    waited = Waited(Counter(buckets), Counter(dict.fromkeys(map(str, Refusal), LARGE)))
     requests = [msgspec.Raw(msgspec.msgpack.encode(b"x" * (MAX_BYTES - 10)))]
-    return Snapshot(now, totals, Counter(dict.fromkeys(BY_CODE, LARGE)), LARGE, LARGE, requests)
+    refused = Counter(dict.fromkeys(BY_CODE, LARGE))
+    return Snapshot(now, totals, refused, LARGE, LARGE, waited, requests)
 
 
 def test_it_comes_back_as_it_was_and_fits_into_a_slot():
