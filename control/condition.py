@@ -69,6 +69,7 @@ class Condition:
         rules = self._rules()
         message = pb.GetClusterHealthResponse(
             in_flight=self._loads.in_flight,
+            waiting=self._loads.waiting.total,
             gateway_count=len({watcher.gateway_id for watcher in self._routes.watchers}),
             route_version=self._routes.identity.version,
             settled=self._routes.settled,

@@ -8,57 +8,98 @@ what it keeps out of rotation.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from control.ejections import Ejections, Told
+from control.speeds import Speeds
 
 MAX_COUNT = 2**31 - 1  # what the contract carries
 # A stream that ends so soon after its last word was closed; one that is cut off ends
 # half a minute later.
 LEFT_S = 1.0
+NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+class Sums:
+    """Whole numbers by service, of each stream and of all together; only what is above 0."""
+
+    def __init__(self) -> None:
+        self._all: Counter[str] = Counter()
+        self._told: dict[object, dict[str, int]] = {}
+
+    def tell(self, stream: object, counts: Mapping[str, int]) -> None:
+        """Replace what `stream` told; negative counts are taken for none."""
+        self.forget(stream)
+        self._told[stream] = {one: count for one, count in counts.items() if count > 0}
+        self._all.update(self._told[stream])
+
+    def forget(self, stream: object) -> None:
+        """Drop what `stream` told."""
+        for service_id, count in self._told.pop(stream, {}).items():
+            self._all[service_id] -= count
+            if not self._all[service_id]:
+                del self._all[service_id]
+
+    def of(self, service_id: str) -> int:
+        """Return the sum for a service."""
+        return min(self._all[service_id], MAX_COUNT)
+
+    @property
+    def total(self) -> int:
+        """The sum for all services."""
+        return min(self._all.total(), MAX_COUNT)
+
+    def others(self, stream: object) -> dict[str, int]:
+        """Return what all streams but `stream` told, by service; only what is above 0."""
+        mine = self._told.get(stream, {})
+        left = {one: count - mine.get(one, 0) for one, count in self._all.items()}
+        return {one: min(count, MAX_COUNT) for one, count in left.items() if count > 0}
 
 
 class Loads:
-    """Requests in flight by service, in all and by gateway stream; and `ejections`."""
+    """How busy services are, in all and by gateway stream; `ejections`, and `speeds`.
+
+    What gateways measured of speeds outlives them; all else ends with their streams.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._heard: float | None = None
-        self._total: Counter[str] = Counter()
-        self._told: dict[object, dict[str, int]] = {}
         self._told_at: dict[object, float] = {}
+        self._in_flight = Sums()
+        self.pending = Sums()  # ms of prompts
+        self.waiting = Sums()
         self.ejections = Ejections(now)
+        self.speeds = Speeds(now)
 
     def tell(
         self,
         stream: object,
         loads: Mapping[str, int],
         ejections: Iterable[tuple[str, Told]] = (),
+        *,
+        pending: Mapping[str, int] = NOTHING,
+        waiting: Mapping[str, int] = NOTHING,
     ) -> None:
         """Replace what `stream` told; negative counts are taken for none.
 
-        ejections: services that it keeps out.
+        loads: requests in flight. ejections: services that it keeps out. pending: prompts that
+        it sent and that are not read yet, ms. waiting: requests that wait for a service.
         """
-        self._heard = self._now()
-        self._drop(stream)
-        kept = {service_id: count for service_id, count in loads.items() if count > 0}
-        self._told[stream] = kept
-        self._told_at[stream] = self._heard
-        self._total.update(kept)
+        self._told_at[stream] = self._heard = self._now()
+        self._in_flight.tell(stream, loads)
+        self.pending.tell(stream, pending)
+        self.waiting.tell(stream, waiting)
         self.ejections.tell(stream, ejections)
 
     def forget(self, stream: object) -> None:
         """Drop what `stream` told, because it ended."""
-        self._drop(stream)
+        for sums in (self._in_flight, self.pending, self.waiting):
+            sums.forget(stream)
         self._told_at.pop(stream, None)
         self.ejections.forget(stream)
-        if not self._told and self.silence() < LEFT_S:
+        if not self._told_at and self.silence() < LEFT_S:
             self._heard = None  # nobody is there to be heard
-
-    def _drop(self, stream: object) -> None:
-        for service_id, count in self._told.pop(stream, {}).items():
-            self._total[service_id] -= count
-            if not self._total[service_id]:
-                del self._total[service_id]
 
     def silence(self) -> float:
         """Return for how many seconds no gateway has said anything.
@@ -69,7 +110,7 @@ class Loads:
 
     def total(self, service_id: str) -> int:
         """Return the requests in flight at a service."""
-        return min(self._total[service_id], MAX_COUNT)
+        return self._in_flight.of(service_id)
 
     def total_of(self, service_ids: Iterable[str]) -> int:
         """Return the requests in flight at several services."""
@@ -88,14 +129,8 @@ class Loads:
     @property
     def in_flight(self) -> int:
         """All requests in flight."""
-        return min(self._total.total(), MAX_COUNT)
+        return self._in_flight.total
 
     def others(self, stream: object) -> dict[str, int]:
-        """Return what all streams but `stream` told, by service; only what is above 0."""
-        mine = self._told.get(stream, {})
-        left = {
-            service_id: count - mine.get(service_id, 0) for service_id, count in self._total.items()
-        }
-        return {
-            service_id: min(count, MAX_COUNT) for service_id, count in left.items() if count > 0
-        }
+        """Return what all streams but `stream` have in flight, by service; only what is above 0."""
+        return self._in_flight.others(stream)

@@ -16,6 +16,7 @@ from control.probing.records import Record
 from control.ranking.candidates import Candidate
 from control.ranking.offering import Rules
 from control.ranking.roles import Role
+from control.ranking.speed import Speed
 from control.ranking.subject import Signals
 from control.table.compile import Compiler
 
@@ -43,6 +44,8 @@ class ServiceView:
     roles: Sequence[tuple[str, str]]
     counts: Counts
     ejection: Ejection | None
+    waiting: int  # in gateways
+    speeds: Mapping[str, Speed]  # by asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ class Overview:
             sorted((role, one.asset_id) for role, one in self._compiler.roles(service_id)),
             self._measurements.of(service_id),
             self._loads.ejections.of(service_id),
+            self._loads.waiting.of(service_id),
+            self._loads.speeds.of(service_id),
         )
 
     def probe(self, service_id: str) -> Record | None:

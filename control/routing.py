@@ -1,7 +1,7 @@
 """RoutingService: explains routes, pushes tables, exchanges loads. Translates only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -18,6 +18,9 @@ from control.ejections import Ejection
 from control.live import Loads
 from control.lookout import Lookout
 from control.membership import Membership
+from control.ranking.speed import Speed
+from control.speed_messages import speed_message, speeds
+from control.speeds import Key
 from control.streams import interleaved
 from control.table.watch import Hub, Update
 from control.table_messages import identity, update_message
@@ -29,17 +32,23 @@ LOAD_INTERVAL_S = 0.25
 ACKNOWLEDGE_S, LOOK_S = 20.0, 5.0
 MAX_NAME = 200
 MAX_LOADS = 10_000
+MAX_RATES = 200
 MAX_ENCODED_HERE = 100_000  # bytes, of a delta; more is encoded beside the event loop
 
 Answer = TypeVar("Answer")
 
 
 class Seen(NamedTuple):
-    """What a gateway is told of a service: what others do there, and what waits inside."""
+    """What a gateway is told of a service: what others do there, and what waits inside.
+
+    pending_ms: of prompts that others sent and that are not read yet. waiting: in other gateways.
+    """
 
     in_flight: int
-    waiting: int
+    queue_depth: int
     ejection: Ejection | None
+    pending_ms: int
+    waiting: int
 
 
 class RoutingServicer(pb_grpc.RoutingServiceServicer):
@@ -92,32 +101,49 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
         stream = object()
         never = asyncio.Event()
         said: dict[str, Seen] | None = None
+        version = 0  # of speeds
         try:
             async with aclosing(interleaved(request_iterator, never, LOAD_INTERVAL_S)) as events:
                 async for request in events:
                     if request is not None:
                         _check_gateway_id(request.gateway_id)
-                        told = request.loads[:MAX_LOADS]
-                        self._loads.tell(
-                            stream,
-                            {one.service_id: one.in_flight for one in told},
-                            ejections(told, self._membership.service),
-                        )
+                        self._hear(stream, request)
                     now = self._seen_by_others(stream)
-                    if request is not None or now != said:
-                        yield _load_message(now)
+                    version, changed = self._loads.speeds.since(version)
+                    if request is not None or now != said or changed:
+                        yield _load_message(now, changed)
                         said = now
         finally:
             self._loads.forget(stream)
 
+    def _hear(self, stream: object, request: pb.ExchangeLoadRequest) -> None:
+        """Take what a gateway tells."""
+        told = request.loads[:MAX_LOADS]
+        there = self._membership.service
+        self._loads.tell(
+            stream,
+            {one.service_id: one.in_flight for one in told},
+            ejections(told, there),
+            pending={one.service_id: _milliseconds(one.pending_prefill) for one in told},
+            waiting={one.service_id: one.waiting for one in told},
+        )
+        self._loads.speeds.tell(request.gateway_id, speeds(request.rates[:MAX_RATES]), there)
+
     def _seen_by_others(self, stream: object) -> dict[str, Seen]:
         """Return what others see of services, where they see anything."""
-        in_flight = self._loads.others(stream)
-        waiting = self._membership.waiting
-        ejections = self._loads.ejections.others(stream)
+        loads = self._loads
+        in_flight, queued = loads.others(stream), self._membership.waiting
+        ejections = loads.ejections.others(stream)
+        pending, waiting = loads.pending.others(stream), loads.waiting.others(stream)
         return {
-            one: Seen(in_flight.get(one, 0), waiting.get(one, 0), ejections.get(one))
-            for one in {**in_flight, **waiting, **ejections}
+            one: Seen(
+                in_flight.get(one, 0),
+                queued.get(one, 0),
+                ejections.get(one),
+                pending.get(one, 0),
+                waiting.get(one, 0),
+            )
+            for one in {**in_flight, **queued, **ejections, **pending, **waiting}
         }
 
 
@@ -160,18 +186,30 @@ async def _encoded(update: Update) -> pb.TableUpdate:
     return update_message(update)
 
 
-def _load_message(seen: dict[str, Seen]) -> pb.ExchangeLoadResponse:
+def _milliseconds(told: Duration) -> int:
+    return told.seconds * 1_000 + told.nanos // 1_000_000
+
+
+def _load_message(
+    seen: dict[str, Seen], changed: Iterable[tuple[Key, Speed]]
+) -> pb.ExchangeLoadResponse:
     interval = Duration()
     interval.FromMilliseconds(int(LOAD_INTERVAL_S * 1000))
     return pb.ExchangeLoadResponse(
-        loads=[
-            pb.ServiceLoad(
-                service_id=service_id,
-                in_flight=one.in_flight,
-                queue_depth=one.waiting,
-                ejection=ejection_message(one.ejection) if one.ejection else None,
-            )
-            for service_id, one in seen.items()
-        ],
+        loads=[_service_load(service_id, one) for service_id, one in seen.items()],
         interval=interval,
+        rates=[speed_message(key, speed) for key, speed in changed],
     )
+
+
+def _service_load(service_id: str, one: Seen) -> pb.ServiceLoad:
+    message = pb.ServiceLoad(
+        service_id=service_id,
+        in_flight=one.in_flight,
+        queue_depth=one.queue_depth,
+        waiting=one.waiting,
+        ejection=ejection_message(one.ejection) if one.ejection else None,
+    )
+    if one.pending_ms:
+        message.pending_prefill.FromMilliseconds(one.pending_ms)
+    return message

@@ -10,6 +10,7 @@ from control.ejection_messages import ejection_message
 from control.measured import Counts, measured
 from control.overview import ServiceView
 from control.probe_messages import probe_message
+from control.speed_messages import speed_message
 
 
 def status_message(
@@ -27,6 +28,11 @@ def status_message(
         health=messages.HEALTH_VALUES[view.health],
         tokens_per_second=view.signals.tokens_per_second,
         drained=view.drained,
+        waiting=view.waiting,
+        learned=[
+            speed_message((view.offer.service.service_id, asset_id), speed)
+            for asset_id, speed in sorted(view.speeds.items())
+        ],
     )
     for role_id, asset_id in view.roles:
         message.roles.add(role_id=role_id, asset_id=asset_id)

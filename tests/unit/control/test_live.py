@@ -27,6 +27,20 @@ def test_what_a_gateway_told_ends_with_its_stream():
     assert loads.others(2) == {}
 
 
+def test_what_waits_and_what_is_to_be_read_end_with_the_stream_too():
+    loads = Loads()
+    loads.tell(1, {}, pending={"a": 250, "b": -1}, waiting={"a": 2})
+    loads.tell(2, {"a": 1}, pending={"a": 50}, waiting={"b": 1})
+
+    assert loads.pending.others(2) == {"a": 250}
+    assert loads.waiting.others(1) == {"b": 1}
+    assert (loads.waiting.of("a"), loads.waiting.total) == (2, 3)
+    loads.forget(1)
+    assert (loads.pending.of("a"), loads.waiting.total) == (50, 1)
+    loads.tell(2, {})
+    assert (loads.pending.total, loads.waiting.total) == (0, 0)
+
+
 def test_a_sum_stays_within_what_the_contract_carries():
     loads = Loads()
     loads.tell(1, {"a": 2**31 - 1})

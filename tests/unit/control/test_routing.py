@@ -332,6 +332,101 @@ async def test_gateways_hear_what_waits_inside_engines(control):
     assert await Load(control, "g1").tell() == {"h1/s": (0, 4)}
 
 
+async def test_gateways_hear_what_waits_in_others_and_what_those_have_sent_to_be_read(control):
+    await register(control, "h1", service("h1/s"))
+    one, two = Load(control, "g1"), Load(control, "g2")
+    busy = pb.ServiceLoad(service_id="h1/s", waiting=3)
+    busy.pending_prefill.FromMilliseconds(1_500)
+
+    await one.say([busy])
+    assert not await one.answer()
+    await two.say([])
+    (heard,) = await two.answer()
+    assert (heard.waiting, heard.pending_prefill.ToMilliseconds()) == (3, 1_500)
+    health = await control.discovery.GetClusterHealth(discovery.GetClusterHealthRequest())
+    assert health.waiting == 3
+    asked = discovery.GetServiceRequest(service_id="h1/s")
+    assert (await control.discovery.GetService(asked)).service.waiting == 3
+    one.call.cancel()
+    assert not await two.answer()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(-5, 0), (2**63 - 1, 0), (-(2**63), 0), (0, 2**31 - 1)]
+)
+async def test_absurd_times_to_read_harm_nobody(control, seconds, nanos):
+    one, two = Load(control, "g1"), Load(control, "g2")
+    busy = pb.ServiceLoad(service_id="h1/s", waiting=-7)
+    busy.pending_prefill.seconds, busy.pending_prefill.nanos = seconds, nanos
+
+    await one.say([busy])
+    await one.answer()
+    await two.say([])
+    heard = [load.pending_prefill.ToMilliseconds() for load in await two.answer()]
+    assert not heard or 0 < heard[0] <= 2**31
+
+
+def learned(asset_id="m", prefill=800.0, samples=10, **values):
+    return inventory.LearnedRates(
+        service_id="h1/s",
+        asset_id=asset_id,
+        prefill_tokens_per_second=prefill,
+        sample_count=samples,
+        **values,
+    )
+
+
+class Learning(Load):
+    """A gateway that tells what it measured of speeds."""
+
+    async def learn(self, *rates):
+        await self.call.write(pb.ExchangeLoadRequest(gateway_id=self.gateway_id, rates=rates))
+        return await self.heard()
+
+    async def heard(self):
+        answer = await asyncio.wait_for(self.call.read(), 10)
+        return {one.asset_id: one.prefill_tokens_per_second for one in answer.rates}
+
+
+async def test_gateways_start_with_what_all_others_measured_and_hear_of_changes_alone(control):
+    await register(control, "h1", service("h1/s"))
+    one, two = Learning(control, "g1"), Learning(control, "g2")
+
+    assert await one.learn(learned()) == {"m": 800.0}
+    assert await two.learn() == {"m": 800.0}
+    assert await two.learn(learned(prefill=805.0)) == {}
+    assert await two.learn(learned(prefill=1_200.0, samples=30)) == {"m": 1_100.0}
+    assert await one.heard() == {"m": 1_100.0}
+    one.call.cancel()
+    two.call.cancel()
+    await until(lambda: not control.loads.silence())
+    assert await Learning(control, "g1").learn() == {"m": 1_100.0}
+
+
+async def test_people_see_what_gateways_measured_of_a_service(control):
+    await register(control, "h1", service("h1/s", "m"))
+    await Learning(control, "g1").learn(learned(slots=4))
+
+    asked = discovery.GetServiceRequest(service_id="h1/s")
+    (found,) = (await control.discovery.GetService(asked)).service.learned
+    assert found == learned(slots=4)
+
+
+async def test_of_what_is_learned_what_is_absurd_is_left_out(control):
+    await register(control, "h1", service("h1/s"))
+    gateway = Learning(control, "g1")
+
+    assert await gateway.learn(
+        learned("zero", 0.0),
+        learned("nan", float("nan")),
+        learned("much", 1e12),
+        learned("less", -1.0),
+        learned("unsampled", samples=0),
+        learned("", 5.0),
+        learned("one", 700.0, answer_tokens=float("inf"), slots=10**6),
+    ) == {"one": 700.0}
+
+
 async def test_a_nameless_gateway_tells_no_load(control):
     with pytest.raises(InvalidValue, match="gateway_id"):
         await Load(control, "").tell(s=1)

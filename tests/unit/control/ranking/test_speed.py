@@ -1,0 +1,66 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.ranking.speed import MAX_WEIGHT, UNMEASURED, Speed, merged
+
+POSITIVE = st.floats(0.01, 1e6)
+SPEEDS = st.builds(
+    Speed,
+    prefill=st.none() | POSITIVE,
+    decode=st.dictionaries(st.integers(1, 8), POSITIVE, max_size=4).map(
+        lambda found: tuple(sorted(found.items()))
+    ),
+    load_s=st.none() | POSITIVE,
+    slots=st.none() | st.integers(1, 64),
+    samples=st.integers(1, 10**9),
+)
+
+
+def test_who_measured_more_counts_more():
+    told = [Speed(prefill=100.0, samples=30), Speed(prefill=200.0, samples=10)]
+
+    assert merged(told).prefill == 125.0
+
+
+def test_nobody_counts_for_ever_more():
+    told = [Speed(prefill=100.0, samples=10**9), Speed(prefill=200.0, samples=MAX_WEIGHT)]
+
+    assert merged(told).prefill == 150.0
+
+
+def test_what_one_alone_measured_is_kept():
+    told = [Speed(load_s=3.0, samples=1), Speed(decode=((1, 40.0), (4, 20.0)), samples=2)]
+
+    assert merged(told) == Speed(decode=((1, 40.0), (4, 20.0)), load_s=3.0, samples=3)
+
+
+def test_too_few_slots_starve_an_engine_so_the_most_count():
+    assert merged([Speed(slots=2, samples=9), Speed(slots=8, samples=1)]).slots == 8
+
+
+@given(st.lists(SPEEDS, min_size=1, max_size=4))
+def test_what_is_merged_lies_between_what_was_told(told):
+    found = merged(told)
+    for value, values in (
+        (found.prefill, [one.prefill for one in told if one.prefill is not None]),
+        (found.load_s, [one.load_s for one in told if one.load_s is not None]),
+    ):
+        assert (value is None) == (not values)
+        if value is not None:
+            assert min(values) * 0.999 <= value <= max(values) * 1.001
+    assert [level for level, _ in found.decode] == sorted(
+        {level for one in told for level, _ in one.decode}
+    )
+
+
+@given(SPEEDS)
+def test_a_speed_is_like_itself_and_nothing_measured_is_like_nothing_else(speed):
+    assert speed.is_like(speed)
+    assert speed.is_like(UNMEASURED) == (speed == Speed(samples=speed.samples))
+
+
+def test_the_speed_of_so_many_answers_is_that_of_the_nearest_number_measured():
+    speed = Speed(decode=((1, 40.0), (4, 20.0)))
+
+    assert [speed.decode_at(number) for number in (1, 2, 4, 9)] == [40.0, 40.0, 20.0, 20.0]
+    assert UNMEASURED.decode_at(1) is None
