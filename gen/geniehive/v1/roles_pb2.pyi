@@ -26,7 +26,7 @@ class Role(_message.Message):
     def __init__(self, role_id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., operation: _Optional[_Union[_inventory_pb2.Operation, str]] = ..., modality: _Optional[str] = ..., request_policy: _Optional[_Union[_inventory_pb2.RequestPolicy, _Mapping]] = ..., routing_policy: _Optional[_Union[RoutingPolicy, _Mapping]] = ...) -> None: ...
 
 class RoutingPolicy(_message.Message):
-    __slots__ = ("preferred_families", "preferred_labels", "min_context", "require_loaded", "allow_employee_devices", "allow_providers", "allowed_trust_tiers", "denied_trust_tiers", "allowed_device_classes", "denied_device_classes", "allowed_workload_classes", "denied_workload_classes", "fallback_roles", "guardrail_profile", "agentic_benchmark_workloads", "strategy")
+    __slots__ = ("preferred_families", "preferred_labels", "min_context", "require_loaded", "allow_employee_devices", "allow_providers", "allowed_trust_tiers", "denied_trust_tiers", "allowed_device_classes", "denied_device_classes", "allowed_workload_classes", "denied_workload_classes", "fallback_roles", "guardrail_profile", "agentic_benchmark_workloads", "strategy", "priority")
     PREFERRED_FAMILIES_FIELD_NUMBER: _ClassVar[int]
     PREFERRED_LABELS_FIELD_NUMBER: _ClassVar[int]
     MIN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class RoutingPolicy(_message.Message):
     GUARDRAIL_PROFILE_FIELD_NUMBER: _ClassVar[int]
     AGENTIC_BENCHMARK_WORKLOADS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     preferred_families: _containers.RepeatedScalarFieldContainer[str]
     preferred_labels: _containers.RepeatedScalarFieldContainer[str]
     min_context: int
@@ -59,4 +60,5 @@ class RoutingPolicy(_message.Message):
     guardrail_profile: str
     agentic_benchmark_workloads: _containers.RepeatedScalarFieldContainer[str]
     strategy: str
-    def __init__(self, preferred_families: _Optional[_Iterable[str]] = ..., preferred_labels: _Optional[_Iterable[str]] = ..., min_context: _Optional[int] = ..., require_loaded: _Optional[bool] = ..., allow_employee_devices: _Optional[bool] = ..., allow_providers: _Optional[bool] = ..., allowed_trust_tiers: _Optional[_Iterable[str]] = ..., denied_trust_tiers: _Optional[_Iterable[str]] = ..., allowed_device_classes: _Optional[_Iterable[str]] = ..., denied_device_classes: _Optional[_Iterable[str]] = ..., allowed_workload_classes: _Optional[_Iterable[str]] = ..., denied_workload_classes: _Optional[_Iterable[str]] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., guardrail_profile: _Optional[str] = ..., agentic_benchmark_workloads: _Optional[_Iterable[str]] = ..., strategy: _Optional[str] = ...) -> None: ...
+    priority: str
+    def __init__(self, preferred_families: _Optional[_Iterable[str]] = ..., preferred_labels: _Optional[_Iterable[str]] = ..., min_context: _Optional[int] = ..., require_loaded: _Optional[bool] = ..., allow_employee_devices: _Optional[bool] = ..., allow_providers: _Optional[bool] = ..., allowed_trust_tiers: _Optional[_Iterable[str]] = ..., denied_trust_tiers: _Optional[_Iterable[str]] = ..., allowed_device_classes: _Optional[_Iterable[str]] = ..., denied_device_classes: _Optional[_Iterable[str]] = ..., allowed_workload_classes: _Optional[_Iterable[str]] = ..., denied_workload_classes: _Optional[_Iterable[str]] = ..., fallback_roles: _Optional[_Iterable[str]] = ..., guardrail_profile: _Optional[str] = ..., agentic_benchmark_workloads: _Optional[_Iterable[str]] = ..., strategy: _Optional[str] = ..., priority: _Optional[str] = ...) -> None: ...
