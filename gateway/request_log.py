@@ -43,6 +43,7 @@ class Note:
         "model",
         "outcome",
         "path",
+        "queued",
         "request_id",
         "service_id",
         "status",
@@ -58,6 +59,7 @@ class Note:
         self.service_id = ""  # the last that was asked; empty for none
         self.asset = b""  # JSON
         self.attempts = 0
+        self.queued = 0.0  # seconds that it waited for a free service
         self.outcome = ""  # answered, client_left or the code of an error
         self.status = 0  # as the client was told; 0 when it was not
         self.duration = 0.0  # seconds
@@ -65,6 +67,9 @@ class Note:
 
     def named(self, model: str) -> None:
         self.model = model[:MAX_MODEL]  # or what waits could be large
+
+    def waited(self, seconds: float, position: int) -> None:
+        self.queued += seconds
 
     def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
         self.attempts += 1
@@ -182,6 +187,7 @@ class RequestLog:
             "service": note.service_id,
             "asset": msgspec.json.decode(note.asset) if note.asset else "",
             "attempts": note.attempts,
+            "queue_ms": round(note.queued * 1_000),
             "outcome": note.outcome,
             "status": note.status,
             "duration_s": round(note.duration, 6),

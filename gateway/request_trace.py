@@ -26,13 +26,14 @@ PROVIDER = "openai"
 class RequestTrace:
     """A `Witness` that makes spans of what it sees."""
 
-    __slots__ = ("_asked", "_attempt", "_attempts", "_operation", "_tracer")
+    __slots__ = ("_asked", "_attempt", "_attempts", "_operation", "_queued", "_tracer")
 
     def __init__(self, tracer: Tracer, head: RequestHead, request_id: bytes) -> None:
         self._tracer = tracer
         self._operation = WORDS[head.operation]
         self._attempt: Span | None = None
         self._attempts = 0
+        self._queued = 0.0  # seconds
         self._asked = tracer.server(
             f"{self._operation} {head.path.decode()}",
             head.trace_context,
@@ -48,6 +49,14 @@ class RequestTrace:
     def named(self, model: str) -> None:
         self._asked.update_name(f"{self._operation} {model}"[:MAX_NAME])
         self._asked.set_attribute("gen_ai.request.model", model[:MAX_NAME])
+
+    def waited(self, seconds: float, position: int) -> None:
+        self._queued += seconds
+        told: Attributes = {
+            "geniehive.queue_ms": round(self._queued * 1_000),
+            "geniehive.queue_position": position,
+        }
+        self._asked.set_attributes(told)
 
     def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
         self._attempts += 1

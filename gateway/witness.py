@@ -15,6 +15,9 @@ class Witness(Protocol):
     def named(self, model: str) -> None:
         """See what is asked for, as the client calls it."""
 
+    def waited(self, seconds: float, position: int) -> None:
+        """See that it waited until a service was free, or for that. position: at first, from 1."""
+
     def attempt(self, upstream: Upstream, asset: bytes) -> bytes:
         """See who is asked; return header lines for it. asset: as a JSON string."""
 

@@ -116,6 +116,11 @@ class Witness:
     def first_byte(self):
         assert not self.ends
 
+    def waited(self, seconds, position):
+        assert not self.ends
+        assert seconds >= 0
+        assert position
+
     def attempt(self, upstream, asset):
         assert not self.ends
         return b""

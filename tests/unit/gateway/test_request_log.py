@@ -26,6 +26,7 @@ def note(**fields):
         "service_id": "h/a",
         "asset": b'"m\\u00fc"',
         "attempts": 2,
+        "queued": 0.3004,
         "outcome": "answered",
         "status": 200,
         "duration": 0.25,
@@ -63,6 +64,7 @@ def test_a_line_tells_who_served_and_what_it_took():
         "service": "h/a",
         "asset": "mü",
         "attempts": 2,
+        "queue_ms": 300,
         "outcome": "answered",
         "status": 200,
         "duration_s": 0.25,
@@ -80,6 +82,14 @@ def test_what_a_client_calls_a_model_stays_within_its_field(model):
     assert len(made.model) <= MAX_MODEL  # of what waits, too
     assert line.isascii()
     assert json.loads(line)["model"] == model[:MAX_MODEL]
+
+
+def test_one_that_waited_twice_waited_so_long_in_all():
+    made = note(queued=0.0)
+    made.waited(0.25, 3)
+    made.waited(1.0, 1)
+
+    assert json.loads(lines(made)[0])["queue_ms"] == 1_250
 
 
 def test_what_was_never_a_request_has_its_line_too():

@@ -82,6 +82,16 @@ def test_what_the_client_is_told_may_be_another_error_than_that_of_the_last_atte
     assert kept.get_finished_spans()[-1].attributes["http.response.status_code"] == 429
 
 
+def test_what_it_waited_is_told_in_all_with_its_place_at_first(trace, kept):
+    trace.waited(0.25, 3)
+    trace.waited(1.0, 3)
+    trace.left(0)
+    (whole,) = kept.get_finished_spans()
+
+    assert whole.attributes["geniehive.queue_ms"] == 1_250
+    assert whole.attributes["geniehive.queue_position"] == 3
+
+
 def test_a_client_that_leaves_is_no_fault_of_who_was_asked(trace, kept):
     trace.attempt(service("x"), b'"m"')
     trace.left(0)

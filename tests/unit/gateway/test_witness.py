@@ -87,7 +87,7 @@ class Seen:
     def named(self, *_):
         assert not self.ends
 
-    first_byte = named
+    first_byte = waited = named
 
     def attempt(self, upstream, asset):
         assert not self.ends
