@@ -14,7 +14,9 @@ from geniehive.v1 import inventory_pb2 as inventory
 from control.api import cluster_documents as documents
 from control.api import evidence_documents
 from control.api.errors import GenieHiveError, family
+from control.api.priorities import WORDS
 from gateway import errors, examples, requests
+from gateway.paths import INFERENCE
 from gateway.schema import Schema, schema_of
 
 JSON, TEXT = "application/json", "text/plain"
@@ -134,6 +136,41 @@ _REQUEST_ID = {
         "schema": {"type": "string"},
     }
 }
+_SERVED = {
+    f"x-geniehive-{name}": {"description": told, "schema": {"type": kind}}
+    for name, kind, told in (
+        ("service", "string", "Who answered."),
+        ("attempts", "integer", "How many services were asked."),
+        ("overhead-ms", "number", "What passed until the last was asked, without waiting."),
+        ("queue-position", "integer", "Its place when it began to wait; missing if it did not."),
+        ("queue-ms", "integer", "How long it waited until a service was free; missing likewise."),
+        (
+            "queue-eta-ms",
+            "integer",
+            "How long it is expected to wait still, of a stream that begins while it does.",
+        ),
+    )
+}
+_HOW = [
+    {"name": name, "in": "header", "required": False, "description": told, "schema": schema}
+    for name, schema, told in (
+        (
+            "X-GenieHive-Priority",
+            {"type": "string", "enum": sorted(WORDS, key=WORDS.__getitem__)},
+            "Who goes first where some wait; above what the key may is 403.",
+        ),
+        (
+            "X-Request-Timeout",
+            {"type": "number", "exclusiveMinimum": 0},
+            "Seconds that the request may take, waiting included.",
+        ),
+        (
+            "X-Request-Id",
+            {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            "What the client calls the request; the answer has it as `x-client-request-id`.",
+        ),
+    )
+]
 _NEXT = {
     "x-next-page-token": {
         "description": "`page_token` of the next page; missing on the last one.",
@@ -173,6 +210,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
             operation["responses"].pop("422", None)  # the framework's own; ours are 400
             operation["summary"] = operation["description"].partition("\n")[0].rstrip(".")
             operation["tags"] = [_part(path)]
+            if path.encode() in INFERENCE:
+                operation["parameters"] = _HOW
             if path.startswith(_KEYED):
                 operation["security"] = [{"bearer": []}, {"key": []}]
             if (answer := told.get((method, path))) is not None:
@@ -196,6 +235,8 @@ def _responses(path: str, operation: dict[str, Any], answer: Answer) -> dict[str
     if "stream" in str(operation.get("requestBody", "")):
         content["text/event-stream"] = {"schema": {"type": "string"}}
     headers = _REQUEST_ID | (_NEXT if "page_token" in names else {})
+    if path.encode() in INFERENCE:
+        headers |= _SERVED
     found: dict[str, Any] = {
         "200": {"description": "The answer.", "headers": headers, "content": content}
     }

@@ -98,6 +98,18 @@ async def test_parameters_have_their_bounds(described):
     assert {"x-request-id", "x-next-page-token", "link"} == set(answer["headers"])
 
 
+async def test_how_a_request_may_be_made_and_was_served_is_described(described):
+    asked = described["paths"]["/v1/embeddings"]["post"]
+    priority = next(one for one in asked["parameters"] if one["name"] == "X-GenieHive-Priority")
+
+    assert priority["schema"]["enum"] == ["low", "normal", "high"]
+    assert {one["in"] for one in asked["parameters"]} == {"header"}
+    assert not any(one["required"] for one in asked["parameters"])
+    listed = described["paths"]["/v1/models"]["get"]
+    told, models = (set(one["responses"]["200"]["headers"]) for one in (asked, listed))
+    assert told - models >= {"x-geniehive-queue-position", "x-geniehive-queue-ms"}
+
+
 async def test_what_nobody_knows_may_be_null(described):
     schema = described["paths"]["/v1/cluster/services/{service_id}"]["get"]["responses"]["200"]
     properties = schema["content"]["application/json"]["schema"]["properties"]
