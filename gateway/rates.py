@@ -1,10 +1,12 @@
-"""How fast services are with their assets: learned from answers, told until then. Pure."""
+"""How fast services are with their assets: learned from answers, told by others until then."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from control.api.completion import LEAST_PROMPT, OVERHEAD_S, prefill
+from gateway.assets import Asset
+from gateway.decoding import Decoding, slower
 from gateway.estimate import Estimate
 from gateway.reasoning import Usage
 from gateway.timings import Timings
@@ -15,21 +17,13 @@ LOAD_S = 10.0
 ANSWER = 200.0  # tokens
 BYTES_PER_TOKEN = 4.0
 
-# Of answers written at the same time: how many are told apart.
-LEVELS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-_MOST = LEVELS[-1]
-_NEAREST = tuple(min(LEVELS, key=lambda level: abs(level - one)) for one in range(_MOST + 1))
-_DRAG = 0.15  # that much slower an answer is for each other one, where that was not measured
-
 _SHORTEST_LOAD_S, _LONGEST_LOAD_S, _LOAD_WEIGHT = 0.1, 3_600.0, 0.2
-_LONG_ANSWER = 4_096.0  # tokens, which are not odd whatever the mean is
-_ODD = 10.0
-_ANSWER_WEIGHT = 0.02
+_ODD = 10.0  # what is off by more counts as if it was off by this
 
 _WHOLE_PROMPT = 100.0  # tokens; shorter ones tell less of speed
-_WHOLE_ANSWER = 9  # tokens; shorter ones tell nothing of it
+_WHOLE_ANSWER = 8  # tokens; shorter ones tell nothing of it
 _LONGEST_PAUSE_S = 0.04  # between two samples of what is busy
-_GOLDEN = 0.618  # the next pause's part of it, so that what follows something else gets its turn
+_GOLDEN = 0.618  # of it, more of the next: so what always follows something else has its turn
 _MOST_STARTS = 10_000
 _NEWS = 1.05  # a value that moved by less is none
 
@@ -53,45 +47,6 @@ class Told:
     samples: int = 0
 
 
-class _Asset:
-    """What of an asset is the same wherever it is served, and how fast it is at best."""
-
-    __slots__ = (
-        "__weakref__",
-        "_unreviewed",
-        "answer",
-        "answers",
-        "bytes_per_token",
-        "decode",
-        "prefill",
-        "rates",
-    )
-
-    def __init__(self) -> None:
-        self.rates: WeakSet[Rates] = WeakSet()
-        self.prefill = PREFILL
-        self.decode = DECODE
-        self.answer = ANSWER
-        self.answers = 0  # that its length was learned from
-        self.bytes_per_token = Estimate(0.1, 1e5, 0.1)
-        self._unreviewed = 0
-
-    def written(self, tokens: float) -> None:
-        """Take note of the length of an answer."""
-        tokens = min(tokens, max(_LONG_ANSWER, self.answer * _ODD))
-        self.answers += 1
-        self.answer += max(_ANSWER_WEIGHT, 1 / self.answers) * (tokens - self.answer)
-
-    def review(self) -> None:
-        """See who is the fastest now: once for as many changes as there are services."""
-        self._unreviewed -= 1
-        if self._unreviewed <= 0:
-            rates = list(self.rates)
-            self._unreviewed = len(rates)
-            self.prefill = max((one.reads for one in rates), default=0.0) or PREFILL
-            self.decode = max((one.writes for one in rates), default=0.0) or DECODE
-
-
 class Rates:
     """How fast a service is with an asset. Made by `Learned.rates`, kept as long as it is of use.
 
@@ -101,7 +56,7 @@ class Rates:
     __slots__ = (
         "__weakref__",
         "_asset",
-        "_decode",
+        "_decoding",
         "_due_at",
         "_key",
         "_load_s",
@@ -111,7 +66,6 @@ class Rates:
         "_prefill",
         "_samples",
         "_timed",
-        "_token_s",
         "_told",
         "_waiting",
     )
@@ -119,22 +73,21 @@ class Rates:
     def __init__(
         self,
         key: tuple[str, str],
-        asset: _Asset,
+        asset: Asset,
         of_service: "WeakValueDictionary[str, Rates]",
         waiting: "dict[Rates, None]",
     ) -> None:
         self._key = key
         self._asset = asset
         self._of_service = of_service  # which lives as long as one of them
-        self._waiting = waiting
+        self._waiting = waiting  # where who has news puts itself
         self._prefill = Estimate(0.1, 1e7, 0.2)
-        self._decode: dict[int, Estimate] = {}  # by level
-        self._token_s: dict[int, float] = {}  # by concurrency, as far as it was asked for
+        self._decoding = Decoding()
         self._load_s = 0.0
-        self._loads = 0  # that were seen
+        self._loads = 0  # that it was learned from
         self._timed = False  # whether the engine itself tells how long it worked
         self._samples = 0
-        self._told: Told | None = None  # last, by us
+        self._told: Told | None = None  # by us, last
         self._due_at = 0.0
         self._phase = 0.0
 
@@ -143,7 +96,7 @@ class Rates:
     @property
     def prefill(self) -> float:
         """Tokens of prompts that it reads a second."""
-        return self._prefill.value or self._asset.prefill
+        return self._prefill.value or self._asset.reads or PREFILL
 
     @property
     def load_s(self) -> float:
@@ -152,8 +105,9 @@ class Rates:
 
     @property
     def answer(self) -> float:
-        """How many tokens an answer has, on the average."""
-        return self._asset.answer
+        """How many tokens an answer has on the average."""
+        answer = self._asset.answer
+        return ANSWER if answer is None else answer
 
     @property
     def bytes_per_token(self) -> float:
@@ -166,26 +120,19 @@ class Rates:
 
     def prefill_s(self, size: int) -> float:
         """Return how long its prompt takes to be read."""
-        return prefill(size / self.bytes_per_token, self.prefill)
+        return prefill(self.prompt(size), self.prefill)
 
     def token_s(self, concurrency: int) -> float:
-        """Return how long a token of one answer takes while so many, 1 or more, are written."""
-        found = self._token_s.get(concurrency)
-        if found is not None:
-            return found
-        beside = min(max(concurrency, 1), _MOST)
-        if not self._decode:  # then it may change at any time
-            return _slower(beside) / self._asset.decode
-        near = min(self._decode, key=lambda level: abs(level - beside))
-        seconds = _slower(beside) / (_slower(near) * self._decode[near].value)
-        if concurrency == beside:
-            self._token_s[concurrency] = seconds
-        return seconds
+        """Return how long a token of an answer takes while so many are written, 1 or more."""
+        found = self._decoding.token_s(concurrency)
+        return slower(concurrency) / (self._asset.writes or DECODE) if found is None else found
 
-    def decode_s(self, most: int, concurrency: int) -> float:
-        """Return how long a whole answer takes. most: tokens it may have, 0 when not told."""
-        answer = self._asset.answer
-        return (min(answer, most) if most > 0 else answer) * self.token_s(concurrency)
+    def decode_s(self, need_most: int, concurrency: int) -> float:
+        """Return how long a whole answer takes. need_most: its tokens at most, 0: not told."""
+        answer = self.answer
+        if 0 < need_most < answer:
+            answer = need_most
+        return answer * self.token_s(concurrency)
 
     # What is learned.
 
@@ -196,13 +143,13 @@ class Rates:
     def first_token(self, size: int, ahead_s: float, took_s: float, now: float) -> None:
         """Take note that an answer has begun to come, `took_s` after it was asked for.
 
-        ahead_s: that the prompts before it were expected to take when it was sent.
+        ahead_s: that the prompts before it were expected to take then. Only of requests that
+        waited neither for a slot nor for the model.
         """
         self._sampled(now)
         if not self._timed:
             own = max(LEAST_PROMPT, self.prompt(size))
-            ahead = max(ahead_s, 0.0) * self.prefill
-            self._read(own, ahead, took_s - OVERHEAD_S)
+            self._read(own, max(ahead_s, 0.0) * self.prefill, took_s - OVERHEAD_S)
 
     def answered(
         self,
@@ -220,7 +167,7 @@ class Rates:
         """Take note of a whole answer.
 
         depth: others that were written beside it. first_s, whole_s: until its first token and
-        its last one. events: of a stream, each about a token; 0 when not counted.
+        its last one. events: of a stream, about one for each token; 0 when not counted.
         """
         self._sampled(now)
         self._samples += 1
@@ -233,75 +180,65 @@ class Rates:
             self._asset.written(tokens)
         if timings is not None:
             self._read(timings.prompt_tokens, 0.0, timings.prompt_s)
-            self._wrote(timings.answer_tokens, timings.answer_s, beside)
-        elif streamed:
-            if tokens is not None:
-                self._wrote(tokens - 1, whole_s - first_s, beside)
-        else:
+            self._wrote(timings.answer_tokens - 1, timings.answer_s, beside)
+        elif not streamed:
             self._came_whole(prompt, tokens, whole_s, beside)
+        elif tokens is not None:
+            self._wrote(tokens - 1, whole_s - first_s, beside)
 
     def loaded(self, took_s: float) -> None:
         """Take note of what a request took more than expected because the model was loaded."""
         if not took_s > 0.0:  # NaN neither
             return
         believed = self.load_s
-        self._loads += 1
         took_s = min(max(took_s, believed / _ODD), believed * _ODD)
-        if self._loads > 1 and took_s > believed:  # a shorter one counts at once
+        if self._loads and took_s > believed:  # a shorter one counts at once
             took_s = believed + _LOAD_WEIGHT * (took_s - believed)
         self._load_s = min(max(took_s, _SHORTEST_LOAD_S), _LONGEST_LOAD_S)
+        self._loads += 1
         self._waiting[self] = None
 
     def _counts(
         self, size: int, usage: Usage | None, timings: Timings | None
     ) -> tuple[float, int | None]:
         """Return the tokens of a request's prompt, and of its answer where they are told."""
-        told, tokens = 0, None
         if usage is not None:
-            told, tokens = usage.prompt_tokens, usage.completion_tokens
+            prompt, tokens = usage.prompt_tokens, usage.completion_tokens
         elif timings is not None:
-            told, tokens = timings.prompt_tokens + timings.cached_tokens, timings.answer_tokens
-        if not told:
+            prompt = timings.prompt_tokens + timings.cached_tokens
+            tokens = timings.answer_tokens
+        else:
+            return self.prompt(size), None
+        if not prompt:
             return self.prompt(size), tokens
-        if size:
-            self._asset.bytes_per_token.learn(size / told, min(told / _WHOLE_PROMPT, 1.0))
-        return told, tokens
+        self._asset.bytes_per_token.learn(size / prompt, min(prompt / _WHOLE_PROMPT, 1.0))
+        return prompt, tokens
 
     def _came_whole(self, prompt: float, tokens: int | None, whole_s: float, beside: int) -> None:
-        """Learn from an answer of which only the end is known.
+        """Learn from an answer of which only the end is known: of what took the most of it.
 
-        What is longer is what it tells of. One of unknown length is taken for a mean one.
+        One of unknown length is taken for a mean one.
         """
-        length = self._asset.answer if tokens is None else tokens
+        length = self.answer if tokens is None else tokens
         reading = prefill(prompt, self.prefill)
         if length < _WHOLE_ANSWER or reading > whole_s:
-            writing = length * self.token_s(beside)
-            self._read(prompt, 0.0, max(whole_s - writing, whole_s / 2) - OVERHEAD_S)
+            writing = min(length * self.token_s(beside), whole_s / 2)
+            self._read(prompt, 0.0, whole_s - writing - OVERHEAD_S)
         else:
-            self._wrote(length, max(whole_s - reading, whole_s / 2), beside)
+            self._wrote(length, whole_s - min(reading, whole_s / 2), beside)
 
     def _read(self, tokens: float, ahead: float, seconds: float) -> None:
         """Learn from a prompt that was read after others. ahead: tokens of these."""
         if tokens > 0:
             worth = tokens / (tokens + ahead) * min(tokens / _WHOLE_PROMPT, 1.0)
             self._prefill.learn((tokens + ahead) / max(seconds, 1e-3), worth)
-            self._asset.review()
+            self._asset.changed(self, self._prefill.value, self._decoding.alone)
 
     def _wrote(self, tokens: float, seconds: float, beside: int) -> None:
-        """Learn from an answer that was written beside others, itself included."""
-        if tokens >= _WHOLE_ANSWER - 1 and seconds > 0.0:
-            beside = min(beside, _MOST)
-            level = _NEAREST[beside]
-            rate = tokens / seconds * _slower(beside) / _slower(level)
-            self._at(level).learn(rate)
-            self._token_s.clear()
-            self._asset.review()
-
-    def _at(self, level: int) -> Estimate:
-        found = self._decode.get(level)
-        if found is None:
-            found = self._decode[level] = Estimate(0.01, 1e5, 0.1)
-        return found
+        """Learn from an answer that was written, so many at the same time."""
+        if tokens >= _WHOLE_ANSWER and seconds > 0.0:
+            self._decoding.learn(tokens / max(seconds, 1e-3), beside)
+            self._asset.changed(self, self._prefill.value, self._decoding.alone)
 
     def _sampled(self, now: float) -> None:
         self._phase = (self._phase + _GOLDEN) % 1.0
@@ -313,18 +250,12 @@ class Rates:
     def tell(self, told: Told) -> None:
         """Start from what others measured, where nothing was measured here."""
         self._prefill.tell(told.prefill)
-        for concurrency, rate in told.decode:
-            if 0 < concurrency <= _MOST:
-                self._at(_NEAREST[concurrency]).tell(rate)
-        self._decode = {level: one for level, one in self._decode.items() if one.value}
-        self._token_s.clear()
-        if told.load_s is not None and not self._loads and told.load_s > 0.0:
-            self._load_s = min(max(told.load_s, _SHORTEST_LOAD_S), _LONGEST_LOAD_S)
-        asset = self._asset
-        asset.bytes_per_token.tell(told.bytes_per_token)
-        if told.answer is not None and not asset.answers and told.answer >= 0.0:
-            asset.answer = min(told.answer, 1e6)
-        asset.review()
+        self._decoding.tell(told.decode)
+        load_s = told.load_s
+        if load_s is not None and not self._loads and 0.0 < load_s < float("inf"):
+            self._load_s = min(max(load_s, _SHORTEST_LOAD_S), _LONGEST_LOAD_S)
+        self._asset.tell(told.answer, told.bytes_per_token)
+        self._asset.changed(self, self._prefill.value, self._decoding.alone)
 
     def told(self, *, own: bool) -> Told:
         """Return what is known. own: only what was measured here."""
@@ -333,35 +264,23 @@ class Rates:
         def of(one: Estimate) -> float | None:
             return one.value if one.value and (one.mass or not own) else None
 
-        levels = ((level, of(one)) for level, one in sorted(self._decode.items()))
         return Told(
             *self._key,
             of(self._prefill),
-            tuple((level, rate) for level, rate in levels if rate is not None),
+            tuple(self._decoding.known(own=own)),
             self._load_s if self._load_s and (self._loads or not own) else None,
-            asset.answer if asset.answers or (not own and asset.answer != ANSWER) else None,
+            asset.answer if asset.answers or not own else None,
             of(asset.bytes_per_token),
-            None,
-            self._samples,
+            samples=self._samples,
         )
 
     def news(self) -> Told | None:
-        """Return what was measured here, if that has changed since it was last told."""
+        """Return what was measured here, unless that is nearly what was told last."""
         told = self.told(own=True)
-        if self._told is not None and not _differ(self._told, told):
+        if self._told is not None and not _is_news(self._told, told):
             return None
         self._told = told
         return told
-
-    @property
-    def reads(self) -> float:
-        """Tokens of prompts a second, 0 when unknown."""
-        return self._prefill.value
-
-    @property
-    def writes(self) -> float:
-        """Tokens a second of an answer that is alone, 0 when unknown."""
-        return 1 / self.token_s(1) if self._decode else 0.0
 
 
 class Learned:
@@ -374,7 +293,7 @@ class Learned:
     def __init__(self) -> None:
         self._services: WeakValueDictionary[str, WeakValueDictionary[str, Rates]]
         self._services = WeakValueDictionary()
-        self._assets: WeakValueDictionary[str, _Asset] = WeakValueDictionary()
+        self._assets: WeakValueDictionary[str, Asset] = WeakValueDictionary()
         self._starts: dict[tuple[str, str], Told] = {}
         self._waiting: dict[Rates, None] = {}
 
@@ -387,16 +306,15 @@ class Learned:
         if found is None:
             asset = self._assets.get(asset_id)
             if asset is None:
-                asset = self._assets[asset_id] = _Asset()
+                asset = self._assets[asset_id] = Asset()
             key = service_id, asset_id
             found = of_service[asset_id] = Rates(key, asset, of_service, self._waiting)
-            asset.rates.add(found)
             if key in self._starts:
                 found.tell(self._starts[key])
         return found
 
     def news(self, most: int) -> list[Told]:
-        """Return what at most so many measured anew since it was last taken."""
+        """Return what was measured anew since it was last taken, looking at so many at most."""
         taken = [one for one, _ in zip(self._waiting, range(most), strict=False)]
         for one in taken:
             del self._waiting[one]
@@ -406,7 +324,7 @@ class Learned:
         return found
 
     def tell(self, told: Iterable[Told]) -> None:
-        """Take note of what control says: start values where nothing was measured here."""
+        """Take what control says for a start, where nothing was measured here."""
         for one in told:
             self._start(one)
             of_service = self._services.get(one.service_id)
@@ -428,21 +346,19 @@ class Learned:
             del self._starts[next(iter(self._starts))]
 
 
-def _slower(beside: int) -> float:
-    """Return how often slower one of so many answers is than one alone, as far as is known."""
-    return 1.0 + _DRAG * (beside - 1)
-
-
-def _differ(one: Told, other: Told) -> bool:
-    """Return whether one of them is news to who knows the other."""
-    if other.samples >= 2 * one.samples and other.samples != one.samples:
+def _is_news(before: Told, now: Told) -> bool:
+    """Return whether `now` tells something to who knows what was told before."""
+    if now.samples >= 2 * max(before.samples, 1):
         return True
-    values = zip(_values(one), _values(other), strict=False)
-    return [level for level, _ in one.decode] != [level for level, _ in other.decode] or any(
-        (a is None) != (b is None) or (a and b and not 1 / _NEWS < a / b < _NEWS) for a, b in values
-    )
+    return any(map(_moved, _values(before), _values(now))) or len(before.decode) < len(now.decode)
 
 
 def _values(told: Told) -> tuple[float | None, ...]:
     rates = (rate for _, rate in told.decode)
     return told.prefill, told.load_s, told.answer, told.bytes_per_token, *rates
+
+
+def _moved(before: float | None, now: float | None) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return not before / _NEWS <= now <= before * _NEWS
