@@ -32,6 +32,7 @@ from control.api.settings import SettingsError, read
 from control.benchmarks.keeping import SampleKeeping
 from control.benchmarks.records import TrackRecords
 from control.benchmarks.service import BenchmarkServicer
+from control.client_keys import ClientKeys
 from control.cluster import Cluster
 from control.condition import Condition
 from control.config import Config
@@ -51,6 +52,7 @@ from control.overview import Overview
 from control.principals import Doorkeeper
 from control.probing.prober import Prober
 from control.publisher import Publisher
+from control.ranking.offering import Rules
 from control.registry import RegistryServicer
 from control.routing import RoutingServicer
 from control.rules.reloading import Reloader
@@ -58,7 +60,6 @@ from control.server import build
 from control.store.database import sqlite_warning
 from control.store.opening import Store, StoreError, open_store
 from control.table.compile import Compiler
-from control.table.keys import static_keys
 from control.table.watch import Hub
 from control.usage import UsageServicer
 from control.vitals import vitals
@@ -119,7 +120,7 @@ async def serve(
     compiler = Compiler()
     routes = Hub(store.store_id, incarnation, settled=False)
     keys = Hub(store.store_id, incarnation, settled=True)
-    keys.publish(static_keys(config.auth.client_api_keys, store.key_hash_secret), settled=True)
+    client_keys = ClientKeys(keys, config.auth.client_api_keys, store.key_hash_secret)
     # 3. What keeps these in step.
     records = TrackRecords(time.time, store.runs)
     evidence = Evidence(config.routing.evidence_half_life_s, records)
@@ -145,7 +146,12 @@ async def serve(
         prober.follow,
         loads.left,
     )
-    cluster.rule(reloader.rules)
+
+    def follow(rules: Rules) -> None:
+        client_keys.rule(rules)
+        cluster.rule(rules)
+
+    follow(reloader.rules)
     cluster.begin()
     # 4. What callers see of it.
     measurements = Measurements(store.writer, time.time, store.usage, cluster.measured)
@@ -196,7 +202,7 @@ async def serve(
             for life in (
                 keeper.run(),
                 cluster.keep_time(),
-                reloader.run(cluster.rule),
+                reloader.run(follow),
                 prober.run(cluster),
                 metrics.lag.run(),
             )

@@ -62,4 +62,5 @@ def _routing_message(found: RoutingPolicy) -> roles_pb2.RoutingPolicy:
         guardrail_profile=found.guardrail_profile,
         agentic_benchmark_workloads=found.agentic_benchmark_workloads,
         strategy=found.strategy,
+        priority=found.priority,
     )

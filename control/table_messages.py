@@ -5,6 +5,7 @@ from functools import lru_cache
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control import messages
+from control.api.priorities import Priority
 from control.api.strategies import Strategy
 from control.policy.effective import policy_id
 from control.policy_messages import policy_message
@@ -14,6 +15,7 @@ from control.table.resources import (
     ClientKey,
     KeySettings,
     Resource,
+    RoomSettings,
     RoutePolicy,
     RouteService,
     Target,
@@ -27,6 +29,12 @@ STRATEGY_VALUES: dict[Strategy, pb.Strategy] = {
     Strategy.LEAST_LOADED: pb.STRATEGY_LEAST_LOADED,
     Strategy.POWER_OF_TWO: pb.STRATEGY_POWER_OF_TWO,
     Strategy.EXPECTED_COMPLETION: pb.STRATEGY_EXPECTED_COMPLETION,
+}
+PRIORITY_VALUES: dict[Priority | None, pb.Priority] = {
+    None: pb.PRIORITY_UNSPECIFIED,
+    Priority.LOW: pb.PRIORITY_LOW,
+    Priority.NORMAL: pb.PRIORITY_NORMAL,
+    Priority.HIGH: pb.PRIORITY_HIGH,
 }
 
 
@@ -65,6 +73,7 @@ def candidate_message(candidate: Candidate) -> pb.Candidate:
         tier=candidate.tier,
         runtime=candidate.runtime,
         policy_id=0 if candidate.policy is None else policy_id(candidate.policy),
+        absent=candidate.absent,
     )
 
 
@@ -83,6 +92,7 @@ def _fill(message: pb.Resource, body: Body) -> None:
             if body.endpoint.relay is not None:
                 message.service.endpoint.relay.token = body.endpoint.token
             message.service.concurrency = body.concurrency
+            message.service.loaded_asset_count = body.loaded_assets
             message.service.api_key = body.api_key
         case Target():
             _fill_target(message.target, body)
@@ -93,9 +103,15 @@ def _fill(message: pb.Resource, body: Body) -> None:
         case RoutePolicy():
             message.policy.policy_id = body.policy_id
             message.policy.policy.CopyFrom(policy_message(body.policy))
+        case RoomSettings():
+            message.room.waiting = body.waiting
+            message.room.priority = PRIORITY_VALUES[body.priority]
+            message.room.highest_priority = PRIORITY_VALUES[body.highest]
         case ClientKey():
             message.key.principal_id = body.principal_id
             message.key.key_hash = body.key_hash
+            message.key.priority = PRIORITY_VALUES[body.standing.usual]
+            message.key.highest_priority = PRIORITY_VALUES[body.standing.highest]
         case KeySettings():
             message.settings.required = body.required
             message.settings.hash_secret = body.hash_secret
@@ -108,6 +124,7 @@ def _fill_target(message: pb.Target, target: Target) -> None:
     message.candidates.extend(map(candidate_message, target.candidates))
     message.strategy = STRATEGY_VALUES[dispatch.strategy]
     message.role = dispatch.role
+    message.priority = PRIORITY_VALUES[dispatch.priority]
     message.fallback_roles.extend(dispatch.stand_ins)
     for depth, penalty in dispatch.queue_steps:
         message.queue_steps.add(queue_depth=depth, penalty=penalty)

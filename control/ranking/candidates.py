@@ -12,6 +12,7 @@ class Candidate:
 
     score: 0 to 1, 4 digits. tier: lower ones serve before higher ones. runtime: the part of
     the score that requests which wait can cost. policy: the request policy that applies.
+    absent: the asset is not in memory, and the service loads it when it is asked for it.
     """
 
     service_id: str
@@ -21,6 +22,7 @@ class Candidate:
     tier: int = 0
     runtime: float = 0.0
     policy: RequestPolicy | None = None
+    absent: bool = False
 
 
 def order(candidate: Candidate) -> tuple[int, float, str, str]:

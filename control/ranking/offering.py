@@ -16,6 +16,7 @@ from control.ranking.roles import ANYBODY, Role
 from control.ranking.scoring import Score, direct_score, role_score
 from control.ranking.subject import Subject
 from control.ranking.traits import Traits, traits
+from control.ranking.waiting import IN_THE_ROOM, Waiting
 
 # What an asset is called that has the name of a role.
 ASSET = "asset/"
@@ -30,12 +31,13 @@ Offer = tuple[Operation, str, Candidate] | None
 class Rules:
     """What an operator wrote about routing. roles: by id. strategy: where a role names none.
 
-    demands, words: made of the roles.
+    waiting: for services that are busy. demands, words: made of the roles.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
     strategy: Strategy = Strategy.LEAST_LOADED
     scoring: Scoring = SEED
+    waiting: Waiting = IN_THE_ROOM
     demands: Mapping[Operation, Mapping[str, Demand]] = field(init=False, repr=False, compare=False)
     words: Vocabulary = field(init=False, repr=False, compare=False)
 
@@ -93,6 +95,7 @@ def role_candidate(
         lowest,
         score.runtime,
         effective(asset, role.request_policy, role.operation, provider=found.is_provider),
+        subject.service.loads_on_request and not asset.loaded,
     )
 
 
@@ -119,6 +122,7 @@ def direct_candidate(
         ),
         score.runtime,
         effective(asset, None, operation, provider=found.is_provider),
+        subject.service.loads_on_request and not asset.loaded,
     )
 
 

@@ -28,6 +28,7 @@ class RoutingPolicy:
     guardrail_profile: str = "none"  # none, forge_proxy, forge_middleware, native_light
     agentic_benchmark_workloads: tuple[str, ...] = ()
     strategy: str = ""  # of `Strategy`; empty: the configured default
+    priority: str = ""  # of requests that name none; empty: that of their key
 
 
 ANYBODY = RoutingPolicy()

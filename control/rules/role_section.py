@@ -19,6 +19,7 @@ from control.api.settings import Guard
 from control.inventory import Operation, Position, Reasoning, RequestPolicy
 from control.ranking.roles import Role, RoutingPolicy
 from control.rules.routing_config import StrategyName
+from control.rules.waiting_config import PriorityWord
 
 NOTHING = RequestPolicy()
 
@@ -116,12 +117,14 @@ class RoutingSection(Written):
     ] = "auto"
     agentic_benchmark_workloads: Words = ()
     strategy: StrategyName | None = None
+    priority: PriorityWord | None = None
 
     @property
     def routing(self) -> RoutingPolicy:
         """The same, for the pure code."""
         alike = {name: getattr(self, name) for name in RoutingPolicy.__dataclass_fields__}
-        return RoutingPolicy(**{**alike, "strategy": self.strategy or ""})
+        words = {"strategy": self.strategy or "", "priority": self.priority or ""}
+        return RoutingPolicy(**{**alike, **words})
 
 
 class PromptSection(Written):

@@ -1,6 +1,7 @@
 """What settings and catalog together say about routing, and what changes when they do."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from control.api.ports import parse_address
@@ -31,7 +32,7 @@ def read_rules(config: Config, catalog_path: Path | None) -> tuple[Rules, list[s
     """
     catalog = Catalog() if catalog_path is None else read_catalog(catalog_path)
     routing = config.routing
-    rules = Rules(catalog.roles, routing.default_strategy, routing.scoring.made)
+    rules = Rules(catalog.roles, routing.default_strategy, routing.scoring.made, routing.waiting)
     return rules, list(catalog.warnings)
 
 
@@ -49,6 +50,10 @@ def differences(before: Rules, after: Rules) -> Iterator[str]:
         yield f"routing.default_strategy: {after.strategy}"
     if before.scoring != after.scoring:
         yield "routing.scoring: changed"
+    if before.waiting.on != after.waiting.on:
+        yield f"routing.waiting_room: {'on' if after.waiting.on else 'off'}"
+    if before.waiting != replace(after.waiting, on=before.waiting.on):
+        yield "routing.priority: changed"
 
 
 def waiting_for_restart(running: Config, written: Config) -> list[str]:

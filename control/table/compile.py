@@ -2,13 +2,14 @@
 
 `service/<id>` says how to reach a service. `target/<operation>/<name>` says who
 serves a name: that of an asset, of a service or of a role. `policy/<id>` is a request
-policy that candidates of targets refer to.
+policy that candidates of targets refer to. `room` says how requests wait.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from control.api.priorities import WORDS
 from control.api.strategies import Strategy
 from control.inventory import Operation
 from control.ranking.candidates import Candidate
@@ -20,8 +21,10 @@ from control.table.diff import Delta, changes
 from control.table.offered import Offered, Presence
 from control.table.policies import Policies
 from control.table.resources import (
+    ROOM,
     Dispatch,
     Resource,
+    RoomSettings,
     RouteService,
     Target,
     service_name,
@@ -63,6 +66,7 @@ class Compiler:
         # Ranked candidates by operation and name; empty when nobody can serve it now.
         self.targets: dict[str, dict[str, tuple[Candidate, ...]]] = {o: {} for o in Operation}
         self._follow(Rules())
+        self._room_waits = False  # to be told; with the first rules, gateways hear of it
         self._settled = False
         self._taken: dict[str, _Taken] = {}
         self._offered: dict[Key, Offered] = {}
@@ -84,7 +88,8 @@ class Compiler:
     def waiting(self) -> int:
         """How much is still to be done: resources to be made again, services to be taken over."""
         resources = len(self._dirty) + len(self._stale)
-        return resources + len(self._arriving) + len(self._again) + (self._taking is not None)
+        services = len(self._arriving) + len(self._again) + (self._taking is not None)
+        return resources + services + self._room_waits
 
     def offered(self, role: Role) -> Offered:
         """Return everything that is offered for a role; gateways are told within moments."""
@@ -109,6 +114,7 @@ class Compiler:
     def rule(self, rules: Rules) -> None:
         """Follow new rules from now on; what that changes waits to be made, after other changes."""
         self._follow(rules)
+        self._room_waits = True
         for role in rules.roles.values():
             self._of(role.operation, role.role_id)
         self._again = dict.fromkeys(self._taken)
@@ -130,6 +136,8 @@ class Compiler:
         """
         left = self._take_over(limit)
         fresh = self._policies.new()
+        if self._room_waits:
+            fresh[ROOM], self._room_waits = self._room, False
         for dirty in self._batch(max(left, limit * RESOURCES_SHARE)):
             if isinstance(dirty, str):
                 name = service_name(dirty)
@@ -148,6 +156,8 @@ class Compiler:
             rules.strategy, queue_steps=queue_steps(scoring, scoring.service.runtime)
         )
         self._role_steps = queue_steps(scoring, scoring.role.runtime)
+        waiting = rules.waiting
+        self._room = Resource.of(ROOM, RoomSettings(waiting.on, waiting.usual, waiting.highest))
 
     def _batch(self, limit: float) -> list[Dirty]:
         batch: list[Dirty] = []
@@ -288,7 +298,8 @@ class Compiler:
         if role is None:
             return self._direct
         strategy = Strategy(role.routing.strategy or self.rules.strategy)
-        return Dispatch(strategy, True, role.stand_ins, self._role_steps)
+        priority = WORDS.get(role.routing.priority)
+        return Dispatch(strategy, True, role.stand_ins, self._role_steps, priority)
 
     def _route_service(self, name: str, service_id: str, *, told: bool) -> Resource | None:
         taken = self._taken.get(service_id)
@@ -308,6 +319,8 @@ class Compiler:
                 service.host_id,
                 service.endpoint,
                 service.concurrency,
+                # Of others nobody asks; each sleep of a model would be an update.
+                sum(one.loaded for one in service.assets) if service.loads_on_request else 0,
                 service.api_key,
             ),
         )

@@ -5,16 +5,20 @@ from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 
+from control.api.priorities import Priority
 from control.api.strategies import Strategy
 from control.inventory import Endpoint, Operation, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.candidates import Candidate
+from control.ranking.waiting import AS_OTHERS, Standing
 
 # Tags and lengths of a candidate in a message, and the rest of its numbers.
 _CANDIDATE_BYTES = 16
 # The same for a target, or a patch of one, beside its candidates.
 _TARGET_BYTES = 64
 _NAME_BYTES = 8
+
+ROOM = "room"  # what the settings of it are called in the route table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class RouteService:
     host_id: str
     endpoint: Endpoint
     concurrency: int
+    loaded_assets: int = 0  # in its memory, if it loads on request
     api_key: str = field(default="", repr=False)  # the engine's own; empty when it needs none
 
 
@@ -33,13 +38,15 @@ class Dispatch:
     """How requests for a target find one of those who can serve it.
 
     role: whether the name is that of a role. stand_ins: roles that serve when nobody
-    here can, in this order. queue_steps: see `strategies.live_score`.
+    here can, in this order. queue_steps: see `strategies.live_score`. priority: of
+    requests that name none.
     """
 
     strategy: Strategy = Strategy.LEAST_LOADED
     role: bool = False
     stand_ins: tuple[str, ...] = ()
     queue_steps: tuple[tuple[int, float], ...] = ()
+    priority: Priority | None = None
 
 
 BY_LOAD = Dispatch()
@@ -76,11 +83,21 @@ class RoutePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomSettings:
+    """How requests wait for services that are busy; see `Waiting`, of which keys are apart."""
+
+    waiting: bool
+    priority: Priority
+    highest: Priority
+
+
+@dataclass(frozen=True, slots=True)
 class ClientKey:
-    """A client key, as a hash."""
+    """A client key, as a hash, and the priority of its requests."""
 
     principal_id: str
     key_hash: bytes
+    standing: Standing = AS_OTHERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,7 @@ class KeySettings:
     hash_secret: bytes
 
 
-Body = RouteService | Target | TargetPatch | RoutePolicy | ClientKey | KeySettings
+Body = RouteService | Target | TargetPatch | RoutePolicy | RoomSettings | ClientKey | KeySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +197,7 @@ def _patch_size(name: str, patch: TargetPatch) -> int:
     return _TARGET_BYTES + numbers + sum(len(one.encode()) + _NAME_BYTES for one in names)
 
 
-_NUMBERS = Struct("<ddqQ")
+_NUMBERS = Struct("<ddqQ?")
 
 
 def _candidate_hashed(candidate: Candidate) -> tuple[int, int]:
@@ -188,7 +205,11 @@ def _candidate_hashed(candidate: Candidate) -> tuple[int, int]:
     # by `_hashed`, which takes twice as long. No id has a line's end in it.
     policy = candidate.policy
     text = f"{candidate.service_id}\n{candidate.asset_id}".encode() + _NUMBERS.pack(
-        candidate.score, candidate.runtime, candidate.tier, policy_id(policy) if policy else 0
+        candidate.score,
+        candidate.runtime,
+        candidate.tier,
+        policy_id(policy) if policy else 0,
+        candidate.absent,
     )
     return _hash(text), len(text) + _CANDIDATE_BYTES
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "control/api": {"control.api"},
     "control/ranking": {
         *("control.ranking", "control.inventory", "control.api.strategies"),
-        "control.policy.effective",
+        *("control.policy.effective", "control.api.priorities"),
     },
     "control/policy": {"control.policy", "control.inventory", "control.api.policy_rules"},
     "control": {"control"},

@@ -24,6 +24,7 @@ ROUTING = RoutingPolicy(
     guardrail_profile="forge_proxy",
     agentic_benchmark_workloads=("chat.short_reasoning",),
     strategy="scored",
+    priority="low",
 )
 
 

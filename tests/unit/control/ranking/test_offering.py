@@ -250,6 +250,17 @@ def test_local_services_come_before_providers_and_loaded_ones_before_others():
     assert tiers == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("loads_on_request", [True, False])
+@pytest.mark.parametrize("loaded", [True, False])
+def test_absent_is_what_a_service_would_load_to_answer(loads_on_request, loaded):
+    one = subject(asset(loaded=loaded))
+    one = replace(one, service=replace(one.service, loads_on_request=loads_on_request))
+    found = offers(one, rules(role()))
+
+    assert {candidate.absent for candidate in found.values()} == {loads_on_request and not loaded}
+    assert {name for _, name in found} == {"m", "r", "h/s"}
+
+
 def test_a_strategy_that_scores_leaves_it_to_the_score_what_is_loaded():
     cold, warm = subject(asset()), subject(asset(loaded=True))
     for given in (rules(role(), strategy=Strategy.SCORED), rules(role(strategy="scored"))):

@@ -123,7 +123,7 @@ def test_a_chain_that_is_cut_is_told(read):
         (
             "roles:\n- role_id: a\n  operation: chat\n  routing_policy:\n    strategy: rr\n",
             "c.yaml:5: routing_policy.strategy: no strategy 'rr'; there are scored, round_robin,"
-            " least_loaded, power_of_two",
+            " least_loaded, power_of_two, expected_completion",
         ),
     ],
 )

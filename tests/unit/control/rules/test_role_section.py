@@ -47,6 +47,7 @@ ROUTING = {
     "guardrail_profile": ("forge_proxy", "forge_proxy"),
     "agentic_benchmark_workloads": (["agentic.tools"], ("agentic.tools",)),
     "strategy": ("round_robin", "round_robin"),
+    "priority": ("low", "low"),
 }
 
 # Field: a value that changes nothing, because it is what happens anyway.
@@ -91,6 +92,13 @@ def test_what_happens_anyway_may_be_said(field, values):
         ("guardrail_profile", "forge", "'none', 'forge_proxy', 'forge_middleware'"),
         ("strategy", "least_load", "no strategy 'least_load'; nearest: least_loaded"),
         ("strategy", "fastest", "no strategy 'fastest'; there are scored, round_robin"),
+        ("priority", "hihg", "no priority 'hihg'; nearest: high; there are low, normal, high"),
+        ("priority", "urgent", "no priority 'urgent'; there are low, normal, high"),
+        ("priority", "High", "no priority 'High'; nearest: high"),
+        ("priority", "x" * 10_000, f"no priority '{'x' * 100}'; there are"),
+        ("priority", 3, "input should be 'low', 'normal' or 'high'"),
+        ("priority", True, "use quotes"),
+        ("priority", ["low"], "input should be 'low', 'normal' or 'high'"),
         ("min_context", -1, "greater than or equal to 0"),
         ("min_context", "a lot", "valid integer"),
         ("min_context", True, "yes, no, on, off, true and false are no text and no number"),

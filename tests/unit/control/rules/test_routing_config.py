@@ -3,11 +3,16 @@ import re
 import pytest
 import yaml
 
+from control.api.priorities import WORDS, Priority
 from control.api.settings import SettingsError, validate
 from control.ranking.presets import LEGACY, SEED
+from control.ranking.waiting import Standing, Waiting
 from control.rules.routing_config import Routing
 from control.rules.scoring_config import Scoring
+from control.rules.waiting_config import PrioritySection
 from tests.conformance.project import ROOT
+
+KEY, OTHER = "static:1f3a9c02", "static:00000000"
 
 
 def read(document):
@@ -22,6 +27,12 @@ def test_what_is_set_is_what_counts():
             "evidence_half_life_s": 60,
             "probe_interval_s": 0.5,
             "probe_timeout_s": 60,
+            "waiting_room": "off",
+            "priority": {
+                "default": "low",
+                "highest": "normal",
+                "keys": {KEY: {"highest": "high"}, OTHER: {"default": "normal"}},
+            },
         }
     )
 
@@ -29,6 +40,38 @@ def test_what_is_set_is_what_counts():
     assert found.scoring.made == LEGACY
     assert found.evidence_half_life_s == 60.0
     assert (found.probe_interval_s, found.probe_timeout_s) == (0.5, 60.0)
+    assert found.waiting == Waiting(
+        False,
+        Priority.LOW,
+        Priority.NORMAL,
+        {KEY: Standing(highest=Priority.HIGH), OTHER: Standing(usual=Priority.NORMAL)},
+    )
+
+
+def test_who_says_nothing_has_the_room_and_may_ask_for_all():
+    assert read({}).waiting == Waiting(True, Priority.NORMAL, Priority.HIGH, {})
+    assert read({"priority": {"keys": {KEY: {}}}}).waiting.standings == {KEY: Standing()}
+
+
+@pytest.mark.parametrize(
+    ("written", "on"),
+    [("on", True), ("off", False), ("true", True), ("no", False), ("'off'", False)],
+)
+def test_the_room_is_switched_by_what_yaml_makes_of_words(written, on):
+    assert read(yaml.safe_load(f"waiting_room: {written}")).waiting_room is on
+
+
+def test_what_is_read_can_be_written_and_read_again():
+    """As `geniehive up` does."""
+    found = read({"waiting_room": False, "priority": {"keys": {KEY: {"default": "low"}}}})
+
+    assert read(found.model_dump(mode="json")) == found
+
+
+def test_priorities_are_the_words_of_the_contract():
+    schema = PrioritySection.model_json_schema()["properties"]
+
+    assert set(schema["default"]["enum"]) == set(WORDS)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +87,33 @@ def test_what_is_set_is_what_counts():
         ({"scoring": {"role": {"txt": 0.5}}}, "unknown key scoring.role.txt; nearest: text"),
         ({"evidence_half_life_s": 0}, "greater than or equal to 10"),
         ({"evidence_half_life_s": float("nan")}, "finite number"),
+        ({"waiting_room": "maybe"}, "waiting_room: on or off is expected"),
+        ({"waiting_room": 1}, "waiting_room: on or off is expected"),
+        ({"waiting_room": None}, "waiting_room: on or off is expected"),
+        ({"waiting_room": []}, "waiting_room: on or off is expected"),
+        ({"waiting_rom": "on"}, "unknown key waiting_rom; nearest: waiting_room"),
+        ({"priority": "high"}, "priority: a mapping of keys is expected"),
+        ({"priority": {"default": "nromal"}}, "no priority 'nromal'; nearest: normal"),
+        ({"priority": {"default": "x" * 10_000}}, f"no priority '{'x' * 100}'; there are low"),
+        ({"priority": {"highest": "h\xf6chste"}}, "no priority 'h\xf6chste'"),
+        ({"priority": {"highest": 3}}, "input should be 'low', 'normal' or 'high'"),
+        ({"priority": {"highest": True}}, "use quotes"),
+        ({"priority": {"highest": None}}, "input should be 'low', 'normal' or 'high'"),
+        ({"priority": {"higest": "low"}}, "unknown key priority.higest; nearest: highest"),
+        (
+            {"priority": {"default": "high", "highest": "low"}},
+            "priority.default: high is above highest, low",
+        ),
+        (
+            {"priority": {"highest": "normal", "keys": {KEY: {"default": "high"}}}},
+            f"priority.keys.{KEY}.default: high is above highest, normal",
+        ),
+        ({"priority": {"keys": []}}, "priority.keys: input should be a valid dictionary"),
+        ({"priority": {"keys": {"sk-a": {}}}}, "such as static:1f3a9c02"),
+        ({"priority": {"keys": {"static:1F3A9C02": {}}}}, "such as static:1f3a9c02"),
+        ({"priority": {"keys": {5: {}}}}, "valid string"),
+        ({"priority": {"keys": {KEY: "low"}}}, f"priority.keys.{KEY}: a mapping of keys"),
+        ({"priority": {"keys": {KEY: {"defualt": "low"}}}}, "nearest: default"),
         ({"probe_interval_s": 0.4}, "probe_interval_s: must be 0, for never, or 0.5 to 3600"),
         ({"probe_interval_s": 3_601}, "must be 0, for never, or 0.5 to 3600 seconds"),
         ({"probe_interval_s": -1}, "must be 0, for never, or 0.5 to 3600 seconds"),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from control.api.priorities import Priority
 from control.api.settings import SettingsError
 from control.api.strategies import Strategy
 from control.config import Auth, Config
@@ -9,6 +10,7 @@ from control.inventory import Operation
 from control.ranking.offering import Rules
 from control.ranking.presets import LEGACY
 from control.ranking.roles import Role
+from control.ranking.waiting import Standing, Waiting
 from control.rules.routing_config import Routing
 from control.rules.rulebook import differences, read_rules, roles_path, waiting_for_restart
 from control.rules.scoring_config import Scoring
@@ -38,11 +40,15 @@ def test_without_a_catalog_there_are_no_roles():
 def test_catalog_and_settings_are_the_rules(tmp_path):
     path = tmp_path / "roles.yaml"
     path.write_text("roles: [{role_id: a, operation: chat}]")
-    routing = Routing(default_strategy=Strategy.SCORED, scoring=Scoring(preset="legacy"))
+    routing = Routing(
+        default_strategy=Strategy.SCORED, scoring=Scoring(preset="legacy"), waiting_room=False
+    )
 
     found, warnings = read_rules(Config(routing=routing), path)
 
-    assert found == Rules({"a": Role("a", Operation.CHAT)}, Strategy.SCORED, LEGACY)
+    assert found == Rules(
+        {"a": Role("a", Operation.CHAT)}, Strategy.SCORED, LEGACY, Waiting(on=False)
+    )
     assert warnings == []
 
 
@@ -68,11 +74,20 @@ def test_differences_name_at_most_ten_roles():
 
 
 def test_differences_name_what_else_routing_goes_by():
-    after = Rules(strategy=Strategy.SCORED, scoring=LEGACY)
+    waiting = Waiting(on=False, usual=Priority.LOW)
+    after = Rules(strategy=Strategy.SCORED, scoring=LEGACY, waiting=waiting)
 
     assert list(differences(Rules(), after)) == [
         "routing.default_strategy: scored",
         "routing.scoring: changed",
+        "routing.waiting_room: off",
+        "routing.priority: changed",
+    ]
+    assert list(differences(Rules(), Rules(waiting=Waiting(on=False)))) == [
+        "routing.waiting_room: off"
+    ]
+    assert list(differences(Rules(), Rules(waiting=Waiting(standings={"a": Standing()})))) == [
+        "routing.priority: changed"
     ]
 
 

@@ -118,6 +118,21 @@ def test_a_service_whose_key_is_not_known_is_not_told_so_that_nobody_calls_it_wi
         assert table.resources["service/h1/s"].body.api_key == key
 
 
+def test_what_is_in_memory_is_told_of_services_that_load_on_request_only():
+    """Else every sleep of a model would be an update that nobody acts on."""
+    table = Table()
+    assets = asset("a", loaded=True), asset("b", loaded=True), asset("c")
+    table.update(
+        {
+            "h1/s": routable("h1/s", *assets, loads_on_request=True),
+            "h2/s": routable("h2/s", *assets),
+        }
+    )
+
+    told = [table.resources[f"service/{one}/s"].body.loaded_assets for one in ("h1", "h2")]
+    assert told == [2, 0]
+
+
 def test_a_service_behind_a_relay_is_told_with_its_token_or_not_at_all():
     table = Table()
     door = NodeRelay("tower:8802")

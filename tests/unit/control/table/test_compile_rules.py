@@ -2,6 +2,7 @@
 
 import pytest
 
+from control.api.priorities import Priority
 from control.api.strategies import Strategy
 from control.inventory import Operation, RequestPolicy
 from control.policy.effective import policy_id
@@ -9,10 +10,11 @@ from control.ranking.offering import Rules
 from control.ranking.presets import LEGACY, SEED
 from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.subject import Signals, Subject
+from control.ranking.waiting import Waiting
 from control.table.compile import Compiler, Entry
 from control.table.diff import apply
 from control.table.offered import Presence
-from control.table.resources import Target, TargetPatch, policy_name
+from control.table.resources import RoomSettings, Target, TargetPatch, policy_name
 from tests.unit.control.builders import asset, host, service
 
 ROLE = "target/chat/mentor"
@@ -108,7 +110,7 @@ def test_nobody_is_told_that_none_serves_a_role_before_hosts_could_come_back():
     table = Table(settled=False)
     table.rule(role())
     table.make()
-    assert table.resources == {}
+    assert ROLE not in table.resources
     assert table.compiler.targets["chat"]["mentor"] == ()
 
     table.compiler.settle()
@@ -337,3 +339,43 @@ def test_a_service_that_goes_while_rules_change_is_gone(table):
 
 def targets(table):
     return [one for one in table.resources.values() if isinstance(one.body, Target)]
+
+
+def test_how_requests_wait_is_told_with_the_first_rules_before_anybody_is_there():
+    table = Table(settled=False)
+    table.rule()
+
+    assert table.compiler.waiting == 1
+    (room,) = table.make().upserts
+    assert (room.name, room.body) == ("room", RoomSettings(True, Priority.NORMAL, Priority.HIGH))
+    assert table.compiler.waiting == 0
+
+
+def test_how_requests_wait_is_told_again_when_it_changes(table):
+    before = table.resources["room"]
+    table.rule(role(), waiting=Waiting(on=False, usual=Priority.LOW, highest=Priority.NORMAL))
+    delta = table.make()
+
+    assert [one.name for one in delta.upserts] == ["room"]
+    assert delta.upserts[0].body == RoomSettings(False, Priority.LOW, Priority.NORMAL)
+    assert delta.upserts[0].hash != before.hash
+    table.rule(role())
+    table.make()
+    assert table.resources["room"] == before
+
+
+def test_the_same_rules_tell_nothing_of_the_room(table):
+    table.rule(role())
+
+    assert not table.make()
+
+
+def test_a_role_tells_the_priority_of_its_requests(table):
+    assert table.resources[ROLE].body.dispatch.priority is None
+    before = table.resources[ROLE].hash
+    table.rule(role(routing=RoutingPolicy(priority="low")))
+    table.make()
+
+    assert table.resources[ROLE].body.dispatch.priority is Priority.LOW
+    assert table.resources[ROLE].hash != before
+    assert table.resources["target/chat/m"].body.dispatch.priority is None

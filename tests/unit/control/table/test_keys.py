@@ -1,6 +1,8 @@
 import hashlib
 import hmac
 
+from control.api.priorities import Priority
+from control.ranking.waiting import Standing
 from control.table.keys import static_keys
 from control.table.resources import ClientKey, KeySettings
 
@@ -24,3 +26,19 @@ def test_no_keys_mean_that_none_is_required():
 
 def test_a_repeated_key_is_one_key():
     assert len(static_keys(["a", "b", "a"], SECRET).upserts) == 3
+
+
+def test_what_is_said_of_a_key_is_told_with_it():
+    before = static_keys(["sk-a", "sk-b"], SECRET)
+    principal = before.upserts[1].body.principal_id
+    standing = Standing(highest=Priority.LOW)
+    after = static_keys(
+        ["sk-a", "sk-b"], SECRET, {principal: standing, "static:00000000": standing}
+    )
+
+    assert after.upserts[1].body.standing == standing
+    assert [a.hash == b.hash for a, b in zip(after.upserts, before.upserts, strict=True)] == [
+        True,
+        False,
+        True,
+    ]

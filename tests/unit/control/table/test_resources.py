@@ -1,13 +1,16 @@
 from dataclasses import replace
 
 import pytest
+from geniehive.v1 import routing_service_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.api.priorities import Priority
 from control.api.strategies import Strategy
 from control.inventory import Endpoint, Operation, Position, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.candidates import Candidate
+from control.ranking.waiting import Standing
 from control.table.diff import Delta
 from control.table.resources import (
     ClientKey,
@@ -15,6 +18,7 @@ from control.table.resources import (
     Dispatch,
     KeySettings,
     Resource,
+    RoomSettings,
     RoutePolicy,
     RouteService,
     Target,
@@ -37,6 +41,7 @@ OTHERS = [
     replace(ONE, runtime=0.26),
     replace(ONE, policy=None),
     replace(ONE, policy=RequestPolicy(system_prompt="Be long.")),
+    replace(ONE, absent=True),
 ]
 DISPATCHES = [
     Dispatch(),
@@ -46,20 +51,29 @@ DISPATCHES = [
     Dispatch(stand_ins=("a", "b")),
     Dispatch(queue_steps=((1, 0.1),)),
     Dispatch(queue_steps=((2, 0.1),)),
+    Dispatch(priority=Priority.LOW),
+    Dispatch(priority=Priority.HIGH),
 ]
 BODIES = [
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0),
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 1),
     RouteService("h/s", "h", Endpoint("http", "127.0.0.1:2"), 0),
-    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "one"),
-    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "two"),
+    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, api_key="one"),
+    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, api_key="two"),
+    RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, loaded_assets=1),
     Target("m", Operation.CHAT, ()),
     Target("m", Operation.EMBEDDINGS, ()),
     *(Target("m", Operation.CHAT, (one,)) for one in (ONE, *OTHERS)),
     *(Target("m", Operation.CHAT, (ONE,), dispatch) for dispatch in DISPATCHES[1:]),
     RoutePolicy(1, POLICY),
     RoutePolicy(1, replace(POLICY, position=Position.APPEND)),
+    RoomSettings(True, Priority.NORMAL, Priority.HIGH),
+    RoomSettings(False, Priority.NORMAL, Priority.HIGH),
+    RoomSettings(True, Priority.LOW, Priority.HIGH),
+    RoomSettings(True, Priority.NORMAL, Priority.NORMAL),
     ClientKey("static:1", b"\x01"),
+    ClientKey("static:1", b"\x01", Standing(usual=Priority.LOW)),
+    ClientKey("static:1", b"\x01", Standing(highest=Priority.LOW)),
     KeySettings(True, b"\x01"),
     KeySettings(False, b"\x01"),
 ]
@@ -73,7 +87,7 @@ def test_equal_contents_have_equal_hashes_and_others_do_not():
 
 
 def test_the_key_of_an_engine_does_not_show():
-    keyed = RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, "canary")
+    keyed = RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, api_key="canary")
 
     assert "canary" not in repr(Resource.of("service/h/s", keyed))
 
@@ -187,3 +201,37 @@ def test_how_a_target_is_dispatched_is_told(dispatch):
     steps = tuple((step.queue_depth, step.penalty) for step in told.queue_steps)
     assert steps == dispatch.queue_steps
     assert told.candidates[0].policy_id == policy_id(POLICY)
+
+
+def told(body):
+    """Return the message about a resource with this body."""
+    delta = Delta((Resource.of("name", body),))
+    (message,) = update_message(Update(Identity("s", "i", 1), None, True, delta, 0)).upserts
+    return message
+
+
+def test_how_requests_wait_is_told():
+    room = told(RoomSettings(True, Priority.LOW, Priority.NORMAL)).room
+
+    assert room.waiting
+    assert (room.priority, room.highest_priority) == (pb.PRIORITY_LOW, pb.PRIORITY_NORMAL)
+    # What is off is told, too: a body without anything would be none.
+    assert told(RoomSettings(False, Priority.LOW, Priority.LOW)).WhichOneof("body") == "room"
+
+
+def test_priorities_of_keys_and_roles_are_told_where_there_are_any():
+    key = told(ClientKey("static:1", b"1", Standing(Priority.LOW, Priority.NORMAL))).key
+    target = told(Target("m", Operation.CHAT, (), Dispatch(priority=Priority.HIGH))).target
+
+    assert (key.priority, key.highest_priority) == (pb.PRIORITY_LOW, pb.PRIORITY_NORMAL)
+    assert target.priority == pb.PRIORITY_HIGH
+    assert told(ClientKey("static:1", b"1")).key.priority == pb.PRIORITY_UNSPECIFIED
+    assert told(Target("m", Operation.CHAT, ())).target.priority == pb.PRIORITY_UNSPECIFIED
+
+
+def test_what_is_in_memory_is_told():
+    service = RouteService("h/s", "h", Endpoint("http", "127.0.0.1:1"), 0, loaded_assets=2)
+    (candidate,) = told(Target("m", Operation.CHAT, (replace(ONE, absent=True),))).target.candidates
+
+    assert told(service).service.loaded_asset_count == 2
+    assert candidate.absent
