@@ -111,13 +111,21 @@ def loaded(service: inventory.Service, rank: int) -> str:
 
 
 def load(status: pb.ServiceStatus, rank: int) -> Sequence[str]:
-    """Return how many requests of how many possible ones are served, and how many wait."""
+    """Return how many requests of how many possible ones are served, and how many wait.
+
+    These wait in gateways, or inside the engine, as far as its node sees that.
+    """
     if rank in SILENT:
         return ["?", "?"]
     seen = status.service.observation
     slots = status.service.concurrency or "?"
-    waiting = str(seen.queue_depth) if seen.HasField("queue_depth") else "?"
-    return [f"{status.in_flight}/{slots}", waiting]
+    known = status.waiting or seen.HasField("queue_depth")
+    return [f"{status.in_flight}/{slots}", str(waiting(status)) if known else "?"]
+
+
+def waiting(status: pb.ServiceStatus) -> int:
+    """Return how many requests are known to wait for a service, or inside of it."""
+    return status.waiting + status.service.observation.queue_depth
 
 
 def free_memory(host: inventory.Host) -> str:

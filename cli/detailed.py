@@ -8,7 +8,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2
 from geniehive.v1 import routing_service_pb2 as routing
 
-from cli import condition, listed
+from cli import condition, learned, listed
 from cli.models import Model
 from cli.output import clean
 from cli.table import Row, table
@@ -158,6 +158,8 @@ def _service(one: pb.ServiceStatus, rank: int, now: datetime) -> Pairs:
     yield "rotation", _ejected(one.ejection) if one.HasField("ejection") else ""
     yield "speed", ", ".join(_speed(one))
     yield "measured", _measured(one.measured) if one.HasField("measured") else ""
+    for line in learned.speeds(one.learned):
+        yield "learned", line
 
 
 def _memory(seen: inventory.ServiceObservation) -> Iterator[str]:

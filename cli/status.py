@@ -13,7 +13,7 @@ from cli.output import clean
 from cli.table import Row, table
 from cli.text import age, plural
 from control.api import machine_documents
-from control.api.cluster_documents import HEALTHS, HOST_STATES, slowest
+from control.api.cluster_documents import HEALTHS, HOST_STATES, learned, slowest
 from control.api.route_documents import AVAILABILITIES, OPERATIONS, ejection, url
 
 NUMBERS = frozenset({"FREE MEM", "BUSY", "WAIT", "CONTEXT", *measured.TITLES})
@@ -63,13 +63,13 @@ def render(
 def summary(cluster: Cluster) -> str:
     """Return the totals, as one line."""
     health = cluster.health
-    waiting = sum(status.service.observation.queue_depth for status in cluster.services)
+    inside = sum(status.service.observation.queue_depth for status in cluster.services)
     routes_age = age(health.route_age.ToTimedelta().total_seconds())
     return " | ".join(
         [
             f"{health.online_host_count} of {plural(health.host_count, 'host')} up",
             f"{plural(health.asset_count, 'model')}, {health.loaded_asset_count} loaded",
-            f"{health.in_flight} in flight, {waiting} waiting",
+            f"{health.in_flight} in flight, {health.waiting + inside} waiting",
             f"routes v{health.route_version}, {routes_age} old",
         ]
     )
@@ -164,6 +164,7 @@ def document(cluster: Cluster) -> Mapping[str, object]:
     return {
         "healthy": healthy(cluster),
         "in_flight": health.in_flight,
+        "waiting": health.waiting,
         "route_version": health.route_version,
         "route_age_s": health.route_age.ToTimedelta().total_seconds(),
         "settled": health.settled,
@@ -216,12 +217,14 @@ def _service(status: pb.ServiceStatus) -> Mapping[str, object]:
         "drained": status.drained,
         "ejection": ejection(status),
         "in_flight": status.in_flight,
+        "waiting": status.waiting,
         "queue_depth": _told(seen, "queue_depth"),
         "kv_cache_utilization": _told(seen, "kv_cache_utilization"),
         "vram_used_bytes": _told(seen, "vram_used_bytes"),
         "p95_latency_ms": slowest(status),
         "concurrency": service.concurrency or None,
         "measured": measured.document(status),
+        "learned": [learned(one) for one in status.learned],
         "assets": [
             {
                 "asset_id": asset.asset_id,

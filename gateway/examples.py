@@ -10,6 +10,7 @@ from geniehive.v1 import discovery_service_pb2 as discovery
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import roles_pb2 as roles
 from geniehive.v1 import routing_service_pb2 as routing
+from google.protobuf.duration_pb2 import Duration
 
 from control.api import evidence_documents, route_documents
 from control.api.route_documents import Document
@@ -125,6 +126,22 @@ STATUS = discovery.ServiceStatus(
     probe=discovery.Probe(health=inventory.HEALTH_HEALTHY, detail="answered in 12 ms"),
     tokens_per_second=42.5,
     ejection=routing.Ejection(reason="5 timeouts", gateway_count=1),
+    waiting=2,
+    learned=[
+        inventory.LearnedRates(
+            service_id=_SERVICE,
+            asset_id="Qwen3-8B-Q4_K_M",
+            prefill_tokens_per_second=2_400.0,
+            decode=[
+                inventory.DecodeRate(concurrency=1, tokens_per_second=38.0),
+                inventory.DecodeRate(concurrency=4, tokens_per_second=21.0),
+            ],
+            answer_tokens=210.0,
+            slots=4,
+            sample_count=120,
+            bytes_per_token=4.1,
+        )
+    ],
 )
 ROLE = discovery.RoleStatus(
     role=roles.Role(
@@ -188,6 +205,7 @@ HEALTH = discovery.GetClusterHealthResponse(
     role_count=1,
     benchmark_sample_count=12,
     in_flight=1,
+    waiting=2,
     gateway_count=1,
     route_version=812,
     settled=True,
@@ -210,6 +228,7 @@ for _span, _milliseconds in (
     (SAMPLE.latency, 12),
     (HEALTH.route_age, 2_000),
     (HEALTH.uptime, 3_600_000),
+    (STATUS.learned[0].load, 3_200),
 ):
     _span.FromMilliseconds(_milliseconds)
 for _moment in (
@@ -268,6 +287,9 @@ RESOLVED = routing.ResolveRouteResponse(
             gates=[routing.Gate(name="health", passed=True)],
             terms=[routing.ScoreTerm(name="runtime", weight=0.45, value=0.75, detail="loaded")],
             ejection=STATUS.ejection,
+            expected=routing.ExpectedCompletion(
+                prefill=Duration(nanos=520_000_000), decode=Duration(seconds=4), cost=6.08
+            ),
         )
     ],
 )

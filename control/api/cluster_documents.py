@@ -104,6 +104,7 @@ def service(message: pb.ServiceStatus) -> Document:
         },
         "observed": observed(message),
         "measured": _measured(message.measured) if message.HasField("measured") else None,
+        "learned": [learned(one) for one in message.learned],
         "updated_at": moment(message, "update_time"),
     }
 
@@ -144,6 +145,7 @@ def observed(message: pb.ServiceStatus) -> Document:
         "tokens_per_sec": told(message, "tokens_per_second"),
         "queue_depth": told(seen, "queue_depth"),
         "in_flight": message.in_flight,
+        "waiting": message.waiting,
         "engine_in_flight": told(seen, "in_flight"),
         "loaded_model_count": sum(one.loaded for one in found.assets),
         "vram_used_bytes": told(seen, "vram_used_bytes"),
@@ -154,6 +156,25 @@ def observed(message: pb.ServiceStatus) -> Document:
         "first_token_p95_ms": milliseconds(seen, "first_token_p95"),
         "answer_p50_ms": milliseconds(seen, "latency_p50"),
         "answer_p95_ms": milliseconds(seen, "latency_p95"),
+    }
+
+
+def learned(message: inventory.LearnedRates) -> Document:
+    """Return how fast a service is with one of its assets, as gateways measured it.
+
+    decode_tokens_per_sec: of one answer, by how many are written at the same time.
+    """
+    return {
+        "asset_id": message.asset_id,
+        "prompt_tokens_per_sec": told(message, "prefill_tokens_per_second"),
+        "decode_tokens_per_sec": {
+            str(one.concurrency): one.tokens_per_second for one in message.decode
+        },
+        "load_s": seconds(message, "load"),
+        "answer_tokens": told(message, "answer_tokens"),
+        "bytes_per_token": told(message, "bytes_per_token"),
+        "slots": told(message, "slots"),
+        "sample_count": message.sample_count,
     }
 
 
@@ -294,6 +315,7 @@ def health(message: pb.GetClusterHealthResponse) -> Document:
         "role_count": message.role_count,
         "benchmark_sample_count": message.benchmark_sample_count,
         "in_flight": message.in_flight,
+        "waiting": message.waiting,
         "gateway_count": message.gateway_count,
         "route_version": message.route_version,
         "route_age_s": seconds(message, "route_age"),

@@ -19,6 +19,8 @@ OPERATIONS: Mapping[int, str] = {number: word for word, number in OPERATION_VALU
 STRATEGIES: Mapping[int, str] = {
     number: name.removeprefix("STRATEGY_").lower() for name, number in pb.Strategy.items() if number
 }
+# What a request takes, in order.
+EXPECTED = ("slot", "pending", "load", "prefill", "decode")
 AVAILABILITIES: Mapping[int, str] = {
     number: name.removeprefix("AVAILABILITY_").lower()
     for name, number in inventory.Availability.items()
@@ -130,6 +132,15 @@ def explained(one: pb.Explanation) -> Document:
         "queue_depth": one.queue_depth,
         "live_penalty": one.live_penalty,
         "ejection": ejection(one),
+        "expected": _expected(one.expected) if one.HasField("expected") else None,
+    }
+
+
+def _expected(found: pb.ExpectedCompletion) -> Document:
+    """Return what a usual request would take there, in seconds; and what is compared of it."""
+    return {
+        **{f"{name}_s": seconds(found, name) or 0.0 for name in EXPECTED},
+        "cost": found.cost,
     }
 
 

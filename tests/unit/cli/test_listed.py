@@ -120,6 +120,46 @@ def test_a_service_in_detail():
     ]
 
 
+def test_what_gateways_learned_of_a_service_is_told_in_words():
+    one = probed()
+    fast = inventory.LearnedRates(
+        asset_id="qwen3:14b",
+        prefill_tokens_per_second=2_400.4,
+        decode=[
+            inventory.DecodeRate(concurrency=1, tokens_per_second=38.2),
+            inventory.DecodeRate(concurrency=4, tokens_per_second=21.0),
+        ],
+        answer_tokens=210.3,
+    )
+    fast.load.FromMilliseconds(3_200)
+    one.learned.append(fast)
+    words = (
+        "reads 2,400 tok/s, writes 38 tok/s (4 at once: 21), loads in 3.2 s, answers of 210 tokens"
+    )
+    assert f"  learned       {words}" in detailed.service(one, big(), NOW, None).splitlines()
+
+    slow = inventory.LearnedRates(
+        asset_id="other", decode=[inventory.DecodeRate(concurrency=2, tokens_per_second=0.52)]
+    )
+    one.learned.append(slow)
+    one.learned.append(inventory.LearnedRates(asset_id="third"))
+    lines = detailed.service(one, big(), NOW, None).splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("  learned")] == [
+        f"qwen3:14b {words}",
+        "other writes 0.5 tok/s (2 at once)",
+    ]
+
+
+def test_who_waits_in_gateways_and_inside_the_engine_is_one_number():
+    one = probed()
+    one.waiting = 3
+    row = listed.services([one], {"tower": big()}, NOW, None, color=False).splitlines()[-1]
+    assert row.split()[6] == "4"
+    one.service.observation.ClearField("queue_depth")
+    row = listed.services([one], {"tower": big()}, NOW, None, color=False).splitlines()[-1]
+    assert row.split()[6] == "3"
+
+
 def test_what_a_service_that_is_down_has_in_memory_is_not_known():
     one = status("tower/vllm", "+qwen3:14b", health=inventory.HEALTH_UNHEALTHY)
     *_, row = detailed.service(one, big(), NOW, None).splitlines()

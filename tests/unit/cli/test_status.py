@@ -37,6 +37,18 @@ def test_nothing_registered_says_what_to_do():
     ]
 
 
+def test_who_waits_in_gateways_counts_beside_who_waits_inside_engines():
+    waits = status("tower/ollama", "+m", queue=1)
+    waits.waiting = 3
+    cluster = Cluster(health(waiting=4), (host("tower"),), (waits,))
+    summary, _, row = render(cluster, NOW).splitlines()
+
+    assert "0 in flight, 5 waiting" in summary
+    assert row.split()[-1] == "4"
+    assert document(cluster)["waiting"] == 4
+    assert document(cluster)["hosts"][0]["services"][0]["waiting"] == 3
+
+
 def test_assets_are_a_table_of_their_own():
     cluster = Cluster(
         health(),

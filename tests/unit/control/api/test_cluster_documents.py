@@ -88,6 +88,14 @@ def full_service():
         ),
         health=inventory.HEALTH_UNHEALTHY,
         in_flight=3,
+        waiting=2,
+        learned=[
+            inventory.LearnedRates(
+                asset_id="m",
+                decode=[inventory.DecodeRate(concurrency=4, tokens_per_second=21.0)],
+                sample_count=9,
+            )
+        ],
         measured=pb.Measured(request_count=7),
         roles=[pb.ServedRole(role_id="mentor", asset_id="m")],
     )
@@ -109,7 +117,19 @@ def test_a_service_is_told_as_routing_sees_it():
     assert told["state"]["load_state"] == "loaded"
     assert told["observed"]["p50_latency_ms"] == 412.5
     assert told["observed"]["p95_latency_ms"] == 900
-    assert told["observed"]["queue_depth"] == 2
+    assert (told["observed"]["queue_depth"], told["observed"]["waiting"]) == (2, 2)
+    assert told["learned"] == [
+        {
+            "asset_id": "m",
+            "prompt_tokens_per_sec": None,
+            "decode_tokens_per_sec": {"4": 21.0},
+            "load_s": None,
+            "answer_tokens": None,
+            "bytes_per_token": None,
+            "slots": None,
+            "sample_count": 9,
+        }
+    ]
     assert told["observed"]["loaded_model_count"] == 1
     assert told["observed"]["max_context_tokens"] == 8192
     assert [one["roles"] for one in told["assets"]] == [[], ["mentor"]]
