@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.errors import AuthUnavailable, ConflictingCredentials, InvalidApiKey
+from control.api.priorities import AS_OTHERS, NUMBERS, Standing
 from gateway.table import Unusable
 
 ANONYMOUS = "anonymous"
@@ -24,6 +25,7 @@ class Key:
 
     principal: str
     key_hash: bytes
+    standing: Standing = AS_OTHERS
 
 
 class Credential:
@@ -54,13 +56,18 @@ def read_resource(resource: pb.Resource) -> Key | Settings:
         case "key":
             if len(resource.key.key_hash) != 32 or not resource.key.principal_id:
                 raise Unusable("a key needs a principal and a hash of 32 bytes")
-            return Key(resource.key.principal_id, resource.key.key_hash)
+            return Key(resource.key.principal_id, resource.key.key_hash, _standing(resource.key))
         case "settings":
             if resource.settings.required and len(resource.settings.hash_secret) < 32:
                 raise Unusable("the hash secret is shorter than 32 bytes")
             return Settings(resource.settings.required, resource.settings.hash_secret)
         case other:
             raise Unusable(f"{other or 'an unknown kind'} has no place in the key table")
+
+
+def _standing(message: pb.ClientKey) -> Standing:
+    # Whatever a later control knows must lock nobody out.
+    return Standing(NUMBERS.get(message.priority), NUMBERS.get(message.highest_priority))
 
 
 @dataclass(slots=True)
@@ -70,14 +77,15 @@ class KeyRing:
     settings: Settings | None = None
     may_be_open: bool = True  # or keys must be required, because others reach this machine
     _by_hash: dict[bytes, str] = field(default_factory=dict)
+    _standings: dict[str, Standing] = field(default_factory=dict)  # of principals that have any
     # By the full digest: a shortened one would let two keys meet.
     _verified: dict[bytes, str] = field(default_factory=dict)
 
     def replace(self, resources: Mapping[str, Key | Settings]) -> None:
         """Judge by `resources` from now on."""
-        self._by_hash = {
-            one.key_hash: one.principal for one in resources.values() if isinstance(one, Key)
-        }
+        keys = [one for one in resources.values() if isinstance(one, Key)]
+        self._by_hash = {one.key_hash: one.principal for one in keys}
+        self._standings = {one.principal: one.standing for one in keys if one.standing != AS_OTHERS}
         self.settings = next(
             (one for one in resources.values() if isinstance(one, Settings)), self.settings
         )
@@ -87,6 +95,10 @@ class KeyRing:
     def closed(self) -> bool:
         """Whether nobody may enter, whatever the key: none are set where there must be some."""
         return self.settings is not None and not (self.settings.required or self.may_be_open)
+
+    def standing(self, principal: str) -> Standing:
+        """Return what holds for the requests of a principal."""
+        return self._standings.get(principal, AS_OTHERS)
 
     def principal(self, credential: Credential | None) -> str:
         """Return whom `credential` belongs to.

@@ -7,7 +7,8 @@ import httptools
 from geniehive.v1 import inventory_pb2 as inventory
 
 from control.api.errors import ConflictingCredentials, GenieHiveError, UnsupportedMediaType
-from gateway import keys, patience, trace_context
+from control.api.priorities import Priority
+from gateway import keys, patience, priority, trace_context
 from gateway.memo import Memo, Seen
 from gateway.paths import INFERENCE
 from gateway.routes import Operation
@@ -22,7 +23,7 @@ class RequestHead:
 
     objection: what speaks against the request, whoever sends it. may_hide: whether an
     answer to it may hold reasoning. trace_context: of the client. seconds: that the client
-    gives its request, None when it does not say.
+    gives its request, None when it does not say. priority: that it asks for, if any.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class RequestHead:
         "objection",
         "operation",
         "path",
+        "priority",
         "seconds",
         "trace_context",
     )
@@ -47,11 +49,13 @@ class RequestHead:
         self.client_id = client_id if _CLIENT_ID.fullmatch(client_id) else None
         self.credential: keys.Credential | None = None
         self.seconds: float | None = None
+        self.priority: Priority | None = None
         self.objection: GenieHiveError | None = None
         try:
             self.credential = keys.presented(headers)
             check_content(found)
             self.seconds = patience.asked(headers)
+            self.priority = priority.asked(headers)
         except GenieHiveError as error:
             self.objection = error.with_traceback(None)  # or it would keep us in a circle
 

@@ -3,21 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from control.api.priorities import Priority
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The priority of requests with one key.
-
-    usual: of those that name none. highest: that they may name. None: as with other keys.
-    """
-
-    usual: Priority | None = None
-    highest: Priority | None = None
-
-
-AS_OTHERS = Standing()
+from control.api.priorities import Priority, Standing
 
 
 @dataclass(frozen=True, slots=True)

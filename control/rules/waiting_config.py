@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from control.api.priorities import WORDS, Priority
+from control.api.priorities import WORDS, Priority, Standing
 from control.api.settings import Guard
-from control.ranking.waiting import Standing
 from control.rules.choices import one_of
 
 MAX_KEYS = 10_000

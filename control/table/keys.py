@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from control.api.priorities import AS_OTHERS, Standing
 from control.key_hashes import key_hash, principal_id
-from control.ranking.waiting import AS_OTHERS, Standing
 from control.table.diff import Delta
 from control.table.resources import ClientKey, KeySettings, Resource
 

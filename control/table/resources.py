@@ -5,12 +5,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 
-from control.api.priorities import Priority
+from control.api.priorities import AS_OTHERS, Priority, Standing
 from control.api.strategies import Strategy
 from control.inventory import Endpoint, Operation, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.candidates import Candidate
-from control.ranking.waiting import AS_OTHERS, Standing
 
 # Tags and lengths of a candidate in a message, and the rest of its numbers.
 _CANDIDATE_BYTES = 16

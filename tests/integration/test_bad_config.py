@@ -81,6 +81,36 @@ OF_ONE = {
         1,
         "no strategy 'least_load'; nearest: least_loaded",
     ),
+    "an unknown priority": (
+        "control",
+        "routing:\n  priority:\n    highest: hihg\n",
+        3,
+        "routing.priority.highest: no priority 'hihg'; nearest: high; there are low, normal, high",
+    ),
+    "a priority above the highest": (
+        "control",
+        "routing:\n  priority:\n    highest: low\n    default: high\n",
+        4,
+        "routing.priority.default: high is above highest, low",
+    ),
+    "a priority of no key": (
+        "control",
+        'routing:\n  priority:\n    keys:\n      "sk-mine": {default: low}\n',
+        4,
+        "such as static:1f3a9c02",
+    ),
+    "a list of priorities": (
+        "control",
+        "routing:\n  priority: [high]\n",
+        2,
+        "routing.priority: a mapping of keys is expected",
+    ),
+    "a room that is neither on nor off": (
+        "control",
+        "routing:\n  waiting_room: maybe\n",
+        2,
+        "routing.waiting_room: on or off is expected",
+    ),
     "Y8 an unknown preset": (
         "control",
         "routing:\n  scoring: {preset: old}\n",
@@ -122,6 +152,16 @@ OF_A_CATALOG = {
         ROLE + "  routing_policy:\n    fallback_roles: [b]\n",
         5,
         "a: routing_policy.fallback_roles: no role b",
+    ),
+    "an unknown priority": (
+        ROLE + "  routing_policy:\n    priority: nromal\n",
+        5,
+        "routing_policy.priority: no priority 'nromal'; nearest: normal",
+    ),
+    "a priority beside the policy": (
+        ROLE + "  priority: low\n",
+        4,
+        "unknown key priority; nearest: routing_policy.priority",
     ),
     "an unknown field": (ROLE + "  routing_polcy: {}\n", 4, "nearest: routing_policy"),
     "an unknown field, inside": (

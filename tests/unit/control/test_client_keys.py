@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from control.api.priorities import Priority
+from control.api.priorities import Priority, Standing
 from control.client_keys import MAX_TOLD, ClientKeys
 from control.key_hashes import key_hash, principal_id
 from control.ranking.offering import Rules
-from control.ranking.waiting import Standing, Waiting
+from control.ranking.waiting import Waiting
 from control.table.watch import Hub
 
 SECRET = b"s" * 32

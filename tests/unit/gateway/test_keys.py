@@ -6,6 +6,7 @@ import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.errors import AuthUnavailable, ConflictingCredentials, InvalidApiKey
+from control.api.priorities import Priority, Standing
 from gateway.keys import (
     ANONYMOUS,
     Credential,
@@ -135,3 +136,26 @@ def test_a_key_is_never_shown_whole():
 def test_what_cannot_judge_is_unusable(resource):
     with pytest.raises(Unusable):
         read_resource(resource)
+
+
+def test_a_key_may_have_a_standing_of_its_own():
+    def key(**priorities):
+        return pb.Resource(key=pb.ClientKey(principal_id="a", key_hash=b"x" * 32, **priorities))
+
+    found = KeyRing()
+    found.replace(
+        {"a": read_resource(key(priority=pb.PRIORITY_LOW, highest_priority=pb.PRIORITY_NORMAL))}
+    )
+
+    assert found.standing("a") == Standing(Priority.LOW, Priority.NORMAL)
+    assert found.standing("b") == Standing()
+    # Of a later control: whoever it is for is let in.
+    assert read_resource(key(priority=9)).standing == Standing()
+
+
+def test_a_standing_goes_with_its_key():
+    found = KeyRing()
+    found.replace({"a": Key("a", b"x" * 32, Standing(Priority.LOW))})
+    found.replace({"settings": Settings(True, SECRET)})
+
+    assert found.standing("a") == Standing()

@@ -3,10 +3,10 @@ import re
 import pytest
 import yaml
 
-from control.api.priorities import WORDS, Priority
+from control.api.priorities import WORDS, Priority, Standing
 from control.api.settings import SettingsError, validate
 from control.ranking.presets import LEGACY, SEED
-from control.ranking.waiting import Standing, Waiting
+from control.ranking.waiting import Waiting
 from control.rules.routing_config import Routing
 from control.rules.scoring_config import Scoring
 from control.rules.waiting_config import PrioritySection

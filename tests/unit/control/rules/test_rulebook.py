@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from control.api.priorities import Priority
+from control.api.priorities import Priority, Standing
 from control.api.settings import SettingsError
 from control.api.strategies import Strategy
 from control.config import Auth, Config
@@ -10,7 +10,7 @@ from control.inventory import Operation
 from control.ranking.offering import Rules
 from control.ranking.presets import LEGACY
 from control.ranking.roles import Role
-from control.ranking.waiting import Standing, Waiting
+from control.ranking.waiting import Waiting
 from control.rules.routing_config import Routing
 from control.rules.rulebook import differences, read_rules, roles_path, waiting_for_restart
 from control.rules.scoring_config import Scoring

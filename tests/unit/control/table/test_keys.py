@@ -1,8 +1,7 @@
 import hashlib
 import hmac
 
-from control.api.priorities import Priority
-from control.ranking.waiting import Standing
+from control.api.priorities import Priority, Standing
 from control.table.keys import static_keys
 from control.table.resources import ClientKey, KeySettings
 

@@ -5,12 +5,11 @@ from geniehive.v1 import routing_service_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.api.priorities import Priority
+from control.api.priorities import Priority, Standing
 from control.api.strategies import Strategy
 from control.inventory import Endpoint, Operation, Position, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.candidates import Candidate
-from control.ranking.waiting import Standing
 from control.table.diff import Delta
 from control.table.resources import (
     ClientKey,
