@@ -12,6 +12,7 @@ _NEAREST = tuple(min(LEVELS, key=lambda level: abs(level - one)) for one in rang
 # So much slower an answer is for each other one, where that was not measured.
 # Source: between what GPUs do (0.12) and small ones (0.25) in simulation.
 _DRAG = 0.15
+_SLOWER = tuple(1.0 + _DRAG * max(one - 1, 0) for one in range(_MOST + 1))
 
 
 class Decoding:
@@ -20,11 +21,12 @@ class Decoding:
     alone: of an answer with no other beside it, 0.0 when nothing is known.
     """
 
-    __slots__ = ("_levels", "_token_s", "alone")
+    __slots__ = ("_levels", "_lowest", "_token_s", "alone")
 
     def __init__(self) -> None:
         self.alone = 0.0
         self._levels: dict[int, Estimate] = {}
+        self._lowest = _MOST
         self._token_s: dict[int, float] = {}  # by concurrency, as far as it was asked for
 
     def token_s(self, concurrency: int) -> float | None:
@@ -36,7 +38,7 @@ class Decoding:
         if found is None and self._levels:
             beside = _within(concurrency)
             near = min(self._levels, key=lambda level: (abs(level - beside), level))
-            found = slower(beside) / (slower(near) * self._levels[near].value)
+            found = _SLOWER[beside] / (_SLOWER[near] * self._levels[near].value)
             if concurrency == beside:
                 self._token_s[concurrency] = found
         return found
@@ -45,15 +47,15 @@ class Decoding:
         """Take note that an answer came at so many tokens a second, beside others or alone."""
         beside = _within(concurrency)
         level = _NEAREST[beside]
-        one = self._at(level)
-        one.learn(rate * slower(beside) / slower(level))
+        one = self._levels.get(level) or _unknown()
+        one.learn(rate * _SLOWER[beside] / _SLOWER[level])
         self._keep(level, one)
 
     def tell(self, rates: Iterable[tuple[int, float]]) -> None:
         """Start from rates by concurrency, at levels where there is nothing of our own."""
         for concurrency, rate in rates:
             level = _NEAREST[_within(concurrency)]
-            one = self._at(level)
+            one = self._levels.get(level) or _unknown()
             one.tell(rate)
             self._keep(level, one)
 
@@ -63,20 +65,24 @@ class Decoding:
             if one.mass or not own:
                 yield level, one.value
 
-    def _at(self, level: int) -> Estimate:
-        return self._levels.get(level) or Estimate(0.01, 1e5, 0.1)
-
     def _keep(self, level: int, one: Estimate) -> None:
-        if one.value:
-            self._levels[level] = one
-            self._token_s.clear()
-            self.alone = 1 / (self.token_s(1) or 1.0)
+        if not one.value:  # what it was to learn cannot be
+            return
+        self._levels[level] = one
+        self._token_s.clear()
+        if level <= self._lowest:
+            self._lowest = level
+            self.alone = one.value * _SLOWER[level]
 
 
 def slower(concurrency: int) -> float:
     """Return how many times slower one of so many answers is than one that is alone."""
-    return 1.0 + _DRAG * (_within(concurrency) - 1)
+    return _SLOWER[_within(concurrency)]
 
 
 def _within(concurrency: int) -> int:
     return 1 if concurrency < 1 else _MOST if concurrency > _MOST else concurrency
+
+
+def _unknown() -> Estimate:
+    return Estimate(0.01, 1e5, 0.1)

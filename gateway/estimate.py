@@ -38,10 +38,4 @@ class Estimate:
         self.value = self._bounded(sample)
 
     def _bounded(self, value: float) -> float:
-        return (
-            self._lowest
-            if value < self._lowest
-            else self._highest
-            if value > self._highest
-            else value
-        )
+        return min(max(value, self._lowest), self._highest)

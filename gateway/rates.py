@@ -232,13 +232,13 @@ class Rates:
         if tokens > 0:
             worth = tokens / (tokens + ahead) * min(tokens / _WHOLE_PROMPT, 1.0)
             self._prefill.learn((tokens + ahead) / max(seconds, 1e-3), worth)
-            self._asset.changed(self, self._prefill.value, self._decoding.alone)
+            self._asset.changed(self)
 
     def _wrote(self, tokens: float, seconds: float, beside: int) -> None:
         """Learn from an answer that was written, so many at the same time."""
         if tokens >= _WHOLE_ANSWER and seconds > 0.0:
             self._decoding.learn(tokens / max(seconds, 1e-3), beside)
-            self._asset.changed(self, self._prefill.value, self._decoding.alone)
+            self._asset.changed(self)
 
     def _sampled(self, now: float) -> None:
         self._phase = (self._phase + _GOLDEN) % 1.0
@@ -255,7 +255,7 @@ class Rates:
         if load_s is not None and not self._loads and 0.0 < load_s < float("inf"):
             self._load_s = min(max(load_s, _SHORTEST_LOAD_S), _LONGEST_LOAD_S)
         self._asset.tell(told.answer, told.bytes_per_token)
-        self._asset.changed(self, self._prefill.value, self._decoding.alone)
+        self._asset.changed(self)
 
     def told(self, *, own: bool) -> Told:
         """Return what is known. own: only what was measured here."""
@@ -281,6 +281,16 @@ class Rates:
             return None
         self._told = told
         return told
+
+    @property
+    def reads(self) -> float:
+        """Tokens of prompts a second, 0.0 when nothing is known of this service itself."""
+        return self._prefill.value
+
+    @property
+    def writes(self) -> float:
+        """Tokens a second of an answer that is alone, likewise."""
+        return self._decoding.alone
 
 
 class Learned:
@@ -309,6 +319,7 @@ class Learned:
                 asset = self._assets[asset_id] = Asset()
             key = service_id, asset_id
             found = of_service[asset_id] = Rates(key, asset, of_service, self._waiting)
+            asset.served.add(found)
             if key in self._starts:
                 found.tell(self._starts[key])
         return found
