@@ -11,18 +11,22 @@ from gateway.downstream import Downstream
 from gateway.gateway import MAX_ERROR_BYTES, Gateway
 from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
-from gateway.route import Choice
+from gateway.route import Choice, Route
 from gateway.sse import Scanner, first_error, only_comments
+from gateway.timings import of_answer
 from gateway.verdict import Course, error_in, judge
 
 log = logging.getLogger(__name__)
 
+MAX_TIMED = 64 << 10  # bytes of an answer that is read again, for what the engine measured
 END_S = 1.0  # what a connection may take to end after the stream has
 
 _STREAM_HEAD = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
+_WAITING_HEAD = b"%bx-geniehive-queue-position: %d\r\nx-geniehive-queue-eta-ms: %.0f\r\n"
+_WAITED_HEAD = b"%bx-geniehive-queue-position: %d\r\nx-geniehive-queue-ms: %.0f\r\n"
 _JSON_HEAD = b"content-type: application/json\r\n"
 
 
@@ -137,6 +141,8 @@ class Answering(Attempts):
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         now = self._gateway.clock()
+        if self._depth >= 0:
+            self._events += data.count(b"\n\n")
         if self._first == NEVER and (data or done):  # the head alone may come long before
             self._first = now
             for witness in self._witnesses:
@@ -169,6 +175,9 @@ class Answering(Attempts):
             return False
         self._started = True
         self._ping_at = NEVER
+        self._read()
+        if self._depth >= 0:
+            self._learn_start(self._gateway.clock())
         breaker = self._choice.upstream.breaker
         if breaker.attentive:
             self._epoch = breaker.begins(self._epoch, self._gateway.clock())
@@ -182,7 +191,11 @@ class Answering(Attempts):
     def _comment(self, comment: bytes) -> None:
         """Send what is no part of an answer: another service may still give that."""
         if not self._headed:
-            self._downstream.start(200, self._told(_STREAM_HEAD, served=False))
+            head = _STREAM_HEAD
+            if self._waiter is not None:
+                position, seconds = self._gateway.room.expectation(self._waiter)
+                head = _WAITING_HEAD % (head, position, seconds * 1_000)
+            self._downstream.start(200, self._told(head, served=False))
             self._headed = True
         self._downstream.write(comment)
 
@@ -202,6 +215,8 @@ class Answering(Attempts):
     def _count_stream(self, scanner: Scanner, now: float) -> UpstreamError | None:
         """Take note that the stream is over; return the error that the engine itself told in it."""
         self._usage = scanner.usage
+        if self._depth >= 0:
+            self._timings = scanner.timings
         if failed := scanner.failed:
             self._failed(failed)
             self._end(failed)
@@ -225,6 +240,8 @@ class Answering(Attempts):
             return
         if not self._headed:
             self._usage = usage
+            if self._depth >= 0 and len(content) <= MAX_TIMED:
+                self._timings = of_answer(content)
             self._answered(now, usage, streamed=False)
             client = self._finish()
             try:  # here and not by `_say`: nearly every request ends so
@@ -250,6 +267,8 @@ class Answering(Attempts):
         tried = self._tried
         if not (served and tried):
             return b"%bx-request-id: %b\r\n" % (head, self._request_id)
+        if self._queue_position:
+            head = _WAITED_HEAD % (head, self._queue_position, self._queued_s * 1_000)
         return (
             b"%bx-request-id: %b\r\n%bx-geniehive-attempts: %d\r\nx-geniehive-overhead-ms: %.2f\r\n"
         ) % (
@@ -257,7 +276,65 @@ class Answering(Attempts):
             self._request_id,
             tried[-1].head,
             len(tried),
-            (self._sent - self._began) * 1_000,
+            (self._sent - self._began - self._queued_s) * 1_000,
+        )
+
+    # What the room calls.
+
+    def admitted(self, route: Route, choice: Choice) -> None:
+        self._stop_waiting()
+        try:
+            (self._ask_again if self._tried else self._ask)(route, choice)
+        except Exception as error:  # noqa: BLE001  # see `_went_wrong`
+            self._went_wrong(error)
+
+    def turned_away(self, error: GenieHiveError) -> None:
+        self._stop_waiting()
+        self._went_wrong(self._conclusion(self._gateway.clock()) if self._tried else error)
+
+    # What is learned of the service.
+
+    def _learn_start(self, now: float) -> None:
+        """Judge the service by how long the first token took."""
+        assert self._choice is not None
+        assert self._body is not None
+        choice, size = self._choice, len(self._body.raw)
+        upstream, rates = choice.upstream, choice.rates
+        took, foreseen = now - self._sent, self._ahead_s + rates.prefill_s(size)
+        switch = upstream.switch
+        if switch is not None and switch.asset == choice.asset and not switch.started:
+            rates.loaded(took - foreseen)
+            self._gateway.room.residency.started(choice)
+            self._gateway.room.poke()
+            return
+        if self._depth < upstream.slots:  # beyond them it waited for one, too
+            rates.first_token(size, self._ahead_s, took, now)
+        upstream.capacity.started(self._depth, took, foreseen)
+
+    def _learn(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
+        assert self._choice is not None
+        assert self._body is not None
+        choice, size, depth = self._choice, len(self._body.raw), self._depth
+        upstream, rates = choice.upstream, choice.rates
+        whole = now - self._sent
+        first = self._first - self._sent if streamed else whole
+        if not streamed:
+            if upstream.switch is not None:
+                self._gateway.room.residency.started(choice)
+            elif usage is not None:
+                writing = usage.completion_tokens * rates.token_s(min(depth + 1, upstream.slots))
+                foreseen = self._ahead_s + rates.prefill_s(size) + writing
+                upstream.capacity.started(depth, whole, foreseen)
+        rates.answered(
+            size,
+            depth,
+            first,
+            whole,
+            usage,
+            self._timings,
+            self._events,
+            streamed=streamed,
+            now=now,
         )
 
     # What goes wrong.

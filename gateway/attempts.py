@@ -3,28 +3,35 @@
 The only place where a request is tried again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from control.api.completion import OVERHEAD_S
 from control.api.errors import AllBusy, GenieHiveError, UpstreamTimeout
+from control.api.priorities import Priority
 from gateway.balance import take
 from gateway.body import Body
 from gateway.failover import conclusion, see
 from gateway.gateway import Gateway
+from gateway.load import Need
 from gateway.meter import Tally
 from gateway.patience import Waits
 from gateway.reasoning import Usage
 from gateway.record import Attempt
 from gateway.request_head import RequestHead
 from gateway.route import Choice, Route
+from gateway.timings import Timings
 from gateway.trace_context import lines
 from gateway.upstream import Call
+from gateway.waiter import Waiter
 from gateway.witness import Witness
 
 NEVER = float("inf")
 DOUBT_S = 1.0  # who waits for less does not know whether a service hangs
+WAITING_S = 2.0  # after which a client is told that it waits
+LONG_PROMPT = 1_000  # bytes; a shorter one keeps no engine busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,16 @@ class Attempts:
     """
 
     __slots__ = (
+        "_ahead_s",
         "_began",
         "_body",
         "_call",
         "_choice",
+        "_depth",
         "_due",
+        "_entered",
         "_epoch",
+        "_events",
         "_failures",
         "_first",
         "_gateway",
@@ -67,12 +78,18 @@ class Attempts:
         "_lost",
         "_model",
         "_ping_at",
+        "_principal",
+        "_queue_position",
+        "_queued_s",
+        "_reading_s",
         "_request_id",
         "_retrying",
         "_sent",
         "_status",
+        "_timings",
         "_tried",
         "_until",
+        "_waiter",
         "_waits",
         "_witnesses",
         "deadline",
@@ -86,6 +103,10 @@ class Attempts:
     _first: float  # when the answer's first byte came
     _waits: Waits  # of the service
     _until: float  # when the attempt has to be over
+    _ahead_s: float  # of prompts that its service had to read before, when it was sent
+    _depth: int  # others that were there then; -1 when nothing is measured
+    _events: int  # of its answer, where that is measured
+    _timings: Timings | None  # that its service told there
     _due: float  # when patience with it ends
     _last: float  # when the request has to be over
 
@@ -95,6 +116,7 @@ class Attempts:
         self._request_id = gateway.next_request_id()
         self._body: Body | None = None
         self._model = ""  # as the client calls it
+        self._principal: str | None = None  # once it has entered
         self._tried: list[Choice] = []
         self._failures: Sequence[Failure] = ()
         self.noteworthy = False
@@ -106,12 +128,18 @@ class Attempts:
         self._lost = False  # whether a service was lost with this request, maybe by it
         self._retrying = False  # whether it has a place in the retry budget
         self.deadline = NEVER
+        self._reading_s = 0.0  # seconds of its prompt that count as unread where it was sent
+        # While it waits for a service that is free, and what is told of that.
+        self._waiter: Waiter | None = None
+        self._entered = NEVER  # when it began to wait
+        self._queue_position = 0  # then, 1 for the next; 0: it never waited
+        self._queued_s = 0.0  # in all
         self._witnesses: Sequence[Witness] = ()
         if gateway.witnesses:
             self._witnesses = [begin(head, self._request_id) for begin in gateway.witnesses]
 
     def _begin(self, body: Body) -> None:
-        """Ask the first service.
+        """Ask the first service, or wait until one is free.
 
         Raises:
             GenieHiveError: nobody can be asked.
@@ -122,15 +150,76 @@ class Attempts:
         for witness in self._witnesses:
             witness.named(body.model)
         route = gateway.routes.resolve(operation, body.model)
-        if gateway.rotation.quiet:
-            choice = take(route, gateway.random)
+        if gateway.rotation.quiet and not gateway.room.waiting and self._head.priority is None:
+            if len(route.pool) == 1:
+                choice = take(route, gateway.random)
+            else:
+                choice = take(route, gateway.random, self._need(body), self._began)
             upstream = choice.upstream
-            if upstream.in_flight <= upstream.most:
+            # Whose model is not there waits its turn, or it may cost others theirs.
+            if upstream.fits and not choice.absent and upstream.switch is None:
                 self._ask(route, choice)
                 return
             upstream.in_flight -= 1
-        succession = gateway.routes.succession(operation, body.model)
-        self._ask(*gateway.rotation.take(succession, (), self._began))
+        if (found := self._seek(body, route.priority, self._began)) is not None:
+            self._ask(*found)
+
+    def _need(self, body: Body) -> Need:
+        return Need(len(body.raw), body.most, self._began)
+
+    def _seek(
+        self, body: Body, of_role: Priority | None, now: float
+    ) -> tuple[Route, Choice] | None:
+        """Return who serves the request, counted in flight there; None: it waits for that.
+
+        Raises:
+            GenieHiveError: nobody can be asked.
+        """
+        gateway, need = self._gateway, self._need(body)
+        principal = self._principal or ""
+        priority = gateway.priorities.of(self._head.priority, principal, of_role)
+        if not gateway.routes.waiting.on:
+            return gateway.rotation.take(self.succession(), self.asked_before(), now, need)
+        lane = self._head.operation, self._model
+        waiter = Waiter(self, lane, principal, priority, need, self._last)
+        found = gateway.room.take(waiter, now)
+        if found is None:
+            self._waiter, self._entered = waiter, now
+            self._queue_position = self._queue_position or gateway.room.expectation(waiter)[0]
+            self.noteworthy = True
+            self._until = self._last
+            if self._ping_at != NEVER:
+                self._ping_at = now + WAITING_S
+            self._wait(now, NEVER)
+        return found
+
+    # What the room calls, and asks.
+
+    def succession(self) -> Iterator[Route]:
+        """Yield the routes that may serve the request, in order."""
+        return self._gateway.routes.succession(self._head.operation, self._model)
+
+    def asked_before(self) -> Collection[str]:
+        """Return the services that have failed with it."""
+        return {choice.upstream.service_id for choice in self._tried}
+
+    def admitted(self, route: Route, choice: Choice) -> None:
+        """Ask the service of `choice`, where the request is counted: its turn has come."""
+        raise NotImplementedError
+
+    def turned_away(self, error: GenieHiveError) -> None:
+        """End it with `error`: there is nothing left to wait for."""
+        raise NotImplementedError
+
+    def _stop_waiting(self) -> None:
+        """Take note that it does not wait any more; harmless when it did not."""
+        if self._waiter is not None:
+            now = self._gateway.clock()
+            self._queued_s += now - self._entered
+            waiter, self._waiter = self._waiter, None
+            self._gateway.room.leave(waiter)
+            if self._ping_at != NEVER:
+                self._ping_at = now + self._gateway.timeouts.ping
 
     def _ask(self, route: Route, choice: Choice) -> None:
         """Ask the service of `choice`, one of `route`, where the request is counted already."""
@@ -149,6 +238,7 @@ class Attempts:
         self._status = 0
         self._first = NEVER
         self._sent = now = gateway.clock()
+        self._measure(choice, self._body, now)
         waits = self._waits = upstream.waits.get(head.operation) or gateway.waits(
             upstream, head.operation
         )
@@ -164,6 +254,31 @@ class Attempts:
             waits.connect,
             self._lines(choice) if self._witnesses or head.trace_context else b"",
         )
+
+    def _measure(self, choice: Choice, body: Body, now: float) -> None:
+        """Note what its speed will be judged by; only some of many are measured."""
+        upstream, rates, size = choice.upstream, choice.rates, len(body.raw)
+        depth = upstream.in_flight + upstream.elsewhere - 1
+        if size > LONG_PROMPT and upstream.gated:
+            self._ahead_s = upstream.unread_s
+            self._reading_s = reading_s = rates.prefill_s(size) - OVERHEAD_S
+            upstream.pending += reading_s
+            if not body.stream:  # nobody sees when it is read
+                self._gateway.later(reading_s, self._read)
+        elif choice.absent or depth + 1 >= upstream.slots or rates.due(now):
+            self._ahead_s = upstream.unread_s
+        else:
+            self._depth = -1
+            return
+        self._depth, self._events, self._timings = depth, 0, None
+
+    def _read(self) -> None:
+        """Take note that the service has read the prompt."""
+        if self._reading_s:
+            assert self._choice is not None
+            self._choice.upstream.pending -= self._reading_s
+            self._reading_s = 0.0
+            self._gateway.room.poke()
 
     def _ask_another(self, error: GenieHiveError, *, lost: bool, works: bool) -> None:
         """Ask the next service after one that failed with `error`.
@@ -188,12 +303,22 @@ class Attempts:
         # Two that go down under one request may have gone down by it.
         if len(tried) >= gateway.failover.attempts or (lost and lost_before):
             raise self._conclusion(now)
-        succession = gateway.routes.succession(self._head.operation, self._model)
-        asked = {choice.upstream.service_id for choice in tried}
+        assert self._body is not None
+        first = next(self.succession(), None)
         try:
-            route, choice = gateway.rotation.take(succession, asked, now)
+            found = self._seek(self._body, first.priority if first is not None else None, now)
         except GenieHiveError as nobody:
             raise self._conclusion(now) from nobody
+        if found is not None:
+            self._ask_again(*found)
+
+    def _ask_again(self, route: Route, choice: Choice) -> None:
+        """Ask the service of `choice` after others, if so many retries may be made.
+
+        Raises:
+            GenieHiveError: they may not; what to tell the client.
+        """
+        gateway, now = self._gateway, self._gateway.clock()
         budget = gateway.retry_budget
         if choice.upstream.breaker.attentive and not self._retrying:
             self._retrying = budget.begin(len(gateway.active))
@@ -241,11 +366,17 @@ class Attempts:
         assert self._choice is not None
         sent, first = self._sent, self._first if streamed else now
         self._tally().answered(first - sent, now - sent, usage, streamed=streamed)
+        if self._depth >= 0:
+            self._learn(now, usage, streamed=streamed)
         if self._retrying or self._choice.upstream.breaker.attentive:
             self._works(now)
         for witness in self._witnesses:
             witness.over(self._status, usage, None)
         self._release()
+
+    def _learn(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
+        """Let others be judged by how fast this was."""
+        raise NotImplementedError
 
     def _works(self, now: float) -> None:
         """Take note that the service does what it should."""
@@ -263,6 +394,7 @@ class Attempts:
         if isinstance(error, AllBusy):
             breaker.answered(self._epoch, now)
             breaker.rests(float(error.retry_after or 1), now)
+            self._choice.upstream.capacity.refused(self._choice.upstream.ahead)
         else:
             breaker.failed(self._epoch, error, now)
         self._blame(error)
@@ -292,12 +424,17 @@ class Attempts:
         return tally
 
     def _release(self) -> None:
-        """Give back what the attempt holds; harmless when it holds nothing."""
+        """Give back what the attempt holds, or its place; harmless when it holds nothing."""
+        self._stop_waiting()
+        self._read()
         choice, self._choice = self._choice, None
         call, self._call = self._call, None
         if choice is not None:
             upstream = choice.upstream
             upstream.in_flight -= 1
+            if upstream.switch is not None:
+                self._gateway.room.residency.failed(choice)  # unless it has started
+            self._gateway.room.poke()
             if upstream.breaker.attentive:
                 upstream.breaker.left(self._epoch)  # if nothing was told of it before
         if call is not None:

@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
 
+from control.api.completion import Expected, expected, prefill
 from control.api.strategies import QueueSteps, Strategy, live_score, waiting
+from gateway.load import Need
 from gateway.route import Choice, Route
 
 # Choices that one request looks at. Among more, some that are idle are found as well.
@@ -14,18 +16,23 @@ TRIES = 16
 
 Random = Callable[[], float]  # 0 to 1, 1 excluded
 
+USUAL = Need(2_000)  # a request of which nothing is known
 
-def take(route: Route, random: Random) -> Choice:
+
+def take(route: Route, random: Random, need: Need = USUAL, now: float = 0.0) -> Choice:
     """Return who serves the next request of `route`, and count it as in flight there.
 
     route: has at least one choice. It takes no turn before the route is told that
-    the choice was `asked`.
+    the choice was `asked`. need: what decides how long the request takes. now: seconds of
+    the clock.
     """
     pool = route.pool
     if len(pool) == 1:
         choice = pool[0]
     elif route.strategy is Strategy.LEAST_LOADED and pool[0].upstream.shared:
         return _taken_alone(pool, random)
+    elif route.strategy is Strategy.EXPECTED_COMPLETION:
+        choice = soonest(_looked_at(pool, random), need, now)
     else:
         choice = _PICKS[route.strategy](route, random)
     choice.upstream.in_flight += 1
@@ -108,6 +115,37 @@ def best_scored(pool: Sequence[Choice], steps: QueueSteps, random: Random) -> Ch
         if its > best:
             return other
     return found
+
+
+def soonest(pool: Sequence[Choice], need: Need, now: float) -> Choice:
+    """Return who of `pool` is expected to finish first, busy or not; ties go to the first.
+
+    now: seconds of the clock.
+    """
+    found = pool[0]
+    least = outlook(found, need, now).cost
+    for choice in islice(pool, 1, None):
+        cost = outlook(choice, need, now).cost
+        if cost < least:
+            found, least = choice, cost
+    return found
+
+
+def outlook(choice: Choice, need: Need, now: float) -> Expected:
+    """Return what a request is expected to take at a service. now: seconds of the clock."""
+    load, rates = choice.upstream, choice.rates
+    ahead, slots = load.ahead, load.capacity.slots
+    prompt = rates.prompt(need.size)
+    return expected(
+        prompt,
+        prefill(prompt, rates.prefill),
+        rates.decode_s(need.most, ahead + 1 if ahead < slots else slots),
+        ahead,
+        slots,
+        load.unread_s,
+        rates.load_s if choice.absent else 0.0,
+        now - need.since,
+    )
 
 
 def _worse(choice: Choice) -> float:

@@ -73,6 +73,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     start: int  # where the value of the model stands in `raw`, quotes included
     end: int
     stream: bool = False  # whether the answer is wanted as events
+    most: int = 0  # tokens that the answer may have, 0 when it does not say
 
     def with_model(self, encoded: bytes) -> bytes:
         """Return the body with `encoded`, a JSON string, as its model; no other byte changes."""
@@ -117,8 +118,13 @@ def parse(raw: bytes) -> Body:
     place = raw.find(b'"model"')
     found = None if has_escapes(raw) else _model_at(raw, place)
     if found is not None and raw.rfind(b'"model"') == place:
-        return Body(raw, request.model, *found.span(1), request.stream is True)
-    return Body(raw, request.model, *_walk_to_model(raw), request.stream is True)
+        return Body(raw, request.model, *found.span(1), request.stream is True, _most(request))
+    return Body(raw, request.model, *_walk_to_model(raw), request.stream is True, _most(request))
+
+
+def _most(request: InferenceRequest) -> int:
+    most = request.max_completion_tokens or request.max_tokens
+    return most if most is not None and most > 0 else 0
 
 
 def depth(raw: bytes) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from control.api.errors import AllBusy
+from gateway.load import Load
+from gateway.residency import is_absent
 from gateway.route import Choice
 
 MAX_RETRY_S = 3_600.0  # nobody plans a request for longer, whatever is estimated
@@ -19,18 +21,19 @@ def busy(choices: Sequence[Choice], waiting: int, retry_s: float) -> AllBusy:
     """
     after = retry_after(retry_s)
     waits = f", {waiting} waiting" if waiting > 0 else ""
-    return AllBusy(f"{taken(choices)}{waits}; retry in {after} s", retry_after=after)
+    return AllBusy(f"{_taken(choices)}{waits}; retry in {after} s", retry_after=after)
 
 
-def taken(choices: Sequence[Choice]) -> str:
-    """Return in words what of `choices` is all in use."""
-    upstreams = {one.upstream.service_id: one.upstream for one in choices}.values()
-    what = _names(dict.fromkeys(one.asset for one in choices))
-    if all(one.concurrency for one in upstreams):
-        slots = sum(one.concurrency for one in upstreams)
-        return f"{slots} {'slot' if slots == 1 else 'slots'} of {what} busy"
-    under_way = sum(one.in_flight for one in upstreams)
-    return f"{what}: {under_way} requests under way, as many as may be"
+def reason(choices: Sequence[Choice]) -> str:
+    """Return in words what a request waits for that may go to any of `choices`, if there is one."""
+    if not choices:
+        return "a service to be there"
+    if all(map(is_absent, choices)):
+        return f"{_names(choices)} to be loaded"
+    loads = _loads(choices)
+    if any(one.ahead < one.capacity.slots for one in loads):
+        return f"prompts to be read that {_names(choices)} got before"
+    return ("all " if sum(one.capacity.slots for one in loads) > 1 else "") + _taken(choices)
 
 
 def retry_after(seconds: float) -> int:
@@ -38,7 +41,21 @@ def retry_after(seconds: float) -> int:
     return math.ceil(min(max(1.0, seconds), MAX_RETRY_S))  # in this order NaN is 1
 
 
-def _names(assets: Iterable[bytes]) -> str:
-    first, *others = assets
+def _taken(choices: Sequence[Choice]) -> str:
+    """Return in words what of `choices` is all in use."""
+    loads = _loads(choices)
+    if all(one.gated or one.concurrency for one in loads):
+        slots = sum(one.capacity.slots for one in loads)
+        return f"{slots} {'slot' if slots == 1 else 'slots'} of {_names(choices)} busy"
+    under_way = sum(one.in_flight for one in loads)
+    return f"{_names(choices)}: {under_way} requests under way, as many as may be"
+
+
+def _loads(choices: Iterable[Choice]) -> list[Load]:
+    return list({one.upstream.service_id: one.upstream for one in choices}.values())
+
+
+def _names(choices: Iterable[Choice]) -> str:
+    first, *others = dict.fromkeys(one.asset for one in choices)
     name: str = msgspec.json.decode(first)
     return f"{name} and others" if others else name

@@ -12,9 +12,9 @@ import mmap
 import os
 import time
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from gateway.slots import anonymous_file
@@ -29,32 +29,65 @@ PATIENCE_SECONDS = 0.05  # for a sibling that is looking for a row; it takes mic
 # What a worker adds to its count in a row for as long as it uses the row.
 HELD = 1 << 32
 COUNT = HELD - 1
+MAX_PENDING_S = 1e6  # more of it is as good as this
 _WORD = 8
+_TABLES = 4  # counts, pending prompts, and what control was told of each
 _UNUSED = bytes(NAME_BYTES)
+
+
+class Busy(NamedTuple):
+    """What one worker has to do at a service.
+
+    pending_s: seconds of prompts that it has sent and that are not read yet. waiting: requests
+    that wait for the service.
+    """
+
+    in_flight: int = 0
+    pending_s: float = 0.0
+    waiting: int = 0
+
+
+_IDLE = Busy()
+
+
+def microseconds(seconds: float) -> int:
+    """Return a time as cells have it: sums of whole numbers come back to 0."""
+    return int(min(max(0.0, seconds), MAX_PENDING_S) * 1e6)  # in this order, NaN is 0
 
 
 class Cell:
     """One row, as one worker uses it. The row is given back with the last reference."""
 
-    __slots__ = ("__weakref__", "_told", "mine", "row")
+    __slots__ = ("__weakref__", "_told", "_told_pending", "mine", "pending", "row")
 
-    def __init__(self, row: memoryview, told: memoryview, mine: int) -> None:
-        self.row = row  # `sum(row) & COUNT` is what all workers have in flight
+    def __init__(self, rows: Sequence[memoryview], mine: int) -> None:
+        """rows: of each table, in their order."""
+        # `sum(row) & COUNT` is what all workers have in flight; `pending`, of prompts that are
+        # not read yet, is in microseconds.
+        self.row, self.pending, self._told, self._told_pending = rows
         self.mine = mine  # where in it this worker writes `HELD` + what it has in flight
-        self._told = told
-        row[mine] = HELD
+        self.pending[mine] = 0
+        self.row[mine] = HELD
 
     def __del__(self) -> None:
-        self.row[self.mine] = self._told[self.mine] = 0
+        self.row[self.mine] = self.pending[self.mine] = 0
+        self._told[self.mine] = self._told_pending[self.mine] = 0
 
-    def tell(self, in_flight: int) -> None:
-        """Note what control may think that this worker has in flight."""
-        self._told[self.mine] = in_flight
+    def tell(self, busy: Busy) -> None:
+        """Note what control may think that this worker has there."""
+        self._told[self.mine] = busy.in_flight
+        self._told_pending[self.mine] = microseconds(busy.pending_s)
 
     @property
     def told_by_siblings(self) -> int:
         """What control may think that the other workers have in flight."""
         told: int = sum(self._told) - self._told[self.mine]
+        return told
+
+    @property
+    def pending_told_by_siblings(self) -> int:
+        """What control may think that the other workers have pending, in microseconds."""
+        told: int = sum(self._told_pending) - self._told_pending[self.mine]
         return told
 
 
@@ -66,18 +99,21 @@ class Cells:
         self._workers = workers
         self._number = number
         self._held: WeakValueDictionary[str, Cell] = WeakValueDictionary()
-        self._told: Mapping[str, int] = {}
-        self._noted: Mapping[str, int] = {}
-        names, words = ROWS * NAME_BYTES, ROWS * workers
-        memory = memoryview(mmap.mmap(fd, names + 2 * words * _WORD))
+        self._told: Mapping[str, Busy] = {}
+        self._noted: Mapping[str, Busy] = {}
+        names, size = ROWS * NAME_BYTES, ROWS * workers * _WORD
+        memory = memoryview(mmap.mmap(fd, names + _TABLES * size))
         self._names = memory[:names]
-        self._counts = memory[names : names + words * _WORD].cast("q")
-        self._told_counts = memory[names + words * _WORD :].cast("q")
+        # In the order in which `Cell` takes them.
+        self._tables = [
+            memory[start : start + size].cast("q")
+            for start in range(names, names + _TABLES * size, size)
+        ]
 
     @classmethod
     def create(cls, workers: int) -> Self:
         """Return a table of zeros, which ends with its last user."""
-        size = ROWS * (NAME_BYTES + 2 * workers * _WORD)
+        size = ROWS * (NAME_BYTES + _TABLES * workers * _WORD)
         return cls(anonymous_file("geniehive-cells", size), workers)
 
     def close(self) -> None:
@@ -86,8 +122,9 @@ class Cells:
 
     def clear(self, number: int) -> None:
         """Forget what the worker with this number counted: it is dead."""
-        for index in range(number, ROWS * self._workers, self._workers):
-            self._counts[index] = self._told_counts[index] = 0
+        for table in self._tables:
+            for index in range(number, ROWS * self._workers, self._workers):
+                table[index] = 0
 
     def cell(self, service_id: str) -> Cell:
         """Return the cell of a service; all workers that ask for it share the row.
@@ -99,21 +136,21 @@ class Cells:
             cell = self._held[service_id] = self._new(service_id)
         return cell
 
-    def tell(self, loads: Mapping[str, int]) -> None:
-        """Note what control is told now: requests in flight by service, all that has some.
+    def tell(self, loads: Mapping[str, Busy]) -> None:
+        """Note what control is told now, by service; who is missing has nothing to do.
 
         What it was told before counts until the next time: it may still tell that to siblings,
         who would take it for requests of other gateways.
         """
         told = self._told
         noted = {
-            service_id: max(told.get(service_id, 0), loads.get(service_id, 0))
+            service_id: _most(told.get(service_id, _IDLE), loads.get(service_id, _IDLE))
             for service_id in told.keys() | loads.keys()
         }
         for service_id in self._noted.keys() | noted.keys():
             cell = self._held.get(service_id)
             if cell is not None:
-                cell.tell(noted.get(service_id, 0))
+                cell.tell(noted.get(service_id, _IDLE))
         self._told, self._noted = loads, noted
 
     def unheard(self) -> None:
@@ -130,21 +167,21 @@ class Cells:
                     self._names[number * NAME_BYTES : (number + 1) * NAME_BYTES] = name
                     first = number * self._workers
                     rows = slice(first, first + self._workers)
-                    return Cell(self._counts[rows], self._told_counts[rows], self._number)
+                    return Cell([table[rows] for table in self._tables], self._number)
             problem = "too many services"
         except TimeoutError:
             problem = "another worker holds the table"
         log.warning("%s: %s; other workers' requests there are not seen", service_id, problem)
-        return Cell(memoryview(array("q", [0])), memoryview(array("q", [0])), 0)
+        return Cell([memoryview(array("q", [0])) for _ in range(_TABLES)], 0)
 
     def _row_for(self, name: bytes) -> int | None:
         """Return the row of `name`, or one that it can have; None: all are taken."""
         free = None
-        first = int.from_bytes(name[:4])
+        counts, first = self._tables[0], int.from_bytes(name[:4])
         for number in range(first, first + WINDOW):
             row = number % ROWS
             found = self._names[row * NAME_BYTES : (row + 1) * NAME_BYTES]
-            used = any(self._counts[row * self._workers : (row + 1) * self._workers])
+            used = any(counts[row * self._workers : (row + 1) * self._workers])
             if used and found == name:
                 return row
             if not used and free is None:
@@ -172,3 +209,8 @@ class Cells:
             yield
         finally:
             fcntl.lockf(self.fd, fcntl.LOCK_UN)
+
+
+def _most(one: Busy, other: Busy) -> Busy:
+    """Return the more of each; `waiting` is nothing that siblings look at."""
+    return Busy(max(one.in_flight, other.in_flight), max(one.pending_s, other.pending_s))

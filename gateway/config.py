@@ -88,8 +88,9 @@ class Limits(Section):
     """What one process takes on.
 
     In bytes: what one request or answer may weigh, and `memory` all that are under way.
-    requests: under way. Of these at one service: `requests_per_slot` for each that it serves
-    at the same time, or `requests_per_service` where that is not known. 0 per key: no limit.
+    requests: under way. waiting: of these, for a service that is free; where they do not wait,
+    `requests_per_slot` may be at a service for each that it serves at the same time, or
+    `requests_per_service` where that is not known. 0 per key: no limit.
     """
 
     request_body: Bytes = 10 << 20
@@ -98,6 +99,7 @@ class Limits(Section):
     memory: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 512 << 20
     requests: Count = 4_096
     requests_per_key: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    waiting: Annotated[int, Field(ge=0, le=100_000)] = 1_000
     requests_per_slot: Count = 64
     requests_per_service: Count = 1_024
 

@@ -13,8 +13,9 @@ from control.api import auth
 from control.api.channel import control_errors
 from control.api.errors import ControlUnavailable, GenieHiveError
 from gateway.gateway import Gateway
-from gateway.hints import Hints, load_messages
+from gateway.hints import Hints
 from gateway.inbox import Inbox, Stream
+from gateway.load_messages import MAX_RATES, elsewhere, load_messages, rate_messages, told
 from gateway.routes import Names
 from gateway.steps import paced
 from gateway.table import Replica, SnapshotWanted
@@ -152,11 +153,10 @@ class ControlLink:
         inbox = Inbox(stream)
         loop = asyncio.get_running_loop()
         interval = LOAD_SECONDS
+        gateway.learned.unheard()
         try:
             while True:
-                ejections = gateway.rotation.ejections(gateway.clock())
-                loads = load_messages(gateway.loads(), ejections)
-                await stream.write(pb.ExchangeLoadRequest(gateway_id=self._id, loads=loads))
+                await stream.write(self._load_message())
                 # Control also tells what changed without being told anything: one answer
                 # read for each message written would fall behind for ever.
                 next_at = loop.time() + interval
@@ -165,12 +165,8 @@ class ControlLink:
                     if response is grpc.aio.EOF:
                         return
                     if response is not None:
-                        gateway.routes.set_elsewhere(
-                            {
-                                one.service_id: (one.in_flight, one.queue_depth)
-                                for one in response.loads
-                            }
-                        )
+                        gateway.routes.set_elsewhere(elsewhere(response.loads))
+                        gateway.learned.tell(told(response.rates))
                         self._hints.heed(
                             one.service_id for one in response.loads if one.HasField("ejection")
                         )
@@ -180,3 +176,20 @@ class ControlLink:
             await inbox.close()
             gateway.unheard()
             self._hints.heed(())
+
+    def _load_message(self) -> pb.ExchangeLoadRequest:
+        """Return what control is told four times a second."""
+        gateway = self._gateway
+        ejections = gateway.rotation.ejections(gateway.clock())
+        news = gateway.learned.news(MAX_RATES)
+        known = gateway.routes.upstreams
+        slots = {
+            one.service_id: known[one.service_id].capacity.slots
+            for one in news
+            if one.service_id in known
+        }
+        return pb.ExchangeLoadRequest(
+            gateway_id=self._id,
+            loads=load_messages(gateway.loads(), ejections),
+            rates=rate_messages(news, slots),
+        )

@@ -17,11 +17,13 @@ from gateway.record import MAX_MODEL, Record
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
 from gateway.totals import ANSWERED, LEFT
+from gateway.waiter import Waiter
 
 log = logging.getLogger(__name__)
 
 SMALL = 64 << 10  # bytes of a body that always fit
 PING = b": ping\n\n"
+WAITING_PING_S = 5.0  # between two words on how long it is still going to be
 
 
 class Exchange(Answering):
@@ -40,12 +42,10 @@ class Exchange(Answering):
         "_held",
         "_over",
         "_paused",
-        "_principal",
     )
 
     def __init__(self, gateway: Gateway, downstream: Downstream, head: RequestHead) -> None:
         Answering.__init__(self, gateway, downstream, head)  # as there
-        self._principal: str | None = None  # once it has entered
         self._held = 0  # bytes that count against the gateway's memory
         self._paused = False
         self._over = False
@@ -163,7 +163,12 @@ class Exchange(Answering):
 
     def _expire(self, now: float) -> None:
         if now < self._due:
-            self._ping(now)
+            if self._waiter is not None:
+                self._tell_waiting(self._waiter, now)
+            else:
+                self._ping(now)
+        elif self._waiter is not None:
+            self.refuse(self._gateway.room.refusal(self._waiter))
         elif self._paused:
             name = self._request_id.decode()
             log.info("%s: the client stopped reading", name, extra={"request_id": name})
@@ -179,6 +184,13 @@ class Exchange(Answering):
         """Say something that is no answer, so that nobody in between gives up."""
         self._comment(PING)
         self._ping_at = now + self._gateway.timeouts.ping
+        self.deadline = min(self._due, self._ping_at)
+
+    def _tell_waiting(self, waiter: Waiter, now: float) -> None:
+        """Say how long it is still going to be."""
+        position, seconds = self._gateway.room.expectation(waiter)
+        self._comment(b": waiting, position %d, about %.0f s\n\n" % (position, max(1.0, seconds)))
+        self._ping_at = now + WAITING_PING_S
         self.deadline = min(self._due, self._ping_at)
 
     # The end.

@@ -16,13 +16,15 @@ from control.api.ports import is_loopback
 from control.api.tracing import Tracer
 from gateway import patience
 from gateway.admission import Admission
-from gateway.cells import Cells
+from gateway.cells import Busy, Cells
 from gateway.checkup import Checkups
 from gateway.config import Config
 from gateway.keys import Key, KeyRing, Settings, read_resource
 from gateway.last_good import LastGood
 from gateway.meter import Meter
 from gateway.patience import Waits
+from gateway.priority import Priorities
+from gateway.rates import Learned
 from gateway.recent import Recent
 from gateway.relay import Trust
 from gateway.request_log import RequestLog
@@ -30,6 +32,7 @@ from gateway.request_trace import RequestTrace
 from gateway.resources import WORDS, Operation, Resource
 from gateway.resources import read_resource as read_route
 from gateway.retry_budget import RetryBudget
+from gateway.room import Room
 from gateway.rotation import Rotation
 from gateway.routes import Routes
 from gateway.shared import SharedUpstream
@@ -113,7 +116,12 @@ class Gateway:
         self._trust = Trust(config.tls.ca if config.tls else None)  # of nodes, as of control
         self.rotation = Rotation(config.ejection, random, self._ejected, self._returned)
         self.checkups = Checkups(self.rotation, clock)
-        self.routes = Routes(self._open)
+        loop = asyncio.get_running_loop()
+        self.later: Callable[[float, Callable[[], None]], object] = loop.call_later
+        self.room = Room(self.rotation, config.limits.waiting, clock, loop.call_soon)
+        self.learned = Learned()
+        self.routes = Routes(self._open, self.learned.rates)
+        self.priorities = Priorities(self.keys)
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
         self._id_numbers = itertools.count()
@@ -169,9 +177,13 @@ class Gateway:
         """Return the requests in flight of each service that has some."""
         return {one.service_id: one.in_flight for one in self.routes.busy() if one.in_flight}
 
-    def loads(self) -> dict[str, int]:
-        """Return the same, to tell control."""
-        loads = self.in_flight()
+    def loads(self) -> dict[str, Busy]:
+        """Return how busy each service is that has anything to do, to tell control."""
+        loads = {
+            one.service_id: Busy(one.in_flight, one.pending, one.waiting)
+            for one in self.routes.busy()
+            if one.in_flight or one.waiting
+        }
         if self._cells is not None:
             self._cells.tell(loads)
         return loads
@@ -215,6 +227,7 @@ class Gateway:
             upstream.close_idle(now)
         if not self.rotation.quiet:
             self.rotation.pass_time(now)
+        self.room.poke()  # for what changed elsewhere: at siblings, in the table
         self.checkups.begin(self.routes.upstreams, now)
         for door in tuple(self.incoming):
             door.check(now)

@@ -4,17 +4,10 @@ Hints: each gateway judges by what it sees itself, and by a hint only sooner. So
 cannot reach a service takes it away from nobody else.
 """
 
-import math
 from collections.abc import Iterable, Mapping
-from itertools import islice
 
-from geniehive.v1 import routing_service_pb2 as pb
-
-from gateway.breaker import Breaker, Ejected
+from gateway.breaker import Breaker
 from gateway.upstream import Upstream
-
-# Control keeps no more: of characters, and of services.
-MAX_REASON, MAX_SERVICES = 100, 1_000
 
 
 class Hints:
@@ -32,19 +25,3 @@ class Hints:
         self._hinted = [upstream.breaker for upstream in found if upstream is not None]
         for breaker in self._hinted:
             breaker.hint(ejected=True)
-
-
-def load_messages(
-    in_flight: Mapping[str, int], ejections: Mapping[str, Ejected]
-) -> list[pb.ServiceLoad]:
-    """Return what control is told: requests in flight, and what is kept out, by service."""
-    told = dict(islice(ejections.items(), MAX_SERVICES))
-    loads = []
-    for service_id in {**in_flight, **told}:
-        load = pb.ServiceLoad(service_id=service_id, in_flight=in_flight.get(service_id, 0))
-        if (ejection := told.get(service_id)) is not None:
-            load.ejection.reason = ejection.reason[:MAX_REASON]
-            load.ejection.hinted = ejection.hinted
-            load.ejection.remaining.FromMilliseconds(math.ceil(ejection.remaining * 1_000))
-        loads.append(load)
-    return loads

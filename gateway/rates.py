@@ -282,6 +282,12 @@ class Rates:
         self._told = told
         return told
 
+    def unheard(self) -> None:
+        """Take note that what was told last, if anything, may not be known any more."""
+        if self._told is not None:
+            self._told = None
+            self._waiting[self] = None
+
     @property
     def reads(self) -> float:
         """Tokens of prompts a second, 0.0 when nothing is known of this service itself."""
@@ -333,6 +339,12 @@ class Learned:
         for told in found:
             self._start(told)
         return found
+
+    def unheard(self) -> None:
+        """Take note that control may have forgotten what it was told: that is news again."""
+        for of_service in list(self._services.values()):
+            for one in list(of_service.values()):
+                one.unheard()
 
     def tell(self, told: Iterable[Told]) -> None:
         """Take what control says for a start, where nothing was measured here."""

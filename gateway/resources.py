@@ -10,6 +10,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.auth import KEY
+from control.api.priorities import Priority
 from control.api.strategies import QueueSteps, Strategy
 from gateway import shaping
 from gateway.relay import Relay
@@ -37,6 +38,7 @@ STRATEGIES: dict[pb.Strategy, Strategy] = {
 STRATEGY_VALUES = {strategy: number for number, strategy in STRATEGIES.items()}
 SERVICE = "service/"
 POLICY = "policy/"
+ROOM = "room"
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _PLAIN = re.compile(r"[A-Za-z0-9._:@+/-]{1,200}")  # an id that a question can hold
@@ -51,6 +53,7 @@ class Service:
     host_id: str
     origin: Origin
     concurrency: int  # requests it serves at the same time, 0 when unknown
+    loaded_assets: int = 0  # in its memory
 
 
 # A target may have 10,000 of these: a dataclass takes eight times as long to make.
@@ -63,6 +66,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     tier: int = 0  # lower ones serve before higher ones
     runtime: float = 0.0  # part of the score that waiting requests can cost
     policy_id: int = 0  # 0 for none
+    absent: bool = False  # not in memory, and loaded when it is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Target:
     is_role: bool = False
     stand_ins: tuple[str, ...] = ()  # roles that serve when no candidate can
     steps: QueueSteps = ()
+    priority: Priority | None = None  # of requests that name none
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,20 @@ class Policy:
     shaper: Shaper
 
 
-Resource = Service | Target | Policy
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How requests wait for a service that is busy.
+
+    on: in the gateway; else they are sent at once. priority: of requests for which nothing
+    else is told. highest: that a request may name, where its key says nothing else.
+    """
+
+    on: bool = True
+    priority: Priority = Priority.NORMAL
+    highest: Priority = Priority.HIGH
+
+
+Resource = Service | Target | Policy | Waiting
 
 
 def read_resource(resource: pb.Resource) -> Resource | Patch[Resource]:
@@ -106,6 +124,9 @@ def read_resource(resource: pb.Resource) -> Resource | Patch[Resource]:
         case "policy":
             found = _policy(resource.policy)
             name = policy_name(found.policy_id)
+        case "room":
+            found = _waiting(resource.room)
+            name = ROOM
         case "target_patch":
             return _patch(resource.target_patch)
         case other:
@@ -134,7 +155,13 @@ def _service(message: pb.RouteService) -> Service:
         message.api_key,
         _relay(endpoint, message.service_id),
     )
-    return Service(message.service_id, message.host_id, origin, max(0, message.concurrency))
+    return Service(
+        message.service_id,
+        message.host_id,
+        origin,
+        max(0, message.concurrency),
+        max(0, message.loaded_asset_count),
+    )
 
 
 def _place(address: str) -> tuple[str, int]:
@@ -172,6 +199,7 @@ def _target(message: pb.Target) -> Target:
         message.role,
         tuple(message.fallback_roles),
         _steps(message.queue_steps),
+        priority(message.priority),
     )
 
 
@@ -179,7 +207,13 @@ def _candidates(messages: Iterable[pb.Candidate]) -> dict[str, Candidate]:
     found: dict[str, Candidate] = {}
     for one in messages:
         candidate = Candidate(
-            one.service_id, one.asset_id, one.score, one.tier, one.runtime, one.policy_id
+            one.service_id,
+            one.asset_id,
+            one.score,
+            one.tier,
+            one.runtime,
+            one.policy_id,
+            one.absent,
         )
         if not (candidate.service_id and candidate.asset_id):
             raise Unusable("a candidate needs a service and an asset")
@@ -194,6 +228,17 @@ def _steps(messages: Iterable[pb.QueueStep]) -> QueueSteps:
     if not all(0 <= penalty < inf for _, penalty in steps):
         raise Unusable("what waiting requests cost must be a number, 0 or more")
     return steps
+
+
+def priority(told: pb.Priority) -> Priority | None:
+    """Return a priority as it is told; None where none is, or one that is not known here."""
+    return Priority(int(told)) if int(told) in list(Priority) else None
+
+
+def _waiting(message: pb.RoomSettings) -> Waiting:
+    default = priority(message.priority) or Priority.NORMAL
+    highest = priority(message.highest_priority) or Priority.HIGH
+    return Waiting(message.waiting, default, highest)
 
 
 def _policy(message: pb.RoutePolicy) -> Policy:
@@ -231,6 +276,7 @@ def target_message(target: Target) -> pb.Resource:
         role=target.is_role,
         fallback_roles=target.stand_ins,
         queue_steps=[pb.QueueStep(queue_depth=depth, penalty=cost) for depth, cost in target.steps],
+        priority=pb.Priority.Name(target.priority or 0),
     )
     for one in target.candidates.values():
         message.candidates.add(
@@ -240,6 +286,7 @@ def target_message(target: Target) -> pb.Resource:
             tier=one.tier,
             runtime=one.runtime,
             policy_id=one.policy_id,
+            absent=one.absent,
         )
     return pb.Resource(name=target_name(target.operation, target.name), target=message)
 

@@ -10,16 +10,41 @@ from dataclasses import dataclass
 from itertools import chain
 
 from control.api.errors import AllBusy, NoHealthyRoute
-from gateway.balance import take
+from control.api.strategies import Strategy
+from gateway.balance import USUAL, take
 from gateway.breaker import NEVER, Breaker, Ejected, Random, State
 from gateway.busy import busy
 from gateway.config import Ejection
+from gateway.load import Need
+from gateway.residency import Residency, is_absent
 from gateway.route import Choice, Route, order
 
 # With fewer services behind a name, only the loss of all of them is more than a few faults.
 PANIC_FROM = 5
 # Routes that are narrowed at a time: what is gone is forgotten with the others.
 MAX_VIEWS = 1_024
+
+
+class Occupied(AllBusy):
+    """Those who would serve a request are busy, and one of them could be waited for.
+
+    choices: who that is. wanted: the one that is waited for, where it is not any of them.
+    """
+
+    def __init__(self, choices: Sequence[Choice], wanted: Choice | None) -> None:
+        super().__init__("all who could serve it are busy")
+        self.choices = choices
+        self.wanted = wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of a rotation; see `Rotation.take`."""
+
+    tried: Collection[str]
+    need: Need
+    now: float
+    spill: bool
 
 
 class Rotation:
@@ -37,6 +62,7 @@ class Rotation:
     ) -> None:
         """ejected: called with each service that is taken out, and why; returned: with it later."""
         self.quiet = True
+        self.residency = Residency()
         self._rules = rules
         self._random = random
         self._ejected = ejected
@@ -55,27 +81,29 @@ class Rotation:
         return breaker
 
     def take(
-        self, routes: Iterable[Route], tried: Collection[str], now: float
+        self,
+        routes: Iterable[Route],
+        tried: Collection[str],
+        now: float,
+        need: Need = USUAL,
+        *,
+        spill: bool = True,
     ) -> tuple[Route, Choice]:
         """Return who serves a request next, and count it as in flight there.
 
         routes: all that may serve it, in order. tried: services that it was sent to before.
-        now: seconds of the clock.
+        now: seconds of the clock. need: what decides how long the request takes. spill: to
+        whoever else is free, where those that come first are busy and could be waited for.
 
         Raises:
-            AllBusy: there are some, and all of them have as much to do as they may.
+            Occupied: those that come first are busy.
+            AllBusy: all have as much to do as they may.
             NoHealthyRoute: there is none.
         """
         if now >= self._wake:
             self.pass_time(now)
         routes = [route for route in routes if route.choices]
-        if self.quiet and not tried and routes:
-            route = routes[0]
-            choice = take(route, self._random)
-            if choice.upstream.in_flight <= choice.upstream.most:
-                return route, choice
-            choice.upstream.in_flight -= 1
-        return self._take_carefully(routes, tried, now)
+        return self._take_carefully(routes, Asking(tried, need, now, spill))
 
     def pass_time(self, now: float) -> None:
         """End what is over by now: rests, and the time in which services come back."""
@@ -133,16 +161,14 @@ class Rotation:
         self._views.clear()
         self._wake = min(self._wake, breaker.next_end)
 
-    def _take_carefully(
-        self, routes: Iterable[Route], tried: Collection[str], now: float
-    ) -> tuple[Route, Choice]:
+    def _take_carefully(self, routes: Iterable[Route], asking: "Asking") -> tuple[Route, Choice]:
         views = [self._view(route) for route in routes]
         ways = (self._in_rotation, self._resting, self._on_trial, self._out)
-        for way in ways[:-1] if tried else ways:
+        for way in ways[:-1] if asking.tried else ways:
             for view in views:
-                if (choice := way(view, tried, now)) is not None:
+                if (choice := way(view, asking)) is not None:
                     return view.route, choice
-        raise self._nobody(views, tried, now)
+        raise self._nobody(views, asking)
 
     def _view(self, route: Route) -> "_View":
         view = self._views.get(route)
@@ -154,89 +180,103 @@ class Rotation:
                 self._views[route] = view
         return view
 
-    def _in_rotation(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
-        """Take one of those in rotation, or try one that may come back to them."""
+    def _in_rotation(self, view: "_View", asking: "Asking") -> Choice | None:
+        """Take one of those in rotation, or try one that may come back to them.
+
+        Raises:
+            Occupied: none of them is free, and one could be waited for.
+        """
         left, wide = view.left, view.wide
-        if tried:
+        if tried := asking.tried:
             left = view.whole.without(tried)
             wide = wide.without({*tried, *_ids(view.failing)}) if view.coming else left
-        trial = None if tried else self._on_trial(view, tried, now, _tier(wide))
+        trial = None if tried else self._on_trial(view, asking, _tier(wide))
         if trial is not None:
             return trial
+        left, wide = self._resident(left), self._resident(wide)
         for _ in range(2):
             if not wide.choices:
                 return None
-            choice = self._take_or_leave(left, wide, now)
-            if choice.upstream.in_flight <= choice.upstream.most:
+            choice = self._take_or_leave(left, wide, asking)
+            if choice.upstream.fits:
                 return choice
             choice.upstream.in_flight -= 1
-            left, wide = (
-                one.only([c for c in one.choices if _free(c, ())]) for one in (left, wide)
-            )
+            free = [one for one in wide.choices if _free(one, ())]
+            if choice.upstream.gated and not asking.spill:
+                # Who would finish first is waited for, whoever else is free.
+                wanted = choice if wide.strategy is Strategy.EXPECTED_COMPLETION else None
+                free = [] if wanted else [one for one in free if one.tier == choice.tier]
+                if not free:
+                    raise Occupied(wide.pool, wanted)
+            left = left.only([one for one in left.choices if _free(one, ())])
+            wide = wide.only(free)
         return None
 
-    def _take_or_leave(self, left: Route, wide: Route, now: float) -> Choice:
+    def _take_or_leave(self, left: Route, wide: Route, asking: "Asking") -> Choice:
         """Take one of `wide`; of those that come back only for a part of the requests.
 
         Who has nothing to do yet would else get all there is, and fall again.
         """
-        choice = take(wide, self._random)
+        choice = take(wide, self._random, asking.need, asking.now)
         breaker = choice.upstream.breaker
         if not breaker.ramps or _tier(left) > choice.tier:  # who is alone serves at once
             return choice
-        other = take(left, self._random)
-        share = breaker.share(now)
+        other = take(left, self._random, asking.need, asking.now)
+        share = breaker.share(asking.now)
         held = choice.upstream.in_flight - 1
         if self._random() < share and held < share * other.upstream.in_flight:
             choice, other = other, choice
         choice.upstream.in_flight -= 1
         return other
 
-    def _resting(self, view: "_View", tried: Collection[str], _: float) -> Choice | None:
-        return self._one_of(view, view.resting, tried)
+    def _resident(self, route: Route) -> Route:
+        """Return `route` without those who would have to load what others have in memory."""
+        if not route.absent and not self.residency.switching:
+            return route
+        there = [one for one in route.choices if not is_absent(one)]
+        return route.only(there) if 0 < len(there) < len(route.choices) else route
 
-    def _on_trial(
-        self, view: "_View", tried: Collection[str], now: float, tier: float = NEVER
-    ) -> Choice | None:
+    def _resting(self, view: "_View", asking: "Asking") -> Choice | None:
+        return self._one_of(view, view.resting, asking)
+
+    def _on_trial(self, view: "_View", asking: "Asking", tier: float = NEVER) -> Choice | None:
         """Take one whose turn it is to be tried. tier: of who would serve else."""
         for one in view.triable:
-            if one.tier <= tier and _free(one, tried):
+            if one.tier <= tier and _free(one, asking.tried):
                 one.upstream.in_flight += 1
-                one.upstream.breaker.try_now(now)
+                one.upstream.breaker.try_now(asking.now)
                 return one
         return None
 
-    def _out(self, view: "_View", tried: Collection[str], now: float) -> Choice | None:
+    def _out(self, view: "_View", asking: "Asking") -> Choice | None:
         """Take one that is out: nobody else is there, and it may have recovered.
 
         Who is silent holds up who asks it, so that only one does.
         """
         if view.whole.choices or view.coming or view.resting:
             return None
-        if (choice := self._one_of(view, view.failing, tried)) is not None:
+        if (choice := self._one_of(view, view.failing, asking)) is not None:
             return choice
         for one in view.silent:
-            if one.upstream.breaker.state is State.OUT and _free(one, tried):
+            if one.upstream.breaker.state is State.OUT and _free(one, asking.tried):
                 one.upstream.in_flight += 1
-                one.upstream.breaker.try_now(now)
+                one.upstream.breaker.try_now(asking.now)
                 return one
         return None
 
-    def _one_of(
-        self, view: "_View", choices: Iterable[Choice], tried: Collection[str]
-    ) -> Choice | None:
-        free = [one for one in choices if _free(one, tried)]
-        return take(view.route.only(free), self._random) if free else None
+    def _one_of(self, view: "_View", choices: Iterable[Choice], asking: "Asking") -> Choice | None:
+        free = [one for one in choices if _free(one, asking.tried)]
+        if not free:
+            return None
+        return take(view.route.only(free), self._random, asking.need, asking.now)
 
-    def _nobody(
-        self, views: Iterable["_View"], tried: Collection[str], now: float
-    ) -> AllBusy | NoHealthyRoute:
+    def _nobody(self, views: Iterable["_View"], asking: "Asking") -> AllBusy | NoHealthyRoute:
         for view in views:
             there = (*view.whole.choices, *view.coming, *view.resting)
-            if left := [one for one in there if one.upstream.service_id not in tried]:
+            if left := [one for one in there if one.upstream.service_id not in asking.tried]:
                 return busy(left, _inside(left), retry_s=1.0)
         out = [one.upstream for view in views for one in (*view.failing, *view.silent)]
-        found = {one.service_id: one.breaker.ejection(now) for one in out}
+        found = {one.service_id: one.breaker.ejection(asking.now) for one in out}
         ejections = [(e.remaining, name, e.reason) for name, e in found.items() if e is not None]
         if not ejections:
             return NoHealthyRoute("no service can serve it now", retry_after=2)
@@ -308,7 +348,7 @@ def _tier(route: Route) -> float:
 def _free(choice: Choice, tried: Collection[str]) -> bool:
     """Return whether a service was not asked and may take one more."""
     upstream = choice.upstream
-    return upstream.service_id not in tried and upstream.in_flight < upstream.most
+    return upstream.service_id not in tried and upstream.takes_one
 
 
 def _inside(choices: Iterable[Choice]) -> int:

@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from control.api.priorities import Priority
 from control.api.strategies import QueueSteps, Strategy
 from gateway.body import Body
+from gateway.rates import Rates
 from gateway.shaping import Shaper
 from gateway.upstream import Upstream
 
@@ -22,6 +24,8 @@ class Choice(msgspec.Struct, frozen=True, gc=False):  # what it holds never refe
     tier: int  # lower ones serve before higher ones
     runtime: float  # part of the score that waiting requests can cost
     shaper: Shaper | None
+    rates: Rates
+    absent: bool = False  # its service has to load the asset, maybe in the place of another
 
     def shaped(self, body: Body) -> bytes:
         """Return `body` as the service gets it.
@@ -56,16 +60,19 @@ class Route:
     """All that can serve one name, best first, a service once. What serves next: `balance`.
 
     pool: the choices of the best tier, among which the strategy decides. stand_ins: names
-    of routes that serve when no choice does.
+    of routes that serve when no choice does. priority: of requests that name none. absent: how
+    many of the choices have to load their asset first.
     """
 
     __slots__ = (
         "_held",
         "_last_asked",
         "_ring",
+        "absent",
         "choices",
         "is_role",
         "pool",
+        "priority",
         "stand_ins",
         "steps",
         "strategy",
@@ -76,7 +83,9 @@ class Route:
         self.steps: QueueSteps = ()
         self.stand_ins: tuple[str, ...] = ()
         self.is_role = False
+        self.priority: Priority | None = None
         self.choices: list[Choice] = []
+        self.absent = 0
         self.pool: Sequence[Choice] = ()
         self._held: dict[str, Choice] = {}
         self._last_asked: dict[int, str] = {}  # service by tier
@@ -86,6 +95,7 @@ class Route:
         """Hold `choices` and no others."""
         self._held = {choice.upstream.service_id: choice for choice in choices}
         self.choices = sorted(self._held.values(), key=order)
+        self.absent = sum(one.absent for one in self.choices)
         self._renew_pool()
 
     def change(self, choices: Mapping[str, Choice | None]) -> None:
@@ -93,9 +103,11 @@ class Route:
         for service_id, choice in choices.items():
             if (held := self._held.pop(service_id, None)) is not None:
                 del self.choices[bisect_left(self.choices, order(held), key=order)]
+                self.absent -= held.absent
             if choice is not None:
                 self._held[service_id] = choice
                 insort(self.choices, choice, key=order)
+                self.absent += choice.absent
         self._renew_pool()
 
     def of(self, service_id: str) -> Choice | None:
@@ -111,6 +123,7 @@ class Route:
         left = Route()
         left.strategy, left.steps, left._last_asked = self.strategy, self.steps, self._last_asked
         left.choices = choices
+        left.absent = sum(one.absent for one in choices) if self.absent else 0
         left._renew_pool()
         return left
 

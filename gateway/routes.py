@@ -19,14 +19,18 @@ from control.api.errors import (
 )
 from control.api.names import untagged
 from gateway.candidates import Candidates, Table
+from gateway.load import Elsewhere
+from gateway.rates import Learned, Rates
 from gateway.resources import (
     POLICY,
+    ROOM,
     SERVICE,
     WORDS,
     Candidate,
     Policy,
     Service,
     Target,
+    Waiting,
     meant,
     policy_name,
 )
@@ -41,7 +45,9 @@ MAX_COMPARED = 200  # names; to find the nearest of them takes 5 ms
 
 _encode = msgspec.json.Encoder().encode
 
-_IDLE = (0, 0)
+_IDLE = Elsewhere()
+# Until control tells how requests wait, which one of an older version never does.
+DIRECT = Waiting(on=False)
 # A route is made anew when so large a part of it changes, one in so many.
 _MANY = 8
 
@@ -55,8 +61,15 @@ class Routes:
     never half made while somebody looks: requests are served all the time in between.
     """
 
-    def __init__(self, open_upstream: Callable[[str, Origin], Upstream]) -> None:
+    def __init__(
+        self,
+        open_upstream: Callable[[str, Origin], Upstream],
+        rates: Callable[[str, str], Rates] | None = None,
+    ) -> None:
+        """rates: how fast a service works with an asset."""
         self._open = open_upstream
+        self._rates = rates or Learned().rates
+        self.waiting = DIRECT  # how requests wait for services that are busy
         self.ready = False  # whether a table, or its first part, has arrived
         self._settled = False  # whether a name that is not there is unknown to all
         self.changes = 0  # counts steps of following: what was made at the same count is the same
@@ -138,11 +151,10 @@ class Routes:
             raise _unserved(name)
         return found
 
-    def set_elsewhere(self, loads: Mapping[str, tuple[int, int]]) -> None:
-        """Take what other gateways have in flight, and what waits inside engines, by service."""
+    def set_elsewhere(self, loads: Mapping[str, Elsewhere]) -> None:
+        """Take what is told of services, by service; of the others nothing is."""
         for service_id, upstream in self.upstreams.items():
-            in_flight, upstream.queue_depth = loads.get(service_id, _IDLE)
-            upstream.elsewhere = in_flight + upstream.queue_depth
+            upstream.hear(loads.get(service_id, _IDLE))
 
     def busy(self) -> Iterable[Upstream]:
         """Return all upstreams that may have requests in flight."""
@@ -166,6 +178,9 @@ class Routes:
 
     def _follow(self, table: Table) -> Steps[None]:
         # 1. Upstreams and policies, so that they are there for each candidate.
+        if ROOM in self._waiting:
+            del self._waiting[ROOM]
+            self._follow_room(table)
         for name in [name for name in self._waiting if name.startswith((SERVICE, POLICY))]:
             del self._waiting[name]
             if name.startswith(SERVICE):
@@ -193,6 +208,12 @@ class Routes:
         self._settled = table.settled or table.identity is None
         self.ready = True
 
+    def _follow_room(self, table: Table) -> None:
+        told = table.current.get(ROOM) or table.carried.get(ROOM)
+        self.waiting = told if isinstance(told, Waiting) else DIRECT
+        for upstream in self.busy():
+            upstream.gated = self.waiting.on
+
     def _follow_service(self, table: Table, name: str) -> None:
         service_id = name.removeprefix(SERVICE)
         if self._changes_routes(table, name, service_id):
@@ -216,11 +237,13 @@ class Routes:
         if upstream is None:
             upstream = self._leaving.pop(service_id, None)
             upstream = upstream or self._open(service_id, service.origin)
+            upstream.gated = self.waiting.on
             self.upstreams[service_id] = upstream
             changed = True
         if upstream.origin != service.origin:
             upstream.move(service.origin)
         upstream.host_id = service.host_id
+        upstream.loaded_assets = service.loaded_assets
         upstream.resize(service.concurrency)
         head = _head(service=service_id, host=service.host_id)
         changed = changed or head != self._heads.get(service_id)
@@ -265,6 +288,7 @@ class Routes:
     def _filled(self, route: Route, name: str, target: Target, candidates: Candidates) -> Route:
         route.strategy, route.steps = target.strategy, target.steps
         route.stand_ins, route.is_role = target.stand_ins, target.is_role
+        route.priority = target.priority
         head = _head(route=target.name)
         choices = (self._choice(name, head, one) for one in candidates.all())
         route.fill(choice for choice in choices if choice is not None)
@@ -281,14 +305,20 @@ class Routes:
             if (shaper := self._shapers.get(policy)) is None:
                 self._wanting[policy].setdefault(name, set()).add(service_id)
                 return None
+        asset = _encode(candidate.asset_id)
+        switch = upstream.switch
+        if switch is not None and switch.asset == asset and not candidate.absent:
+            switch.known = True
         return Choice(
             upstream,
-            _encode(candidate.asset_id),
+            asset,
             head + self._heads[service_id] + _asset_head(candidate.asset_id),
             candidate.score,
             candidate.tier,
             candidate.runtime,
             shaper,
+            self._rates(service_id, candidate.asset_id),
+            candidate.absent,
         )
 
     def _forget(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.breaker import Breaker
-from gateway.cells import COUNT, HELD, Cell
+from gateway.cells import COUNT, HELD, Cell, microseconds
 from gateway.config import Limits
 from gateway.relay import Trust
 from gateway.upstream import Origin, Upstream
@@ -13,7 +13,7 @@ _TRUST = Trust(None)
 
 
 class SharedUpstream(Upstream):
-    """Counts in a cell, so that `elsewhere` holds what the other workers have in flight now."""
+    """Counts in a cell, so that what is elsewhere holds what the other workers have there now."""
 
     shared = True
 
@@ -29,8 +29,9 @@ class SharedUpstream(Upstream):
     ) -> None:
         self._cell = cell
         # The cell's, at hand: both are needed twice a request.
-        self._row, self._mine = cell.row, cell.mine
+        self._row, self._pending_row, self._mine = cell.row, cell.pending, cell.mine
         self._beyond = 0  # in flight of other gateways, and waiting inside the engine
+        self._pending_beyond = 0  # of other gateways, microseconds
         super().__init__(service_id, origin, clock, breaker, limits, trust)
 
     @property
@@ -51,3 +52,23 @@ class SharedUpstream(Upstream):
         # To control each worker is a gateway: what it tells holds our siblings' requests too.
         # Most services have nothing, and are told so four times a second.
         self._beyond = told and max(0, told - self._cell.told_by_siblings)
+
+    @property
+    def pending(self) -> float:
+        return self._pending
+
+    @pending.setter
+    def pending(self, value: float) -> None:
+        self._pending = value
+        self._pending_row[self._mine] = microseconds(value)
+
+    @property
+    def pending_elsewhere(self) -> float:
+        row = self._pending_row
+        pending_us: int = self._pending_beyond + sum(row) - row[self._mine]
+        return pending_us / 1e6
+
+    @pending_elsewhere.setter
+    def pending_elsewhere(self, told: float) -> None:
+        siblings = self._cell.pending_told_by_siblings if told else 0
+        self._pending_beyond = max(0, microseconds(told) - siblings)

@@ -14,6 +14,7 @@ from control.api.errors import UpstreamError
 from gateway.breaker import Breaker
 from gateway.config import Limits
 from gateway.connection import Connection, Receiver
+from gateway.load import Load
 from gateway.meter import Tally
 from gateway.patience import Waits
 from gateway.relay import NoTunnel, Relay, Trust, tunnel
@@ -167,10 +168,8 @@ def _why(error: Exception) -> str:
     return os.strerror(number).lower() if number else "no connection came about"
 
 
-class Upstream:
+class Upstream(Load):
     """A service: its origin, its kept connections, and how busy it is."""
-
-    shared = False  # whether other processes count in `elsewhere` at the same time
 
     def __init__(
         self,
@@ -181,15 +180,9 @@ class Upstream:
         limits: Limits = _LIMITS,
         trust: Trust = _TRUST,
     ) -> None:
-        self.service_id = service_id
-        self.host_id = ""
+        super().__init__(service_id, limits)
         self.origin = origin
-        self.in_flight = 0  # of this gateway
-        self.elsewhere = 0  # in flight of other gateways, and waiting inside the engine
-        self.queue_depth = 0  # waiting inside the engine alone
-        self._limits = limits
         self._trust = trust
-        self.resize(0)
         self.breaker = breaker
         self.waits: dict[int, Waits] = {}  # by operation
         self.tallies: dict[bytes, Tally] = {}  # by asset, as `Choice` has it
@@ -232,13 +225,6 @@ class Upstream:
         else:
             call.connect()
         return call
-
-    def resize(self, concurrency: int) -> None:
-        """Take note of how many requests it serves at the same time, 0 when unknown."""
-        limits = self._limits
-        self.concurrency = concurrency
-        # What this gateway may have in flight there.
-        self.most = concurrency * limits.requests_per_slot or limits.requests_per_service
 
     def move(self, origin: Origin) -> None:
         """Use `origin` from now on; calls under way end where they began.

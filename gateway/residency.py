@@ -1,0 +1,78 @@
+"""Which models engines hold that load what they are asked for, and when one makes way.
+
+What the route table tells is some seconds old. Since a request went to an engine that has to
+load a model for it, that engine is taken to hold this model and no other, until the table
+knows of it.
+"""
+
+from gateway.load import Load, Switch
+from gateway.route import Choice
+
+# After so long the table knows what came of a load, or never will.
+DOUBT_S = 15.0
+# How long those are served whose model is there, while others wait for theirs: so many times
+# what loading takes, and at least so many seconds.
+LOADS, LEAST_S = 4.0, 5.0
+
+
+def is_absent(choice: Choice) -> bool:
+    """Return whether a request would make the service load its model first."""
+    switch = choice.upstream.switch
+    if switch is None or switch.known:
+        return choice.absent
+    return not (switch.started and switch.asset == choice.asset)
+
+
+def patience(choice: Choice) -> float:
+    """Return for how many seconds those go first whose model is there."""
+    return max(LEAST_S, LOADS * choice.rates.load_s)
+
+
+class Residency:
+    """The switches under way of one process. loads: of the services that have one."""
+
+    def __init__(self) -> None:
+        self._loads: dict[str, Load] = {}
+
+    @property
+    def switching(self) -> bool:
+        """Whether an engine may hold something else than the table tells."""
+        return bool(self._loads)
+
+    def begin(self, choice: Choice, now: float) -> None:
+        """Take note that the model of `choice` is asked for where it is absent."""
+        load = choice.upstream
+        load.switch = Switch(choice.asset, now)
+        self._loads[load.service_id] = load
+
+    def started(self, choice: Choice) -> None:
+        """Take note that a service answers with the model of `choice`."""
+        switch = choice.upstream.switch
+        if switch is not None and switch.asset == choice.asset:
+            switch.started = True
+
+    def failed(self, choice: Choice) -> None:
+        """Take note that it did not come to that."""
+        switch = choice.upstream.switch
+        if switch is not None and switch.asset == choice.asset and not switch.started:
+            self._end(choice.upstream)
+
+    def pass_time(self, now: float) -> None:
+        """End what the table knows by now, or never will."""
+        for load in list(self._loads.values()):
+            switch = load.switch
+            if switch is None or switch.known or now - switch.began > DOUBT_S:
+                self._end(load)
+
+    def may_load(self, choice: Choice) -> bool:
+        """Return whether the service of `choice` may be made to load its model now."""
+        load = choice.upstream
+        switches = (one.switch for one in self._loads.values())
+        if any(one is not None and one.asset == choice.asset for one in switches):
+            return False  # it is on its way, here or elsewhere
+        empty = not load.loaded_assets and load.switch is None
+        return empty or not load.ahead  # whoever is served there is served to the end
+
+    def _end(self, load: Load) -> None:
+        load.switch = None
+        self._loads.pop(load.service_id, None)

@@ -1,0 +1,308 @@
+"""Who waits for a service, and who goes next: requests are bound late, to whoever is free.
+
+Nothing is sent to an engine that is full. Its queue would be one that nobody can leave for
+another engine, or overtake. A planning pass looks at those who wait, in order. Who finds the
+service that it is meant for free is sent; who does not keeps a place there, so that those
+behind it reckon with that, and go to a slower one only when they are done sooner there.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from typing import Protocol
+
+from control.api.errors import AllBusy, GenieHiveError
+from control.api.priorities import Priority
+from gateway.balance import outlook
+from gateway.busy import busy
+from gateway.load import Load, Need
+from gateway.queue import Place, Queue
+from gateway.residency import is_absent, patience
+from gateway.rotation import Occupied, Rotation
+from gateway.route import Choice, Route
+
+DEPTH = 16  # of one lane, who is looked at in one pass
+NEVER = float("inf")
+
+Lane = tuple[int, str]  # operation and model, as clients call it
+
+
+class Waiter(Protocol):
+    """A request that waits. until: when its time is over, seconds of the clock."""
+
+    lane: Lane
+    principal: str
+    priority: Priority
+    need: Need
+    until: float
+
+    def routes(self) -> Iterable[Route]:
+        """Return all that may serve it, in order."""
+        ...
+
+    def tried(self) -> Collection[str]:
+        """Return the services that it was sent to before."""
+        ...
+
+    def go(self, route: Route, choice: Choice) -> None:
+        """Be sent to `choice`, where it is counted in flight already."""
+        ...
+
+    def fail(self, error: GenieHiveError) -> None:
+        """Learn that it need not wait any more."""
+        ...
+
+
+class Room:
+    """All who wait in one process. limit: how many that may be."""
+
+    def __init__(
+        self,
+        rotation: Rotation,
+        limit: int,
+        clock: Callable[[], float],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """soon: calls what it is given in the next turn of the loop."""
+        self.limit = limit
+        self.residency = rotation.residency
+        self._rotation = rotation
+        self._clock = clock
+        self._soon = soon
+        self._queue = Queue()
+        self._places: dict[Waiter, Place] = {}
+        self._wanted: dict[Hashable, Sequence[Choice]] = {}  # whom a lane waited for last
+        self._booked: list[Load] = []
+        self._told: list[Load] = []  # whose `waiting` is not 0
+        self._reserved: dict[str, tuple[Waiter, Choice]] = {}  # by service: for whom it is kept
+        self._planned = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._places)
+
+    # Who comes and leaves.
+
+    def take(self, waiter: Waiter, now: float) -> tuple[Route, Choice] | None:
+        """Return who serves `waiter` now, counted in flight there; None: it waits.
+
+        Raises:
+            AllBusy: it may not wait, or would in vain.
+            NoHealthyRoute: nobody can serve it.
+        """
+        occupied = None
+        if not self._places:
+            try:
+                return self._find(waiter, now, 0.0)
+            except Occupied as found:
+                occupied = found
+        choices = self._choices(waiter, occupied)
+        place = self._place(waiter, choices, now)
+        self._queue.add(place)
+        self._places[waiter] = place
+        full = len(self._places) > self.limit
+        _, seconds = self.expectation(waiter)
+        if not full and now + seconds <= waiter.until:
+            self._wanted.setdefault(waiter.lane, choices)
+            self._tell()
+            if occupied is None:
+                self.poke()
+            return None
+        self.leave(waiter)
+        try:
+            return self._rotation.take(
+                waiter.routes(), waiter.tried(), now, waiter.need, spill=True
+            )
+        except AllBusy as refusal:
+            if not choices:
+                raise
+            ahead = self._queue.lanes().get(waiter.lane, 0)
+            raise busy(choices, ahead, seconds) from refusal
+
+    def leave(self, waiter: Waiter) -> None:
+        """Let somebody go; harmless when it does not wait."""
+        place = self._places.pop(waiter, None)
+        if place is None:
+            return
+        self._queue.remove(place)
+        self._unreserve(waiter)
+        if self._places:
+            self.poke()  # it may have kept a place that others want
+        else:
+            self._clear()
+
+    def expectation(self, waiter: Waiter) -> tuple[int, float]:
+        """Return the place of `waiter` in its lane, from 1, and how many seconds it is to wait.
+
+        0 and 0 when it does not wait.
+        """
+        place = self._places.get(waiter)
+        if place is None:
+            return 0, 0.0
+        position = self._queue.position(place)
+        choices = self._wanted.get(waiter.lane, ())
+        return position, position / served_a_second(choices, waiter.need)
+
+    def refusal(self, waiter: Waiter) -> AllBusy:
+        """Return what to tell who waited in vain until its time was over."""
+        position, seconds = self.expectation(waiter)
+        choices = self._wanted.get(waiter.lane) or self._choices(waiter, None)
+        if not choices:
+            return AllBusy("all who could serve it are busy", retry_after=1)
+        return busy(choices, position - 1, seconds)
+
+    # Planning.
+
+    def poke(self) -> None:
+        """Plan in the next turn of the loop: somebody may be free."""
+        if self._places and not self._planned:
+            self._planned = True
+            self._soon(self.plan)
+
+    def plan(self) -> None:
+        """Send whom there is a place for, in order."""
+        now = self._clock()
+        self._clear_bookings()
+        self.residency.pass_time(now)
+        self._keep_reservations(now)
+        looked: Counter[Hashable] = Counter()
+        in_order = self._queue.in_order()
+        for place in in_order:
+            waiter: Waiter = place.waiter  # type: ignore[assignment]  # the queue does not know what it holds
+            try:
+                route, choice = self._find(waiter, now, now - place.since)
+            except Occupied as occupied:
+                self._wanted[waiter.lane] = occupied.choices
+                looked[waiter.lane] += 1
+                if looked[waiter.lane] >= DEPTH or not self._book(waiter, occupied, now):
+                    in_order.close_lane(waiter.lane)
+                continue
+            except GenieHiveError as error:
+                self.leave(waiter)
+                waiter.fail(error)
+                continue
+            self._queue.served(place)
+            del self._places[waiter]
+            self._unreserve(waiter)
+            waiter.go(route, choice)
+        self._planned = False
+        if self._places:
+            self._tell()
+        else:
+            self._clear()
+
+    def _find(self, waiter: Waiter, now: float, waited: float) -> tuple[Route, Choice]:
+        """Return who serves `waiter` now, counted in flight there.
+
+        Raises:
+            Occupied: it has to wait.
+            AllBusy, NoHealthyRoute: as `Rotation.take`.
+        """
+        route, choice = self._rotation.take(
+            waiter.routes(), waiter.tried(), now, waiter.need, spill=False
+        )
+        if not is_absent(choice):
+            return route, choice
+        choice.upstream.in_flight -= 1
+        if self.residency.may_load(choice) and not self._serves_others(choice, waited):
+            choice.upstream.in_flight += 1
+            self.residency.begin(choice, now)
+            return route, choice
+        if waited > patience(choice) and not choice.upstream.reserved:
+            choice.upstream.reserved = True
+            self._reserved[choice.upstream.service_id] = waiter, choice
+        raise Occupied([choice], choice)
+
+    def _serves_others(self, choice: Choice, waited: float) -> bool:
+        """Return whether somebody waits for a model that the service holds, and goes first."""
+        if waited > patience(choice):
+            return False
+        return any(
+            one.upstream is choice.upstream and not is_absent(one)
+            for lane, choices in self._wanted.items()
+            if lane in self._queue.lanes()
+            for one in choices
+        )
+
+    def _keep_reservations(self, now: float) -> None:
+        """Send those for whom an engine was kept, as soon as nobody else is there."""
+        for waiter, choice in list(self._reserved.values()):
+            load = choice.upstream
+            if not any(route.of(load.service_id) for route in waiter.routes()):
+                self._unreserve(waiter)  # its service is gone
+                continue
+            if load.ahead or not self.residency.may_load(choice):
+                continue
+            place = self._places.pop(waiter)
+            self._unreserve(waiter)
+            self._queue.served(place)
+            load.in_flight += 1
+            self.residency.begin(choice, now)
+            waiter.go(next(iter(waiter.routes())), choice)
+
+    def _unreserve(self, waiter: Waiter) -> None:
+        for service_id, (whose, choice) in list(self._reserved.items()):
+            if whose is waiter:
+                choice.upstream.reserved = False
+                del self._reserved[service_id]
+
+    def _book(self, waiter: Waiter, occupied: Occupied, now: float) -> bool:
+        """Keep a place for who waits; return whether anybody of its lane could be sent now."""
+        if occupied.wanted is None:
+            return False
+        load = occupied.wanted.upstream
+        load.book(outlook(occupied.wanted, waiter.need, now).prefill)
+        self._booked.append(load)
+        return any(one.upstream.takes_one for one in occupied.choices)
+
+    # Figures.
+
+    def _place(self, waiter: Waiter, choices: Sequence[Choice], now: float) -> Place:
+        need = waiter.need
+        work = min((_alone(one, need) for one in choices), default=1.0)
+        return Place(waiter.lane, waiter.principal, waiter.priority, need.since, work, waiter)
+
+    def _choices(self, waiter: Waiter, occupied: Occupied | None) -> Sequence[Choice]:
+        """Return those whom `waiter` waits for, as far as can be told."""
+        if occupied is not None:
+            return occupied.choices
+        known = self._wanted.get(waiter.lane)
+        return known or next((route.pool for route in waiter.routes() if route.choices), ())
+
+    def _tell(self) -> None:
+        """Note at each service how many wait for it, or its part of those who wait for several."""
+        for load in self._told:
+            load.waiting = 0
+        self._told.clear()
+        for lane, count in self._queue.lanes().items():
+            loads = {one.upstream.service_id: one.upstream for one in self._wanted.get(lane, ())}
+            for number, load in enumerate(loads.values()):
+                load.waiting += (count + number) // len(loads)
+                self._told.append(load)
+
+    def _clear_bookings(self) -> None:
+        for load in self._booked:
+            load.clear_bookings()
+        self._booked.clear()
+
+    def _clear(self) -> None:
+        """Forget what was only of use while somebody waited."""
+        self._clear_bookings()
+        self._wanted.clear()
+        self._tell()
+
+
+def _alone(choice: Choice, need: Need) -> float:
+    """Return the seconds that a request is worth to those who wait beside it."""
+    rates, slots = choice.rates, choice.upstream.capacity.slots
+    return rates.prefill_s(need.size) + rates.decode_s(need.most, slots) / slots
+
+
+def served_a_second(choices: Sequence[Choice], need: Need) -> float:
+    """Return how many requests such as this services finish in a second, all busy; above 0."""
+    loads: defaultdict[str, float] = defaultdict(float)
+    for one in choices:
+        slots, rates = one.upstream.capacity.slots, one.rates
+        seconds = rates.prefill_s(need.size) + rates.decode_s(need.most, slots)
+        loads[one.upstream.service_id] = slots / seconds
+    return sum(loads.values()) or 1.0
