@@ -62,7 +62,7 @@ async def through(door: str, trials: int, node: NodeDoor | None = None) -> tuple
             *(come_and_leave(number, moment, way) for number, (moment, way) in enumerate(plan))
         )
         await gateway.idle(PATIENCE_S)
-        return took, sum(gateway.gateway.loads().values())
+        return took, sum(gateway.gateway.in_flight().values())
 
 
 async def _come_and_leave(

@@ -154,7 +154,7 @@ async def _send(gateway: Front, requests: int, draw: random.Random) -> Counter[s
 async def _check(gateway: Front, wrong: list[str]) -> None:
     """Note every moment at which the counters cannot be true."""
     while True:
-        loads = gateway.gateway.loads()
+        loads = gateway.gateway.in_flight()
         counts = [one.in_flight for one in gateway.gateway.routes.upstreams.values()]
         if min(counts, default=0) < 0 or sum(counts) > len(gateway.gateway.active):
             wrong.append(f"{loads} with {len(gateway.gateway.active)} requests")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway import cells as module
-from gateway.cells import COUNT, HELD, Cells
+from gateway.cells import COUNT, HELD, Busy, Cells
 
 WORKERS = 3
 SERVICES = [f"h/{number}" for number in range(6)]
@@ -95,15 +95,18 @@ def test_a_sibling_frozen_with_the_lock_delays_nobody_for_long(table, caplog):
 def test_what_siblings_told_control_is_known(table):
     one, two = worker(table, 0), worker(table, 1)
     cell, other = one.cell("h/a"), two.cell("h/a")
-    two.tell({"h/a": 4, "h/unknown": 1})
+    two.tell({"h/a": Busy(4, 0.5), "h/unknown": Busy(1)})
 
-    assert (cell.told_by_siblings, other.told_by_siblings) == (4, 0)
-    two.tell({"h/a": 1})
-    assert cell.told_by_siblings == 4  # what control tells may be from before
+    def told(cell):
+        return cell.told_by_siblings, cell.pending_told_by_siblings
+
+    assert (told(cell), told(other)) == ((4, 500_000), (0, 0))
+    two.tell({"h/a": Busy(1, 0.75)})
+    assert told(cell) == (4, 750_000)  # what control tells may be from before
     two.tell({})
-    assert cell.told_by_siblings == 1
+    assert told(cell) == (1, 750_000)
     two.unheard()
-    assert cell.told_by_siblings == 0
+    assert told(cell) == (0, 0)
 
 
 class Table(RuleBasedStateMachine):
@@ -168,10 +171,19 @@ TestTable.settings = settings(max_examples=50, stateful_step_count=30, deadline=
 
 def test_a_dead_workers_column_is_cleared(table):
     one, two = worker(table, 0).cell("h/a"), worker(table, 1).cell("h/a")
-    two.row[two.mine] = HELD + 9
+    two.row[two.mine], two.pending[two.mine] = HELD + 9, 1_000
     table.clear(1)
 
-    assert total(one) == 0
+    assert (total(one), sum(one.pending)) == (0, 0)
+
+
+def test_whoever_gets_a_row_anew_has_nothing_pending_there(table):
+    cells = worker(table, 0)
+    cell = cells.cell("h/a")
+    cell.pending[cell.mine] = 1_000
+    del cell
+
+    assert sum(cells.cell("h/a").pending) == 0
 
 
 def test_a_row_of_the_dead_is_anothers_only_when_nobody_uses_it(table):

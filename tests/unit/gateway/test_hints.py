@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from control import ejections as ejections_of
 from control.api.errors import UpstreamError
 from control.ejection_messages import ejections as read
-from gateway.breaker import Breaker, Ejected, State
+from gateway.breaker import Breaker, State
 from gateway.config import Ejection
-from gateway.hints import MAX_REASON, MAX_SERVICES, Hints, load_messages
+from gateway.hints import Hints
+from gateway.load_messages import load_messages
 
 
 class Told:
@@ -48,24 +49,6 @@ def test_a_service_that_leaves_takes_no_hint_along(upstreams):
     hints.heed(["h/a"])
 
     assert not gone.breaker.ejected
-
-
-def test_control_is_told_what_is_in_flight_and_what_is_kept_out():
-    ejections = {"h/a": Ejected(9.2501, "5 timeouts"), "h/b": Ejected(0.0, "x" * 1_000)}
-    told = {one.service_id: one for one in load_messages({"h/a": 2, "h/c": 1}, ejections)}
-
-    assert {name: one.in_flight for name, one in told.items()} == {"h/a": 2, "h/b": 0, "h/c": 1}
-    assert told["h/a"].ejection.remaining.ToMilliseconds() == 9_251
-    assert told["h/a"].ejection.reason == "5 timeouts"
-    assert told["h/b"].ejection.remaining.ToMilliseconds() == 0
-    assert told["h/b"].ejection.reason == "x" * MAX_REASON
-    assert not told["h/c"].HasField("ejection")
-
-
-def test_a_gateway_that_keeps_everybody_out_tells_of_as_many_as_control_takes():
-    ejections = {f"h/{number}": Ejected(9.0, "5 timeouts") for number in range(10_000)}
-
-    assert len(load_messages({"h/1": 1}, ejections)) == MAX_SERVICES == ejections_of.MAX_SERVICES
 
 
 class Fleet:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.balance import least_loaded, load
 from gateway.breaker import Breaker
-from gateway.cells import Cells
+from gateway.cells import Busy, Cells
 from gateway.config import Ejection
 from gateway.shared import SharedUpstream
 from gateway.upstream import Origin
@@ -30,9 +30,9 @@ class Worker:
 
     def report(self):
         """Tell control as `Gateway.loads` does; return what control hears."""
-        loads = {name: one.in_flight for name, one in self.upstreams.items() if one.in_flight}
+        loads = {name: Busy(one.in_flight, one.pending) for name, one in self.upstreams.items()}
         self.cells.tell(loads)
-        return loads
+        return {name: one.in_flight for name, one in loads.items()}
 
     def chosen(self):
         choices = [SimpleNamespace(upstream=one) for one in self.upstreams.values()]
@@ -105,3 +105,36 @@ async def test_what_control_tells_late_of_a_sibling_is_not_taken_for_others(work
     one.report()
     two.upstreams[A].elsewhere = control_knows
     assert two.upstreams[A].elsewhere == 3  # by now it would have heard: these are of others
+
+
+async def test_prompts_that_siblings_have_sent_are_pending_here_until_they_are_read(workers):
+    one, two, three = (worker.upstreams[A] for worker in workers)
+    one.pending += 0.3
+    two.pending += 0.2
+
+    assert one.pending_elsewhere == 0.2
+    assert three.pending_elsewhere == pytest.approx(0.5)
+    one.pending -= 0.3
+    assert (one.pending, three.pending_elsewhere) == (0.0, 0.2)
+
+
+async def test_pending_prompts_of_siblings_count_once_when_control_tells_of_them_too(workers):
+    one, _, three = workers
+    one.upstreams[A].pending = 0.3
+    one.report()
+
+    three.upstreams[A].pending_elsewhere = 0.3 + 2.0  # of another gateway
+    assert three.upstreams[A].pending_elsewhere == pytest.approx(2.3)
+    one.upstreams[A].pending = 0.0
+    assert three.upstreams[A].pending_elsewhere == pytest.approx(2.0)
+    three.upstreams[A].pending_elsewhere = 0.0
+    assert three.upstreams[A].pending_elsewhere == 0.0
+
+
+@pytest.mark.parametrize("absurd", [-1.0, float("nan"), -1e-17])
+async def test_pending_prompts_that_cannot_be_are_none(workers, absurd):
+    one, two, _ = workers
+    one.upstreams[A].pending = absurd
+    two.upstreams[A].pending_elsewhere = absurd
+
+    assert two.upstreams[A].pending_elsewhere == 0.0
