@@ -93,8 +93,7 @@ class Load:
         self.queue_depth = told.queue_depth
         self.elsewhere = told.in_flight + told.queue_depth
         self.pending_elsewhere = told.pending_s
-        if told.queue_depth:
-            self.capacity.queueing(self.ahead, told.queue_depth)
+        self.capacity.queueing(self.in_flight + told.in_flight, told.queue_depth)
 
     @property
     def slots(self) -> int:

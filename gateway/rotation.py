@@ -25,14 +25,14 @@ PANIC_FROM = 5
 MAX_VIEWS = 1_024
 
 
-class Occupied(AllBusy):
+class Occupied(Exception):
     """Those who would serve a request are busy, and one of them could be waited for.
 
     choices: who that is. wanted: the one that is waited for, where it is not any of them.
     """
 
     def __init__(self, choices: Sequence[Choice], wanted: Choice | None) -> None:
-        super().__init__("all who could serve it are busy")
+        super().__init__()
         self.choices = choices
         self.wanted = wanted
 

@@ -6,25 +6,20 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from gateway.breaker import Breaker
-from gateway.config import Ejection
+from gateway.config import Ejection, Limits
+from gateway.load import Load
 from gateway.resources import WORDS, service_name
 from gateway.steps import finished
 
 CHAT, EMBEDDINGS = inventory.OPERATION_CHAT, inventory.OPERATION_EMBEDDINGS
 
 
-class StubUpstream:
-    shared = False
-
+class StubUpstream(Load):
     def __init__(self, service_id, origin):
+        super().__init__(service_id, Limits(requests_per_service=1_000_000))
         self.breaker = Breaker(Ejection(), lambda: 0.5, lambda: None)
-        self.most, self.waits = 1_000_000, {}
-        self.service_id, self.origin, self.host_id = service_id, origin, ""
-        self.in_flight = self.elsewhere = self.queue_depth = self.concurrency = 0
+        self.waits, self.origin = {}, origin
         self.moves, self.retired = [], False
-
-    def resize(self, concurrency):
-        self.concurrency = concurrency
 
     def move(self, origin):
         self.origin = origin

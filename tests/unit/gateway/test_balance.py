@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from control.api.strategies import Strategy
 from gateway.balance import LOOKS, TRIES, best_scored, least_loaded, less_loaded_of_two, load
 from gateway.balance import take as taken
+from gateway.rates import Learned
 from gateway.route import Choice, Route
 from tests.unit.gateway.pushed import StubUpstream
+
+RATES = Learned().rates("h/a", "m")
 
 LOADS = st.lists(st.integers(0, 3), min_size=1, max_size=LOOKS)
 STEPS = ((2, 0.03), (5, 0.06))
@@ -23,7 +26,7 @@ def choices(loads, scores=None):
         upstream = StubUpstream(f"h/{number:04}", None)
         upstream.in_flight = in_flight
         score = scores[number] if scores else 0.5
-        found.append(Choice(upstream, b'"m"', b"", score, 0, 0.2, None))
+        found.append(Choice(upstream, b'"m"', b"", score, 0, 0.2, None, RATES))
     return found
 
 
@@ -102,7 +105,7 @@ def test_a_change_of_scores_does_not_change_the_turn():
     for score in (0.1, 0.9, 0.3, 0.8, 0.2, 0.7):
         taken.append(take(found, random.random))
         held = found.choices[0]
-        changed = Choice(held.upstream, held.asset, b"", score, 0, 0.2, None)
+        changed = Choice(held.upstream, held.asset, b"", score, 0, 0.2, None, RATES)
         found.change({held.upstream.service_id: changed})
 
     assert taken == ["h/0000", "h/0001", "h/0002"] * 2
@@ -182,7 +185,7 @@ def test_only_the_best_tier_serves(count, strategy, draw):
     found.strategy = strategy
     tiers = [number % 3 for number in range(count)]
     found.fill(
-        Choice(one.upstream, b"", b"", one.score, tier, 0.2, None)
+        Choice(one.upstream, b"", b"", one.score, tier, 0.2, None, RATES)
         for one, tier in zip(choices([5] * count), tiers, strict=True)
     )
 
@@ -210,7 +213,7 @@ class Contested(StubUpstream):
 def test_what_a_sibling_took_at_the_same_time_is_given_back(times):
     contested, idle = Contested("h/a", times), Contested("h/b", 0)
     found = Route()
-    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in (contested, idle))
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None, RATES) for one in (contested, idle))
 
     choice = taken(found, random.random)
 
@@ -232,7 +235,7 @@ class Mirrored(StubUpstream):
 def test_siblings_that_do_the_same_at_the_same_time_do_not_meet_again_and_again():
     found = Route()
     services = [Mirrored("h/a", None), *(Contested(f"h/{name}", 0) for name in "bcd")]
-    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in services)
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None, RATES) for one in services)
 
     assert taken(found, random.Random(1).random).upstream.service_id != "h/a"
 
@@ -258,7 +261,7 @@ def test_what_became_idle_while_others_were_looked_at_is_found():
     busy, freed = Contested("h/a", 0), Freed("h/b", None)
     busy.elsewhere = 1
     found = Route()
-    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in (busy, freed))
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None, RATES) for one in (busy, freed))
 
     assert taken(found, random.Random(1).random).upstream is freed
     assert (busy.in_flight, freed.in_flight) == (0, 1)
@@ -267,7 +270,7 @@ def test_what_became_idle_while_others_were_looked_at_is_found():
 def test_where_siblings_are_always_faster_one_is_taken_all_the_same():
     everywhere = [Contested(f"h/{name}", 1_000) for name in "ab"]
     found = Route()
-    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None) for one in everywhere)
+    found.fill(Choice(one, b"", b"", 0.5, 0, 0.2, None, RATES) for one in everywhere)
 
     taken(found, random.random)
 

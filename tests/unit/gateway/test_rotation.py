@@ -13,9 +13,12 @@ from control.api.errors import AllBusy, NoHealthyRoute, UpstreamError, UpstreamT
 from control.api.strategies import Strategy
 from gateway.breaker import State
 from gateway.config import Ejection
+from gateway.rates import Learned
 from gateway.rotation import MAX_VIEWS, PANIC_FROM, Rotation
 from gateway.route import Choice, Route
 from tests.unit.gateway.pushed import StubUpstream
+
+RATES = Learned().rates("h/a", "m")
 
 LOST, TIMEOUT = UpstreamError("l"), UpstreamTimeout("t")
 
@@ -43,7 +46,7 @@ class Fleet:
         return route
 
     def choice(self, number, tier=0):
-        return Choice(self.upstreams[number], b'"m"', b"", 0.5, tier, 0.2, None)
+        return Choice(self.upstreams[number], b'"m"', b"", 0.5, tier, 0.2, None, RATES)
 
     def breaker(self, number):
         return self.upstreams[number].breaker

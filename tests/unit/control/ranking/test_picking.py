@@ -7,7 +7,10 @@ from control.api.strategies import Strategy
 from control.ranking.candidates import Candidate
 from control.ranking.picking import Load, live, picked
 from gateway.balance import take
+from gateway.rates import Learned
 from gateway.route import Choice, Route
+
+RATES = Learned().rates("h/a", "m")
 
 STEPS = ((2, 0.03), (5, 0.06))
 BEST = Candidate("b", "m", True, 0.6, 0, 0.255)
@@ -69,7 +72,7 @@ def dispatched(strategy, candidates, loads, random):
             shared=False,
         )
         asset = one.asset_id.encode()
-        choices.append(Choice(upstream, asset, b"", one.score, one.tier, one.runtime, None))
+        choices.append(Choice(upstream, asset, b"", one.score, one.tier, one.runtime, None, RATES))
     route.fill(choices)
     route.asked(random.choice(route.pool))
     return take(route, random.random).upstream.service_id
