@@ -3,17 +3,14 @@
 import asyncio
 import contextlib
 import signal
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
+from bench.progress import drawn
 from bench.runs import shown
 from bench.runs.asking import UNREACHABLE
 from bench.runs.runner import Plan, Progress, Tell, client, run
-from cli.output import Output, clean, columns, interactive
-
-REDRAWN_SECONDS = 0.1
+from cli.output import Output
 
 
 async def measure(
@@ -57,25 +54,12 @@ def stopping(stop: asyncio.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bar(output: Output, target: str) -> Iterator[Tell]:
-    """Yield what draws a line of progress over itself, on terminals only."""
-    if output.quiet or output.as_json or not interactive(sys.stderr):
-        yield lambda _: None
-        return
-    began, drawn = time.monotonic(), 0.0
-    prefix = f"{clean(target)}  " if target else ""
+    """Yield what draws a line of progress."""
+    prefix = f"{target}  " if target else ""
+    with drawn(output) as draw:
 
-    def tell(progress: Progress) -> None:
-        nonlocal drawn
-        now = time.monotonic()
-        if now - drawn >= REDRAWN_SECONDS or len(progress.records) == progress.size:
-            drawn = now
-            said = prefix + clean(shown.progress(progress, now - began))
-            width = (columns(sys.stderr) or 80) - 1
-            sys.stderr.write(f"\r{said[:width]:<{width}}")
-            sys.stderr.flush()
+        def tell(progress: Progress) -> None:
+            final = len(progress.records) == progress.size
+            draw(lambda seconds: prefix + shown.progress(progress, seconds), final)
 
-    try:
         yield tell
-    finally:
-        if drawn:
-            sys.stderr.write("\n")

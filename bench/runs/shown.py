@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from geniehive.v1 import benchmark_service_pb2 as pb
 
+from bench.progress import bar
 from bench.runs.comparison import PASSED, Change
 from bench.runs.record import Record
 from bench.runs.report import Document
@@ -14,7 +15,6 @@ from bench.runs.runner import Progress
 from cli.table import Row, table
 from cli.text import age, duration, plural
 
-BAR_CELLS = 14
 FAILURES_SHOWN = 3
 
 
@@ -28,11 +28,9 @@ def span(milliseconds: float | None) -> str:
 def progress(one: Progress, seconds: float) -> str:
     """Return how far a run is. seconds: since it began."""
     done = len(one.records)
-    share = done / one.size if one.size else 1.0
-    filled = int(share * BAR_CELLS)
     answered = [record for record in one.records if record.answered]
     parts = [
-        f"[{'#' * filled}{'-' * (BAR_CELLS - filled)}]  {done}/{one.size}",
+        bar(done, one.size),
         f"ok {len(answered)}",
     ]
     if failures := told_failures(one.records):
