@@ -121,7 +121,7 @@ class Gateway:
         self.room = Room(self.rotation, config.limits.waiting, clock, loop.call_soon)
         self.learned = Learned()
         self.routes = Routes(self._open, self.learned.rates)
-        self.priorities = Priorities(self.keys)
+        self.priorities = Priorities(self.keys, self.routes)
         # Unique over processes by its first half, within one by its second.
         self._id_prefix = f"req_{secrets.token_hex(8)}".encode()
         self._id_numbers = itertools.count()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from control.api.errors import InvalidValue, OperationNotAllowed
 from control.api.priorities import WORDS, Priority
 from gateway.keys import KeyRing
+from gateway.routes import Routes
 
 HEADER = b"x-geniehive-priority"
 NAME = "X-GenieHive-Priority"  # as people write it
@@ -30,13 +31,12 @@ def asked(headers: Iterable[tuple[bytes, bytes]]) -> Priority | None:
     return priority
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Priorities:
-    """What holds in this cluster. default, highest: where a key says nothing else."""
+    """What holds in this cluster, by what control tells of keys and of how requests wait."""
 
     keys: KeyRing
-    default: Priority = Priority.NORMAL
-    highest: Priority = Priority.HIGH
+    routes: Routes
 
     def of(self, asked: Priority | None, principal: str, role: Priority | None) -> Priority:
         """Return the priority of a request.
@@ -47,10 +47,10 @@ class Priorities:
         Raises:
             OperationNotAllowed: its key may not ask for so much.
         """
-        standing = self.keys.standing(principal)
-        highest = standing.highest or self.highest
+        standing, general = self.keys.standing(principal), self.routes.waiting
+        highest = standing.highest or general.highest
         if asked is None:
-            return min(role or standing.usual or self.default, highest)
+            return min(role or standing.usual or general.priority, highest)
         if asked > highest:
             raise OperationNotAllowed(
                 f"{NAME} {_word(asked)} is more than this key may ask for: at most"

@@ -10,11 +10,13 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.errors import NoHealthyRoute
+from control.api.priorities import Priority
 from gateway import last_good, memory
 from gateway.config import Config
 from gateway.gateway import Gateway
 from gateway.last_good import Refused
 from gateway.memory import Memory
+from gateway.resources import Waiting
 from gateway.steps import finished
 
 pytestmark = pytest.mark.anyio
@@ -41,18 +43,29 @@ class Life:
     def time(self):
         return self.now
 
-    def told(self, *resources, settled=True, incarnation="i", keys=()):
+    def told(self, *resources, settled=True, incarnation="i", keys=(), clients=()):
         """Hear the whole of both tables from control."""
         self.version += 1
         gateway = self.gateway
         identity = pb.TableIdentity(store_id="s", incarnation=incarnation, version=self.version)
         settings = pb.Resource(name="settings", settings=pb.KeySettings())
-        clients = [client(name) for name in keys]
+        clients = [*(client(name) for name in keys), *map(keyed, clients)]
         applied = gateway.route_table.apply(update(identity, resources or self.routes, settled))
         finished(gateway.routes.follow(gateway.route_table, applied.names))
         gateway.key_table.apply(update(identity, [settings, *clients], True))
         gateway.keys.replace(gateway.key_table.current)
         gateway.control_connected = True
+
+    def patched(self, name, candidate):
+        """Hear that a target has one candidate more."""
+        table = self.gateway.route_table
+        patch = pb.Resource(name=f"target/chat/{name}", target_patch=pb.TargetPatch())
+        patch.target_patch.upserts.append(candidate)
+        changed = pb.TableUpdate(
+            identity=table.identity, base_version=self.version, settled=True, upserts=[patch]
+        )
+        changed.identity.version = self.version = self.version + 1
+        finished(self.gateway.routes.follow(table, table.apply(changed).names))
 
     def leave(self):
         """End, as a process does: the lock is free again."""
@@ -79,7 +92,11 @@ def target(name, *services):
 
 
 def client(name):
-    return pb.Resource(name=f"key/{name}", key=pb.ClientKey(principal_id=name, key_hash=bytes(32)))
+    return keyed(pb.ClientKey(principal_id=name, key_hash=bytes(32)))
+
+
+def keyed(key):
+    return pb.Resource(name=f"key/{key.principal_id}", key=key)
 
 
 async def remembered(folder):
@@ -101,6 +118,37 @@ async def test_a_gateway_serves_what_the_last_one_knew_and_says_how_old_it_is(tm
     assert set(second.gateway.routes.upstreams) == {"h/a"}
     assert second.gateway.routes.resolve(CHAT, "m").choices
     assert second.gateway.age() == {"source": "file", "stale_seconds": 60.0}
+
+
+async def test_how_requests_wait_and_who_goes_first_is_as_before(tmp_path):
+    """Also of a target that came in parts, of which the file has what was read."""
+    room = pb.RoomSettings(
+        waiting=True, priority=pb.PRIORITY_LOW, highest_priority=pb.PRIORITY_NORMAL
+    )
+    wanted = target("m", "h/a")
+    wanted.target.priority = pb.PRIORITY_HIGH
+    wanted.target.candidates[0].absent = True
+    loads = service("h/a")
+    loads.service.loaded_asset_count = 2
+    standing = {"priority": pb.PRIORITY_LOW, "highest_priority": pb.PRIORITY_HIGH}
+    vip = pb.ClientKey(principal_id="vip", key_hash=bytes(32), **standing)
+    first = Life(tmp_path)
+    first.told(pb.Resource(name="room", room=room), loads, wanted, clients=[vip])
+    first.patched("m", pb.Candidate(service_id="h/b", asset_id="m", score=1, absent=True))
+    await first.memory.keep()
+    first.leave()
+    second = Life(tmp_path)
+    await second.memory.recall()
+
+    for gateway in (first.gateway, second.gateway):
+        told = gateway.route_table.current | gateway.route_table.carried
+        assert told["room"] == Waiting(True, Priority.LOW, Priority.NORMAL)
+        assert told["target/chat/m"].priority is Priority.HIGH
+        assert [one.absent for one in told["target/chat/m"].candidates.values()] == [True, True]
+        assert told["service/h/a"].loaded_assets == 2
+        assert gateway.routes.waiting == told["room"]
+        assert gateway.priorities.of(None, "other", None) is Priority.LOW
+        assert gateway.priorities.of(Priority.HIGH, "vip", None) is Priority.HIGH
 
 
 async def test_a_service_with_a_key_is_not_in_the_file_and_not_called_without_it(tmp_path):

@@ -10,6 +10,8 @@ from control.api.priorities import Priority, Standing
 from gateway.keys import ANONYMOUS, Key, KeyRing
 from gateway.priority import HEADER, Priorities, asked
 from gateway.request_head import RequestHead
+from gateway.resources import Waiting
+from gateway.routes import Routes
 
 LOW, NORMAL, HIGH = Priority
 ANY = st.sampled_from(Priority)
@@ -24,7 +26,9 @@ def priorities(default=NORMAL, highest=HIGH, **standings):
             for number, (name, standing) in enumerate(standings.items())
         }
     )
-    return Priorities(ring, default, highest)
+    routes = Routes(open_upstream=None)
+    routes.waiting = Waiting(True, default, highest)
+    return Priorities(ring, routes)
 
 
 def head(*headers):
