@@ -288,9 +288,14 @@ class Answering(Attempts):
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
-    def turned_away(self, error: GenieHiveError) -> None:
+    def turned_away(self, error: Exception) -> None:
         self._stop_waiting()
-        self._went_wrong(self._conclusion(self._gateway.clock()) if self._tried else error)
+        try:
+            if self._tried and isinstance(error, GenieHiveError):
+                error = self._conclusion(self._gateway.clock())
+        except Exception as bug:  # noqa: BLE001  # see `_went_wrong`
+            error = bug
+        self._went_wrong(error)
 
     # What is learned of the service.
 

@@ -19,7 +19,7 @@ from gateway.load import Need
 from gateway.meter import Tally
 from gateway.patience import Waits
 from gateway.reasoning import Usage
-from gateway.record import Attempt
+from gateway.record import Attempt, Queued
 from gateway.request_head import RequestHead
 from gateway.route import Choice, Route
 from gateway.timings import Timings
@@ -31,6 +31,7 @@ from gateway.witness import Witness
 NEVER = float("inf")
 DOUBT_S = 1.0  # who waits for less does not know whether a service hangs
 WAITING_S = 2.0  # after which a client is told that it waits
+PENDING_DIGITS = 6
 LONG_PROMPT = 1_000  # bytes; a shorter one keeps no engine busy
 
 
@@ -80,6 +81,7 @@ class Attempts:
         "_ping_at",
         "_principal",
         "_queue_position",
+        "_queue_reason",
         "_queued_s",
         "_reading_s",
         "_request_id",
@@ -133,6 +135,7 @@ class Attempts:
         self._waiter: Waiter | None = None
         self._entered = NEVER  # when it began to wait
         self._queue_position = 0  # then, 1 for the next; 0: it never waited
+        self._queue_reason = ""  # in words
         self._queued_s = 0.0  # in all
         self._witnesses: Sequence[Witness] = ()
         if gateway.witnesses:
@@ -186,7 +189,7 @@ class Attempts:
         if found is None:
             self._waiter, self._entered = waiter, now
             self._queue_position = self._queue_position or gateway.room.expectation(waiter)[0]
-            self.noteworthy = True
+            self._queue_reason = gateway.room.reason(waiter)
             self._until = self._last
             if self._ping_at != NEVER:
                 self._ping_at = now + WAITING_S
@@ -207,17 +210,21 @@ class Attempts:
         """Ask the service of `choice`, where the request is counted: its turn has come."""
         raise NotImplementedError
 
-    def turned_away(self, error: GenieHiveError) -> None:
-        """End it with `error`: there is nothing left to wait for."""
+    def turned_away(self, error: Exception) -> None:
+        """End it with `error`: there is nothing left to wait for, or a bug."""
         raise NotImplementedError
 
     def _stop_waiting(self) -> None:
         """Take note that it does not wait any more; harmless when it did not."""
         if self._waiter is not None:
-            now = self._gateway.clock()
-            self._queued_s += now - self._entered
+            now, room = self._gateway.clock(), self._gateway.room
+            seconds = now - self._entered
+            self._queued_s += seconds
             waiter, self._waiter = self._waiter, None
-            self._gateway.room.leave(waiter)
+            room.leave(waiter)
+            room.waited.over(seconds)
+            for witness in self._witnesses:
+                witness.waited(seconds, self._queue_position)
             if self._ping_at != NEVER:
                 self._ping_at = now + self._gateway.timeouts.ping
 
@@ -261,8 +268,9 @@ class Attempts:
         depth = upstream.in_flight + upstream.elsewhere - 1
         if size > LONG_PROMPT and upstream.gated:
             self._ahead_s = upstream.unread_s
-            self._reading_s = reading_s = rates.prefill_s(size) - OVERHEAD_S
-            upstream.pending += reading_s
+            self._reading_s = reading_s = round(rates.prefill_s(size) - OVERHEAD_S, PENDING_DIGITS)
+            # Rounded, so that sums come back to nothing.
+            upstream.pending = round(upstream.pending + reading_s, PENDING_DIGITS)
             if not body.stream:  # nobody sees when it is read
                 self._gateway.later(reading_s, self._read)
         elif choice.absent or depth + 1 >= upstream.slots or rates.due(now):
@@ -276,7 +284,8 @@ class Attempts:
         """Take note that the service has read the prompt."""
         if self._reading_s:
             assert self._choice is not None
-            self._choice.upstream.pending -= self._reading_s
+            upstream = self._choice.upstream
+            upstream.pending = max(0.0, round(upstream.pending - self._reading_s, PENDING_DIGITS))
             self._reading_s = 0.0
             self._gateway.room.poke()
 
@@ -439,6 +448,14 @@ class Attempts:
                 upstream.breaker.left(self._epoch)  # if nothing was told of it before
         if call is not None:
             call.cancel()
+
+    def _told_queued(self, began: float) -> Queued | None:
+        """Return how it waits, or waited, for people. began: when the request did."""
+        if not self._queue_position:
+            return None
+        now = self._gateway.clock()
+        seconds = self._queued_s + (now - self._entered if self._waiter is not None else 0.0)
+        return Queued(self._entered - began, seconds, self._queue_position, self._queue_reason)
 
     def _told_attempts(self, began: float) -> list[Attempt]:
         """Return all attempts so far, for people. began: when the request did."""

@@ -10,15 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Protocol
 
-from control.api.errors import AllBusy, GenieHiveError
+from control.api.errors import AllBusy
 from control.api.priorities import Priority
 from gateway.balance import outlook
-from gateway.busy import busy
+from gateway.busy import busy, reason
 from gateway.load import Load, Need
 from gateway.queue import Place, Queue
 from gateway.residency import is_absent, patience
 from gateway.rotation import Occupied, Rotation
 from gateway.route import Choice, Route
+from gateway.waited import Refusal, Waited
 
 DEPTH = 16  # of one lane, who is looked at in one pass
 NEVER = float("inf")
@@ -47,8 +48,8 @@ class Waiter(Protocol):
         """Be sent to `choice`, where it is counted in flight already."""
         ...
 
-    def fail(self, error: GenieHiveError) -> None:
-        """Learn that it need not wait any more."""
+    def fail(self, error: Exception) -> None:
+        """Learn that it need not wait any more: that nobody is left, or a bug."""
         ...
 
 
@@ -74,7 +75,8 @@ class Room:
         self._booked: list[Load] = []
         self._told: list[Load] = []  # whose `waiting` is not 0
         self._reserved: dict[str, tuple[Waiter, Choice]] = {}  # by service: for whom it is kept
-        self._planned = False
+        self._planned = self._planning = False
+        self.waited = Waited()
 
     @property
     def waiting(self) -> int:
@@ -101,14 +103,16 @@ class Room:
         self._queue.add(place)
         self._places[waiter] = place
         full = len(self._places) > self.limit
+        self._wanted.setdefault(waiter.lane, choices)
         _, seconds = self.expectation(waiter)
         if not full and now + seconds <= waiter.until:
-            self._wanted.setdefault(waiter.lane, choices)
             self._tell()
             if occupied is None:
                 self.poke()
             return None
         self.leave(waiter)
+        if self._planned and not self._planning:
+            self.plan()  # whoever is free now is for those who wait already
         try:
             return self._rotation.take(
                 waiter.routes(), waiter.tried(), now, waiter.need, spill=True
@@ -116,6 +120,7 @@ class Room:
         except AllBusy as refusal:
             if not choices:
                 raise
+            self.waited.refuse(Refusal.FULL if full else Refusal.DEADLINE)
             ahead = self._queue.lanes().get(waiter.lane, 0)
             raise busy(choices, ahead, seconds) from refusal
 
@@ -143,8 +148,13 @@ class Room:
         choices = self._wanted.get(waiter.lane, ())
         return position, position / served_a_second(choices, waiter.need)
 
+    def reason(self, waiter: Waiter) -> str:
+        """Return in words what `waiter` waits for."""
+        return reason(self._wanted.get(waiter.lane, ()))
+
     def refusal(self, waiter: Waiter) -> AllBusy:
         """Return what to tell who waited in vain until its time was over."""
+        self.waited.refuse(Refusal.DEADLINE)
         position, seconds = self.expectation(waiter)
         choices = self._wanted.get(waiter.lane) or self._choices(waiter, None)
         if not choices:
@@ -161,7 +171,13 @@ class Room:
 
     def plan(self) -> None:
         """Send whom there is a place for, in order."""
-        now = self._clock()
+        self._planned, self._planning = False, True
+        try:
+            self._plan(self._clock())
+        finally:
+            self._planning = False
+
+    def _plan(self, now: float) -> None:
         self._clear_bookings()
         self.residency.pass_time(now)
         self._keep_reservations(now)
@@ -172,12 +188,15 @@ class Room:
             try:
                 route, choice = self._find(waiter, now, now - place.since)
             except Occupied as occupied:
+                others = self._book(waiter, occupied, now)
+                if waiter.tried():  # those that failed it may be free for others of its lane
+                    continue
                 self._wanted[waiter.lane] = occupied.choices
                 looked[waiter.lane] += 1
-                if looked[waiter.lane] >= DEPTH or not self._book(waiter, occupied, now):
+                if looked[waiter.lane] >= DEPTH or not others:
                     in_order.close_lane(waiter.lane)
                 continue
-            except GenieHiveError as error:
+            except Exception as error:  # noqa: BLE001  # a bug with one holds up nobody else
                 self.leave(waiter)
                 waiter.fail(error)
                 continue
@@ -185,7 +204,6 @@ class Room:
             del self._places[waiter]
             self._unreserve(waiter)
             waiter.go(route, choice)
-        self._planned = False
         if self._places:
             self._tell()
         else:

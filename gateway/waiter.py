@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from control.api.errors import GenieHiveError
 from control.api.priorities import Priority
 from gateway.load import Need
 from gateway.route import Choice, Route
@@ -42,5 +41,5 @@ class Waiter:
     def go(self, route: Route, choice: Choice) -> None:
         self._attempts.admitted(route, choice)
 
-    def fail(self, error: GenieHiveError) -> None:
+    def fail(self, error: Exception) -> None:
         self._attempts.turned_away(error)
