@@ -92,7 +92,7 @@ class Lead(_message.Message):
     def __init__(self, service_id: _Optional[str] = ..., over_service_id: _Optional[str] = ..., by: _Optional[float] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen", "ejection", "expected")
+    __slots__ = ("service_id", "asset_id", "gates", "terms", "score", "tier", "preferences", "in_flight", "queue_depth", "live_penalty", "chosen", "ejection", "expected", "waiting")
     SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class Explanation(_message.Message):
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
     EJECTION_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     service_id: str
     asset_id: str
     gates: _containers.RepeatedCompositeFieldContainer[Gate]
@@ -119,7 +120,8 @@ class Explanation(_message.Message):
     chosen: bool
     ejection: Ejection
     expected: ExpectedCompletion
-    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ..., expected: _Optional[_Union[ExpectedCompletion, _Mapping]] = ...) -> None: ...
+    waiting: int
+    def __init__(self, service_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[ScoreTerm, _Mapping]]] = ..., score: _Optional[float] = ..., tier: _Optional[int] = ..., preferences: _Optional[_Iterable[str]] = ..., in_flight: _Optional[int] = ..., queue_depth: _Optional[int] = ..., live_penalty: _Optional[float] = ..., chosen: _Optional[bool] = ..., ejection: _Optional[_Union[Ejection, _Mapping]] = ..., expected: _Optional[_Union[ExpectedCompletion, _Mapping]] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class ExpectedCompletion(_message.Message):
     __slots__ = ("slot", "pending", "load", "prefill", "decode", "cost")
