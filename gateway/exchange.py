@@ -13,7 +13,7 @@ from gateway.answering import END_S, Answering
 from gateway.attempts import NEVER, bare
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
-from gateway.record import MAX_MODEL, Record
+from gateway.record import MAX_MODEL, RUNNING, WAITING, Record
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
 from gateway.totals import ANSWERED, LEFT
@@ -119,6 +119,7 @@ class Exchange(Answering):
 
     def _end(self, error: GenieHiveError) -> None:
         """Take note that the request ends with `error`."""
+        self._stop_waiting()
         self._error = bare(error)
         self._model = self._model[:MAX_MODEL]  # one that nobody serves may have megabytes
         self.noteworthy = True
@@ -197,6 +198,7 @@ class Exchange(Answering):
 
     def _left(self) -> Downstream:
         """Drop everything: nobody waits for it any more."""
+        self._stop_waiting()
         self._gone = self.noteworthy = True
         if self._choice is not None:
             self._tally().left()
@@ -257,7 +259,7 @@ class Exchange(Answering):
         error = self._error
         status = 200 if self._headed else 0
         if not self._over:
-            outcome = "running"
+            outcome = RUNNING if self._waiter is None else WAITING
         elif self._gone:
             outcome = LEFT
         elif error is not None:
@@ -280,6 +282,7 @@ class Exchange(Answering):
             message=str(error) if error is not None else "",
             prompt_tokens=usage.prompt_tokens if usage is not None else None,
             completion_tokens=usage.completion_tokens if usage is not None else None,
+            queued=self._told_queued(began),
         )
 
 

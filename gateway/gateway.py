@@ -40,7 +40,6 @@ from gateway.steps import finished
 from gateway.table import Replica
 from gateway.totals import Totals
 from gateway.upstream import Origin, Upstream
-from gateway.waited import Waited
 from gateway.witness import Begin
 
 if TYPE_CHECKING:
@@ -108,7 +107,6 @@ class Gateway:
         self.totals = Totals()
         self.meter = Meter(lambda taken: self.totals.count(taken, wall_time()))
         self.refused: Counter[str] = Counter()  # requests that ended with an error, by its code
-        self.waited = Waited()
         self.route_table: Replica[Resource] = Replica(read_route)
         self.key_table: Replica[Key | Settings] = Replica(read_resource)
         self.keys = KeyRing(may_be_open=insecure or is_loopback(config.listen))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from fastapi import APIRouter, Request
@@ -15,7 +15,7 @@ from gateway.gateway import Gateway
 from gateway.metrics import families
 from gateway.retold import Retold, Told
 from gateway.slots import Slots
-from gateway.snapshot import Now, Snapshot
+from gateway.snapshot import Now, Snapshot, Speed
 from gateway.steps import paced
 from gateway.totals import MAX_SERVICES
 
@@ -44,7 +44,7 @@ class Scrape:
             gateway.refused.update(before.refused)
             gateway.retry_budget.retried += before.retried
             gateway.retry_budget.denied += before.retries_denied
-            gateway.waited.add(before.waited)
+            gateway.room.waited.add(before.waited)
             self._retold.inherit(Told(before.requests))
 
     async def run(self) -> None:
@@ -97,6 +97,9 @@ class Scrape:
             in_flight=gateway.in_flight(),
             ejected=list(islice(gateway.rotation.ejections(gateway.clock()), MAX_SERVICES)),
             resting=gateway.rotation.resting,
+            speeds=list(islice(_speeds(gateway), MAX_SERVICES)),
+            slots={one.service_id: one.capacity.slots for one in islice(upstreams, MAX_SERVICES)},
+            waiting=gateway.room.waiting,
             active=gateway.admission.under_way,
             most=gateway.limits.requests,
             held=gateway.admission.held,
@@ -112,8 +115,17 @@ class Scrape:
         refused, retries = gateway.refused.copy(), gateway.retry_budget
         requests = self._retold.lines()
         return Snapshot(
-            now, totals, refused, retries.retried, retries.denied, gateway.waited, requests
+            now, totals, refused, retries.retried, retries.denied, gateway.room.waited, requests
         )
+
+
+def _speeds(gateway: Gateway) -> Iterator[Speed]:
+    """Yield what is known of how fast services are."""
+    for service_id in gateway.routes.upstreams:
+        for told in gateway.learned.known(service_id):
+            decode = next((speed for beside, speed in told.decode if beside == 1), None)
+            if told.prefill is not None or decode is not None:
+                yield Speed(service_id, told.asset_id, told.prefill, decode, told.samples)
 
 
 def router(gateway: Gateway, scrape: Scrape) -> APIRouter:
