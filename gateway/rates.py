@@ -215,17 +215,17 @@ class Rates:
         return prompt, tokens
 
     def _came_whole(self, prompt: float, tokens: int | None, whole_s: float, beside: int) -> None:
-        """Learn from an answer of which only the end is known: of what took the most of it.
+        """Learn from an answer of which only the end is known: one of unknown length is a mean one.
 
-        One of unknown length is taken for a mean one.
+        What reading takes is believed, unless there would be little left for writing: then each
+        of both has the part that is expected of it.
         """
         length = self.answer if tokens is None else tokens
         reading = prefill(prompt, self.prefill)
-        if length < _WHOLE_ANSWER or reading > whole_s:
-            writing = min(length * self.token_s(beside), whole_s / 2)
-            self._read(prompt, 0.0, whole_s - writing - OVERHEAD_S)
-        else:
-            self._wrote(length, whole_s - min(reading, whole_s / 2), beside)
+        if length < _WHOLE_ANSWER or reading > whole_s / 2:
+            reading *= whole_s / (reading + length * self.token_s(beside))
+            self._read(prompt, 0.0, reading - OVERHEAD_S)
+        self._wrote(length, whole_s - reading, beside)
 
     def _read(self, tokens: float, ahead: float, seconds: float) -> None:
         """Learn from a prompt that was read after others. ahead: tokens of these."""
