@@ -1,18 +1,18 @@
 """Keeps the key table at what the settings say of client keys: who there is, and who goes first."""
 
-import difflib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from control.key_hashes import key_hash, principal_id
 from control.ranking.offering import Rules
+from control.ranking.resolution import near
 from control.table.diff import changes
 from control.table.keys import static_keys
-from control.table.resources import ClientKey
 from control.table.watch import Hub
 
 log = logging.getLogger(__name__)
 
-MAX_TOLD = 20  # ids that no key has
+MAX_TOLD = 20  # ids
 
 
 class ClientKeys:
@@ -22,6 +22,11 @@ class ClientKeys:
         self._hub = hub
         self._keys = keys
         self._hash_secret = hash_secret
+        self._ids = [principal_id(key_hash(key, hash_secret)) for key in keys]
+        if keys:
+            # Nobody can see by a key what its id is, and settings speak of keys by their ids.
+            shown = ", ".join(self._ids[:MAX_TOLD])
+            log.info("client keys, in their order: %s%s", shown, _more(self._ids))
 
     def rule(self, rules: Rules) -> None:
         """Tell what rules say of keys, and warn of what they say of keys that are not there."""
@@ -29,16 +34,21 @@ class ClientKeys:
         keys = static_keys(self._keys, self._hash_secret, standings).upserts
         named = {one.name: one for one in keys}
         self._hub.publish(changes(self._hub.table, named), settled=True)
-        there = [one.body.principal_id for one in keys if isinstance(one.body, ClientKey)]
-        missing = [principal for principal in standings if principal not in there]
-        for line in _told(missing, there):
+        for line in _strangers(standings, self._ids):
             log.warning("routing.priority.keys: %s", line)
 
 
-def _told(missing: Sequence[str], there: Sequence[str]) -> Iterator[str]:
+def _strangers(named: Iterable[str], there: Sequence[str]) -> Iterator[str]:
+    """Yield what is said of keys that are not there."""
+    known = frozenset(there)
+    missing = [principal for principal in named if principal not in known]
     for principal in missing[:MAX_TOLD]:
-        nearest = difflib.get_close_matches(principal, there, n=1)
+        nearest = near(principal, there)
         hint = f"; nearest: {nearest[0]}" if nearest else ""
         yield f"no client key is {principal}{hint}"
-    if len(missing) > MAX_TOLD:
-        yield f"and {len(missing) - MAX_TOLD} more"
+    if more := _more(missing):
+        yield more.strip()
+
+
+def _more(ids: Sequence[str]) -> str:
+    return f" and {len(ids) - MAX_TOLD} more" if len(ids) > MAX_TOLD else ""

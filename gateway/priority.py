@@ -53,7 +53,7 @@ class Priorities:
             return min(role or standing.usual or general.priority, highest)
         if asked > highest:
             raise OperationNotAllowed(
-                f"{NAME} {_word(asked)} is more than this key may ask for: at most"
+                f"{NAME} {_word(asked)} is more than {principal} may ask for: at most"
                 f" {_word(highest)}",
                 param=NAME,
             )

@@ -26,10 +26,7 @@ def _switched(value: object) -> object:
 
 def _principal(text: str) -> str:
     if not _PRINCIPAL.fullmatch(text):
-        raise ValueError(
-            "no id of a key; they are static: and the 8 digits that the request log shows,"
-            " such as static:1f3a9c02"
-        )
+        raise ValueError("no id of a key; control logs them at its start, such as static:1f3a9c02")
     return text
 
 

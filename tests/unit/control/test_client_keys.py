@@ -61,6 +61,25 @@ def test_rules_that_say_nothing_new_of_keys_change_nothing(hub):
     assert hub.identity.version == version
 
 
+def test_the_ids_of_keys_are_told_in_their_order_and_the_keys_are_not(hub, caplog):
+    caplog.set_level(logging.INFO)
+    ClientKeys(hub, ["sk-a", "sk-b"], SECRET)
+    (line,) = caplog.messages
+
+    assert line.startswith(f"client keys, in their order: {MINE}, static:")
+    assert "sk-" not in line
+    caplog.clear()
+    ClientKeys(hub, [], SECRET)
+    assert caplog.messages == []
+
+
+def test_of_many_keys_some_are_told(hub, caplog):
+    caplog.set_level(logging.INFO)
+    ClientKeys(hub, [f"sk-{n}" for n in range(MAX_TOLD + 1)], SECRET)
+
+    assert caplog.messages[0].endswith(" and 1 more")
+
+
 def test_an_id_that_no_key_has_is_told_with_the_nearest(hub, caplog):
     caplog.set_level(logging.WARNING)
     wrong = MINE[:-1] + ("0" if MINE[-1] != "0" else "1")
