@@ -105,13 +105,14 @@ class Front:
         table = self.gateway.route_table
         finished(self.gateway.routes.follow(table, self._push(table, resources).names))
 
-    def allow(self, *keys: str) -> None:
-        """Require one of these keys; none: require nothing."""
+    def allow(self, *keys: str, highest: pb.Priority = pb.PRIORITY_UNSPECIFIED) -> None:
+        """Require one of these keys; none: require nothing. highest: priority of their requests."""
         settings = pb.KeySettings(required=bool(keys), hash_secret=HASH_SECRET)
         resources = [pb.Resource(name="settings", settings=settings)]
         for key in keys:
             digest = hmac.digest(HASH_SECRET, key.encode(), "sha256")
             entry = pb.ClientKey(principal_id=f"static:{digest.hex()[:8]}", key_hash=digest)
+            entry.highest_priority = highest
             resources.append(pb.Resource(name=f"key/{key}", key=entry))
         self._push(self.gateway.key_table, resources)
         self.gateway.keys.replace(self.gateway.key_table.current)
