@@ -215,8 +215,7 @@ async def test_a_request_waits_for_a_slot_but_not_behind_too_many(door: str, eng
     async with serve(door, limits={"requests_per_slot": 2}) as front:
         front.offer(engine.address)
         for upstream in front.gateway.routes.upstreams.values():
-            upstream.concurrency = 1
-            upstream.most = 2
+            upstream.resize(1)
         clients = []
         for number in range(2):
             clients.append(await front.connect())
