@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.replay.command import replay
 from bench.runs.commands import COMMANDS
 from cli.output import BAD, UNREACHABLE, USAGE, Failure, Output, examples, shared
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 CHAT_PATH = "/v1/chat/completions"
+ANYWHERE = (*COMMANDS, replay)  # the others need Linux
 
 
 @examples(
@@ -26,7 +28,7 @@ CHAT_PATH = "/v1/chat/completions"
 @click.pass_context
 def bench(context: click.Context) -> None:
     """Measure how models answer, and how fast gateways are."""
-    if context.invoked_subcommand in {one.name for one in COMMANDS}:
+    if context.invoked_subcommand in {one.name for one in ANYWHERE}:
         return
     if sys.platform != "linux":
         what = f"bench {context.invoked_subcommand}"
@@ -38,7 +40,7 @@ def bench(context: click.Context) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-for _command in COMMANDS:
+for _command in ANYWHERE:
     bench.add_command(_command)
 
 

@@ -135,7 +135,7 @@ def _curves(results: Results, top: float) -> list[str]:
             f'stroke-width="{width}" stroke-linejoin="round"/>'
         )
     ends = {name: axis.at(curve[-1]) for name, curve in found.items()}
-    for name, y in _apart(ends, 15).items():
+    for name, y in apart(ends, 15).items():
         parts.append(text(end + 10, y + 4, name, color=COLORS[name], bold=name == OURS))
     return parts
 
@@ -146,7 +146,7 @@ def _curve(results: Results, name: str) -> tuple[float, ...]:
     return tuple(map(statistics.median, zip(*curves, strict=True)))
 
 
-def _apart(wanted: dict[str, float], room: float) -> dict[str, float]:
+def apart(wanted: dict[str, float], room: float) -> dict[str, float]:
     """Return places near the wanted ones, from the top down, at least `room` apart."""
     placed: dict[str, float] = {}
     last = -math.inf

@@ -28,7 +28,8 @@ class Request:
     at: when it came. prompt, answer: tokens. model: its number. gateway: where it came.
     engine: where it was sent, at `sent`; -1 before. first: when its first token came. done:
     when its last. cached: tokens of the prompt that were not read again. cold: a load came
-    before it. reading_s: what its gateway expects its prompt to take.
+    before it. reading_s: what its gateway expects its prompt to take. refused: it was never
+    sent.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Request:
     cached: int = 0
     cold: bool = False
     reading_s: float = 0.0
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

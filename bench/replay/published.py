@@ -7,11 +7,11 @@ import hashlib
 import math
 import statistics
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from bench.replay.engines import PrefixCache, Request
 from bench.replay.trace import BLOCK_TOKENS
-from bench.replay.world import Gateway, World
+from bench.replay.world import Made, World
 
 MEMORY = 0.1  # share of the newest of a mean that forgets
 
@@ -271,7 +271,7 @@ def _smoothed(before: float | None, now: float) -> float:
     return now if before is None else before + MEMORY * (now - before)
 
 
-POLICIES: dict[str, Callable[[World, int], Gateway]] = {
+POLICIES: dict[str, Made] = {
     "random": RandomPick,
     "round_robin": RoundRobin,
     "least_loaded": LeastLoaded,
@@ -285,4 +285,3 @@ POLICIES: dict[str, Callable[[World, int], Gateway]] = {
     "herd": Herd,
     "session_bounded": SessionBounded,
 }
-NAMES: Sequence[str] = tuple(POLICIES)

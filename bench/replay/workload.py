@@ -47,7 +47,7 @@ def workload(
     seconds = len(chosen) / (capacity(fleet, mean_prompt, mean_answer) * load)
     began = chosen[0].at
     stretch = seconds / max(1e-9, chosen[-1].at - began)
-    spread = STEP_S if _stepped(chosen) else 0.0
+    spread = STEP_S if stepped(chosen) else 0.0
     times = sorted((one.at - began + rng.random() * spread) * stretch for one in chosen)
     kinds = models(fleet)
     model_of: dict[int, int] = {}
@@ -62,7 +62,8 @@ def workload(
     return requests
 
 
-def _stepped(entries: Sequence[Entry]) -> bool:
+def stepped(entries: Sequence[Entry]) -> bool:
+    """Return whether the times of a trace are whole steps of `STEP_S`."""
     early, late = 0.002, STEP_S - 0.01
     on_step = sum(one.at % STEP_S < early or one.at % STEP_S > late for one in entries)
     return on_step > STEPPED * len(entries)

@@ -66,7 +66,7 @@ class World:
         self,
         fleet: Sequence[Spec],
         requests: Sequence[Request],
-        made: "Callable[[World, int], Gateway]",
+        made: "Made",
         gateways: int = 2,
         age_s: float = AGE_S,
         seed: int = 0,
@@ -107,14 +107,18 @@ class World:
         self.engines[engine].take(request, self.now)
         self._expect(self.engines[engine])
 
+    def soon(self, happen: Callable[[], None]) -> None:
+        """Let something happen at this time, after what happens now."""
+        self._at(self.now, happen)
+
     def run(self) -> None:
         """Let everything happen until all requests are answered."""
         for request in self.requests:
             self._at(request.at, partial(self._arrive, request))
         while self._events:
             at, _, happen = heapq.heappop(self._events)
-            self._pass_news(at)
             self.now = at
+            self._pass_news()
             happen()
             if not self._looking and any(one.waiting for one in self.gateways):
                 self._looking = True
@@ -152,13 +156,13 @@ class World:
         for request in done:
             self.gateways[request.gateway].look()
 
-    def _pass_news(self, at: float) -> None:
-        """Tell what control heard by now, before anything happens at `at`."""
+    def _pass_news(self) -> None:
+        """Tell what control heard by now, before anything else happens."""
         if not self._period:
             for gateway in self.gateways:
                 gateway.heard()
             return
-        periods = int(at / self._period)
+        periods = int(self.now / self._period)
         if periods == self._told:
             return
         self._news.append(self._taken())
@@ -186,3 +190,6 @@ class World:
             mine + sum(other[engine] for other in others)
             for engine, mine in enumerate(own[gateway])
         ]
+
+
+Made = Callable[[World, int], Gateway]

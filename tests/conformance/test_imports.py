@@ -31,7 +31,7 @@ MAY_IMPORT = {
         *("node.inventory", "node.keys"),  # what a node would register, without control
     },
     # The bench starts services as processes. Its fleet has the nodes' own session and messages,
-    # and what gateways hold, it holds as they do.
+    # and what gateways hold, it holds as they do. Its simulated gateways decide as real ones.
     "bench": {
         *("bench", "cli", "control.api"),
         *(
@@ -42,6 +42,8 @@ MAY_IMPORT = {
             "gateway.steps",
             "gateway.table",
         ),
+        *("gateway.attempts", "gateway.load", "gateway.rates", "gateway.reasoning"),
+        *("gateway.room", "gateway.route"),
         *("gateway.upstream", "node.assets", "node.remote"),
         *("node.rolling", "node.session", "node.state"),
     },

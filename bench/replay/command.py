@@ -1,0 +1,375 @@
+"""The command `geniehive bench replay`: a trace, simulated or sent to a gateway."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.output import BAD, INTERRUPTED, UNREACHABLE, USAGE, Failure, Output, examples, shared
+from control.api.strategies import Strategy
+
+if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
+    from collections.abc import Mapping
+
+    from bench.replay.arrivals import Arrival, Pace
+    from bench.replay.client import Run
+    from bench.replay.plot import Curves
+    from bench.replay.simulation import Plan, Row
+    from bench.replay.trace import Entry
+
+LATE_S = 0.05  # requests that are sent later than this say something of the sender
+ALL = "all"
+STRATEGIES = [one.value for one in Strategy]
+LOADS = (0.5, 0.7, 0.9)
+
+
+@examples(
+    "geniehive bench replay trace.jsonl.gz --fleet A --load 0.7 --peer all   simulated",
+    "geniehive bench replay trace.csv --target http://127.0.0.1:8800 --model NAME --rate 2",
+)
+@click.command()
+@click.argument(
+    "traces", nargs=-1, required=True, metavar="TRACE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--fleet",
+    "fleets",
+    multiple=True,
+    type=click.Choice(["A", "B", "C"]),
+    help="Simulated engines: unlike each other, equal, or with several models. [default: A]",
+)
+@click.option(
+    "--load",
+    "loads",
+    multiple=True,
+    type=click.FloatRange(0.01, 10),
+    help="Share of what the fleet can do; may be repeated. [default: 0.5 0.7 0.9]",
+)
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    type=click.Choice([*STRATEGIES, ALL]),
+    help="Of ours; may be repeated. [default: expected_completion]",
+)
+@click.option(
+    "--room",
+    type=click.Choice(["on", "off", "both"]),
+    default="on",
+    show_default=True,
+    help="Whether requests wait for a free slot.",
+)
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="NAME",
+    help="A published policy, or all; may be repeated.",
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each."
+)
+@click.option(
+    "--count",
+    type=click.IntRange(10, 1_000_000),
+    help="Requests taken of the trace. [default: 2500 simulated, else all]",
+)
+@click.option("--gateways", type=click.IntRange(1, 100), default=2, show_default=True)
+@click.option(
+    "--age",
+    type=click.FloatRange(0, 60),
+    default=0.25,
+    show_default=True,
+    help="Seconds that news of others are old, at most.",
+)
+@click.option(
+    "--wrong",
+    metavar="WHAT:FACTOR",
+    help="An estimate that is off: prefill, decode, answer, slots, skew.",
+)
+@click.option("--learn-slots", is_flag=True, help="Nodes do not tell the slots of engines.")
+@click.option(
+    "--target", metavar="URL", help="A running gateway: sends the trace there, in real time."
+)
+@click.option("--model", metavar="NAME", help="What to ask the gateway for.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Requests a second, on the average."
+)
+@click.option(
+    "--speed", type=click.FloatRange(0, min_open=True), help="Times that of the trace. [default: 1]"
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds after which no more are sent.",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the lengths of prompts and answers that are sent.",
+)
+@click.option(
+    "--whole-answers",
+    is_flag=True,
+    help="Ask engines to write as much as the trace has (ignore_eos).",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0.1, 86_400),
+    default=600.0,
+    show_default=True,
+    help="Seconds that a request may take.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="A picture of the times to the first token, SVG.",
+)
+@shared
+def replay(
+    output: Output,
+    traces: Sequence[Path],
+    fleets: Sequence[str],
+    loads: Sequence[float],
+    strategies: Sequence[str],
+    room: str,
+    peers: Sequence[str],
+    seeds: int,
+    count: int | None,
+    gateways: int,
+    age: float,
+    wrong: str | None,
+    learn_slots: bool,
+    target: str | None,
+    model: str | None,
+    rate: float | None,
+    speed: float | None,
+    duration: float | None,
+    scale: float,
+    whole_answers: bool,
+    deadline: float,
+    plot: Path | None,
+) -> None:
+    """Let the requests of a TRACE come again, as they came, and tell how they fare.
+
+    Without --target time and engines are simulated, and what decides is the gateway's own
+    code, or a published policy. A TRACE is CSV or JSONL, as those of Azure and Mooncake, or
+    with time, input_tokens, output_tokens and maybe prefix_block_ids; it may be packed (.gz).
+    The key of a client is read from GENIEHIVE_API_KEY.
+    """
+    from bench.replay.arrivals import Pace
+
+    if target is None:
+        if model or rate or speed or duration:
+            raise click.UsageError("--model, --rate, --speed and --duration need a --target")
+        plan = _plan(
+            traces,
+            fleets,
+            loads,
+            strategies,
+            room,
+            peers,
+            seeds,
+            count,
+            gateways,
+            age,
+            wrong,
+            learn_slots=learn_slots,
+        )
+        _simulate(plan, plot, output)
+        return
+    if not model or len(traces) > 1:
+        raise click.UsageError("--target needs a --model, and one trace")
+    if rate and speed:
+        raise click.UsageError("either --rate or --speed")
+    pace = Pace(rate or 0.0, 0.0 if rate else speed or 1.0, duration or 0.0, count or 0, scale)
+    sys.exit(_send(traces[0], pace, target, model, deadline, plot, output, whole=whole_answers))
+
+
+def _plan(
+    traces: Sequence[Path],
+    fleets: Sequence[str],
+    loads: Sequence[float],
+    strategies: Sequence[str],
+    room: str,
+    peers: Sequence[str],
+    seeds: int,
+    count: int | None,
+    gateways: int,
+    age_s: float,
+    wrong: str | None,
+    *,
+    learn_slots: bool,
+) -> "Plan":
+    """Return what to simulate.
+
+    Raises:
+        Failure: something that is named is not known, or a trace cannot be read.
+    """
+    from bench.replay.ours import Ours
+    from bench.replay.published import POLICIES
+    from bench.replay.simulation import COUNT, Plan
+    from bench.replay.wrong import RIGHT, Wrong
+
+    if unknown := [name for name in peers if name not in (*POLICIES, ALL)]:
+        names = ", ".join((*POLICIES, ALL))
+        raise Failure(f"no policy {unknown[0]!r}; there are: {names}", USAGE, "peer")
+    try:
+        belief = Wrong.parse(wrong) if wrong else RIGHT
+    except ValueError as error:
+        raise Failure(f"--wrong: {error}", USAGE, "wrong") from error
+    chosen = STRATEGIES if ALL in strategies else strategies or [Strategy.EXPECTED_COMPLETION]
+    rooms = {"on": True, "off": False} if room == "both" else {room: room == "on"}
+    ours = {
+        f"{name}, room {word}": Ours(Strategy(name), on, belief, reported=not learn_slots)
+        for name in dict.fromkeys(chosen)
+        for word, on in rooms.items()
+    }
+    return Plan(
+        {path.name.split(".")[0]: _read(path) for path in traces},
+        list(dict.fromkeys(fleets)) or ["A"],
+        list(dict.fromkeys(loads)) or LOADS,
+        ours,
+        list(POLICIES) if ALL in peers else list(dict.fromkeys(peers)),
+        count or COUNT,
+        seeds,
+        gateways,
+        age_s,
+    )
+
+
+def _read(path: Path) -> "Sequence[Entry]":
+    from bench.replay import trace
+
+    try:
+        return trace.read(path)
+    except trace.TraceError as error:
+        raise Failure(str(error), USAGE, "trace") from error
+
+
+def _simulate(plan: "Plan", plot: Path | None, output: Output) -> None:
+    from bench.progress import drawn
+    from bench.replay import shown
+    from bench.replay.simulation import simulate
+
+    found: list[Row] = []
+    with drawn(output) as draw:
+
+        def tell(done: int, what: str) -> None:
+            draw(lambda passed: shown.simulated(done, plan.size, what, passed), done == plan.size)
+
+        found.extend(simulate(plan, tell))
+        tell(plan.size, "done")
+    if plot is not None:
+        panels: dict[str, dict[str, Sequence[float]]] = {}
+        for row in found:
+            title = f"{row.trace}, fleet {row.fleet}, load {row.load:g}"
+            panels.setdefault(title, {})[row.name] = row.curve
+        _draw(plot, panels, output)
+    if output.as_json:
+        output.document("bench_replay", {"rows": [row.document() for row in found]})
+    else:
+        output.answer(shown.rows(found))
+
+
+def _send(
+    path: Path,
+    pace: "Pace",
+    target: str,
+    model: str,
+    deadline_s: float,
+    plot: Path | None,
+    output: Output,
+    *,
+    whole: bool,
+) -> int:
+    """Send a trace, and return the exit code.
+
+    Raises:
+        Failure: the trace cannot be read, or the gateway not be reached.
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    from bench.replay import shown
+    from bench.replay.arrivals import arrivals
+    from bench.replay.client import seen
+    from cli.gateway import client_key, gateway_url
+
+    entries = _read(path)
+    url, key = gateway_url(target, Path()), client_key(target, Path())
+    due = arrivals(entries, pace)
+    run, interrupted = asyncio.run(
+        _sent(due, url, key, model, deadline_s, pace.scale, output, whole=whole)
+    )
+    result = seen(run)
+    if run.over and all(one.failure == "unreachable" for one in run.over):
+        fix = "run there: geniehive up"
+        raise Failure(f"gateway {url} does not answer", UNREACHABLE, "unreachable", fix=fix)
+    if result.late_max > LATE_S:
+        output.say(shown.late(result))
+    if plot is not None:
+        _draw(plot, {path.name: {model: result.ttft_curve}}, output)
+    if output.as_json:
+        output.document("bench_replay", {"replay": asdict(result)})
+    else:
+        output.answer(shown.seen(result))
+    if interrupted:
+        return INTERRUPTED
+    return 0 if result.answered else BAD
+
+
+async def _sent(
+    due: "Sequence[Arrival]",
+    url: str,
+    key: str | None,
+    model: str,
+    deadline_s: float,
+    scale: float,
+    output: Output,
+    *,
+    whole: bool,
+) -> "tuple[Run, bool]":
+    """Send what is due until all is over, or until Ctrl-C; return which of both, too."""
+    import asyncio
+    import time
+
+    from bench.progress import drawn
+    from bench.replay import shown
+    from bench.replay.client import Asking, Run, opened, send
+    from bench.runs.session import stopping
+
+    run, stop = Run(len(due)), asyncio.Event()
+    lasts_s = due[-1].due
+    with drawn(output) as draw, stopping(stop):
+
+        def tell(run: Run) -> None:
+            draw(lambda s: shown.sending(run, s, lasts_s), len(run.over) == run.size)
+
+        async with opened(url, key) as client:
+            asking = Asking(client, model, deadline_s, scale, whole)
+            sending = asyncio.create_task(send(asking, due, run, tell, time.monotonic))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([sending, stopped], return_when=asyncio.FIRST_COMPLETED)
+            interrupted = not sending.done()
+            sending.cancel()
+            stopped.cancel()
+            ended = await asyncio.gather(sending, stopped, return_exceptions=True)
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+    return run, interrupted
+
+
+def _draw(path: Path, panels: "Mapping[str, Curves]", output: Output) -> None:
+    from bench.replay.plot import draw
+
+    try:
+        path.write_text(draw(panels), encoding="utf-8")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise Failure(f"{path}: {why}", USAGE, "output") from error
+    output.say(f"plot {path}")

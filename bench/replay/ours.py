@@ -1,0 +1,250 @@
+"""Our gateway in the simulated world: its real decisions, without its sockets.
+
+Who waits, who goes where, and what is learned on the way is decided by the code that gateways
+run: room, rotation, balance, rates, capacities. What stands in for the rest is here: requests
+and services without connections, and the world's clock.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+from geniehive.v1 import inventory_pb2 as inventory
+
+from bench.replay.engines import Request, Spec, models
+from bench.replay.world import World
+from bench.replay.wrong import RIGHT, Wrong
+from control.api.completion import OVERHEAD_S
+from control.api.errors import GenieHiveError
+from control.api.priorities import Priority
+from control.api.strategies import Strategy
+from gateway.attempts import LONG_PROMPT, PENDING_DIGITS
+from gateway.config import Ejection, Limits
+from gateway.load import Elsewhere, Load, Need
+from gateway.rates import Learned, Rates
+from gateway.reasoning import Usage
+from gateway.room import Room
+from gateway.rotation import Rotation
+from gateway.route import Choice, Route
+from gateway.upstream import Upstream
+
+BYTES_PER_TOKEN = 4  # of the bodies that are simulated
+PATIENCE_S = 3_600.0  # that a request may take, as gateways have it
+OPERATION = int(inventory.OPERATION_CHAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """How our gateways are set.
+
+    room: whether requests wait for a free slot. wrong: what they believe that is not so.
+    reported: whether nodes tell the slots of their engines. limit: who may wait.
+    """
+
+    strategy: Strategy = Strategy.EXPECTED_COMPLETION
+    room: bool = True
+    wrong: Wrong = RIGHT
+    reported: bool = True
+    limit: int = 1_000
+
+    def gateway(self, world: World, number: int) -> "OurGateway":
+        """Return the gateway of a number."""
+        return OurGateway(self, world, number)
+
+
+class _Service(Load):
+    """A service that has a breaker, as the rotation wants one, and no connection."""
+
+    def __init__(self, service_id: str, rotation: Rotation) -> None:
+        super().__init__(service_id, Limits())
+        self.breaker = rotation.breaker(service_id)
+
+
+class _Waiter:
+    """A request on its way through one gateway."""
+
+    def __init__(self, request: Request, gateway: "OurGateway") -> None:
+        self.request = request
+        self.lane = (OPERATION, _name(request.model))
+        self.principal = ""
+        self.priority = Priority.NORMAL
+        self.need = Need(request.prompt * BYTES_PER_TOKEN, 0, request.at)
+        self.until = request.at + PATIENCE_S
+        self.depth = -1  # others that were there when it was sent; below 0: it is not measured
+        self.ahead_s = 0.0  # of prompts before its own
+        self._gateway = gateway
+
+    def routes(self) -> Iterable[Route]:
+        return (self._gateway.routes[self.request.model],)
+
+    def tried(self) -> Collection[str]:
+        return ()
+
+    def go(self, route: Route, choice: Choice) -> None:
+        self._gateway.send(self, route, choice)
+
+    def fail(self, error: Exception) -> None:
+        self._gateway.refuse(self.request)
+
+
+class OurGateway:
+    """One of our gateways: a `Gateway` of the world."""
+
+    def __init__(self, ours: Ours, world: World, number: int) -> None:
+        self.refused = 0
+        self._ours, self._world, self._number = ours, world, number
+        self._rotation = Rotation(Ejection(), world.random.random)
+        self._room = Room(self._rotation, ours.limit, lambda: world.now, world.soon)
+        self._learned = Learned()
+        self._sent: dict[int, tuple[_Waiter, Choice]] = {}  # by number of the request
+        self._loads = [self._load(spec) for spec in world.fleet]
+        self._told: list[tuple[int, ...]] = [() for _ in world.fleet]  # models in memory
+        self.routes: dict[int, Route] = {}  # by model
+        self._fill()
+
+    def _load(self, spec: Spec) -> Load:
+        load = _Service(spec.name, self._rotation)
+        load.resize(self._ours.wrong.slots(spec.slots) if self._ours.reported else 0)
+        load.gated = self._ours.room
+        return load
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait here."""
+        return self._room.waiting
+
+    # From the world.
+
+    def arrive(self, request: Request) -> None:
+        """Send it, let it wait, or refuse it."""
+        waiter = _Waiter(request, self)
+        try:
+            found = self._room.take(waiter, self._world.now)
+        except GenieHiveError:
+            self.refuse(request)
+            return
+        if found is not None:
+            self.send(waiter, *found)
+
+    def first(self, request: Request) -> None:
+        """Give back what it had to read, and learn how long that took."""
+        waiter, choice = self._sent[request.number]
+        load, now, size = choice.upstream, self._world.now, waiter.need.size
+        if request.reading_s:
+            load.pending = max(0.0, round(load.pending - request.reading_s, PENDING_DIGITS))
+            self._room.poke()
+        took_s = now - request.sent
+        foreseen_s = waiter.ahead_s + choice.rates.prefill_s(size)
+        if waiter.depth < 0:
+            return
+        switch = load.switch
+        if switch is not None and switch.asset == choice.asset and not switch.started:
+            self._rates(request).loaded(took_s - foreseen_s)
+            self._room.residency.started(choice)
+            self._room.poke()
+            return
+        if waiter.depth < load.slots:
+            self._rates(request).first_token(size, waiter.ahead_s, took_s, now)
+        load.capacity.started(waiter.depth, took_s, foreseen_s)
+
+    def done(self, request: Request) -> None:
+        """Give back its slot, and learn how fast it was written."""
+        waiter, choice = self._sent.pop(request.number)
+        choice.upstream.in_flight -= 1
+        self._room.poke()
+        if waiter.depth < 0:
+            return
+        now = self._world.now
+        self._rates(request).answered(
+            waiter.need.size,
+            waiter.depth,
+            request.first - request.sent,
+            now - request.sent,
+            Usage(request.prompt, request.answer),
+            None,
+            request.answer,
+            streamed=True,
+            now=now,
+        )
+
+    def heard(self) -> None:
+        """Take what the others do, what waits inside engines, and which models they hold."""
+        news = self._world.news
+        for number, (load, seen) in enumerate(zip(self._loads, news.engines, strict=True)):
+            others = [one for one in range(len(news.in_flight)) if one != self._number]
+            in_flight = sum(news.in_flight[one][number] for one in others)
+            pending_s = sum(news.reading_s[one][number] for one in others)
+            load.hear(Elsewhere(in_flight, seen.queue, pending_s))
+        if [one.resident for one in news.engines] != self._told:
+            self._fill()
+        self._room.poke()
+
+    def look(self) -> None:
+        """See whether one who waits may go."""
+        self._room.poke()
+
+    # From the room.
+
+    def send(self, waiter: _Waiter, route: Route, choice: Choice) -> None:
+        """Send a request to `choice`, where it is counted in flight already."""
+        request, load, size = waiter.request, choice.upstream, waiter.need.size
+        depth, now = load.in_flight + load.elsewhere - 1, self._world.now
+        waiter.ahead_s = load.unread_s
+        if size > LONG_PROMPT and load.gated:
+            request.reading_s = round(choice.rates.prefill_s(size) - OVERHEAD_S, PENDING_DIGITS)
+            load.pending = round(load.pending + request.reading_s, PENDING_DIGITS)
+            waiter.depth = depth
+        elif choice.absent or depth + 1 >= load.slots or self._right(request, load).due(now):
+            waiter.depth = depth
+        route.asked(choice)
+        self._sent[request.number] = waiter, choice
+        self._world.send(request, self._loads.index(load))
+
+    def refuse(self, request: Request) -> None:
+        """Answer that all are busy."""
+        request.refused = True
+        self.refused += 1
+
+    def _fill(self) -> None:
+        """Make the routes of what control tells of models in memory."""
+        self._told = [one.resident for one in self._world.news.engines]
+        for load, resident in zip(self._loads, self._told, strict=True):
+            load.loaded_assets = len(resident)
+            if load.switch is not None:
+                load.switch.known = any(load.switch.asset == _asset(one) for one in resident)
+        for model in range(models(self._world.fleet)):
+            route = self.routes.setdefault(model, Route())
+            route.strategy = self._ours.strategy
+            route.fill(self._choice(number, model) for number in range(len(self._loads)))
+
+    def _choice(self, number: int, model: int) -> Choice:
+        load = self._loads[number]
+        right = self._learned.rates(load.service_id, _name(model))
+        return Choice(
+            # No part of what decides looks at more of an upstream than its load and breaker.
+            upstream=cast(Upstream, load),
+            asset=_asset(model),
+            head=b"",
+            score=0.0,
+            tier=0,
+            runtime=0.0,
+            shaper=None,
+            rates=cast(Rates, self._ours.wrong.rates(right, number)),
+            absent=model not in self._told[number],
+        )
+
+    def _rates(self, request: Request) -> Rates:
+        """Return where is learned what a request tells: never from what is believed wrongly."""
+        return self._right(request, self._loads[request.engine])
+
+    def _right(self, request: Request, load: Load) -> Rates:
+        return self._learned.rates(load.service_id, _name(request.model))
+
+
+def _name(model: int) -> str:
+    return f"model-{model}"
+
+
+def _asset(model: int) -> bytes:
+    return msgspec.json.encode(_name(model))
