@@ -43,6 +43,10 @@ SAMPLES = Gauge("geniehive_control_benchmark_samples", "Results of benchmarks th
 IN_FLIGHT = Gauge(
     "geniehive_control_in_flight_requests", "Requests in flight, as all gateways tell."
 )
+WAITING = Gauge(
+    "geniehive_control_waiting_requests",
+    "Requests that wait in gateways for a free service, as all of them tell.",
+)
 VERSION = Gauge("geniehive_control_route_version", "Version of the routes in this life of control.")
 SETTLED = Gauge(
     "geniehive_control_settled",
@@ -75,7 +79,7 @@ LAG = Gauge(
 # In the order in which they are told.
 ALL = (
     *(HOSTS, SERVICES, SPARED, HELD_BACK, HEARTBEATS, DROPPED, PROBES, SAMPLES, IN_FLIGHT),
-    *(VERSION, SETTLED, WATCHERS, RPCS, RPC_DURATION, TRANSACTIONS, FAILURES, LAG),
+    *(WAITING, VERSION, SETTLED, WATCHERS, RPCS, RPC_DURATION, TRANSACTIONS, FAILURES, LAG),
 )
 
 
@@ -134,6 +138,7 @@ class Metrics:
         yield PROBES.of({(health,): self._cluster.probes[health] for health in Health})
         yield SAMPLES.of({(): self._sample_count()})
         yield IN_FLIGHT.of({(): self._loads.in_flight})
+        yield WAITING.of({(): self._loads.waiting.total})
         yield VERSION.of({(): self._routes.identity.version})
         yield SETTLED.of({(): self._routes.settled})
         yield WATCHERS.of({(): len(self._routes.watchers)})

@@ -32,6 +32,7 @@ async def test_how_the_cluster_stands_and_what_was_done(one_loop):
         control.edge.counts.count("/x/Get", "ok", 0.003, streaming=False)
         control.edge.counts.count("/x/Get", "not_found", 0.003, streaming=False)
         control.cluster.probes[Health.HEALTHY] += 4
+        control.loads.tell("gateway", {"h1/a": 2}, waiting={"h1/a": 5, "h1/b": 1})
         control.publisher.publish()
         found = series((await metrics_of(control).text()).decode())
 
@@ -39,6 +40,7 @@ async def test_how_the_cluster_stands_and_what_was_done(one_loop):
     assert found["hosts,lost"] == 0
     assert found["services,unhealthy"] == 1
     assert found["heartbeats_total"] == 1
+    assert (found["in_flight_requests"], found["waiting_requests"]) == (2, 6)
     assert found["route_version"] == 1
     assert found["watchers"] == 0
     assert found["benchmark_samples"] == 3
