@@ -312,27 +312,38 @@ class Answering(Attempts):
             self._gateway.room.residency.started(choice)
             self._gateway.room.poke()
             return
+        if rates.reads:  # else what was foreseen is a guess
+            upstream.capacity.started(self._depth, took, foreseen)
         if self._depth < upstream.slots:  # beyond them it waited for one, too
             rates.first_token(size, self._ahead_s, took, now)
-        upstream.capacity.started(self._depth, took, foreseen)
 
     def _learn(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
         assert self._choice is not None
         assert self._body is not None
         choice, size, depth = self._choice, len(self._body.raw), self._depth
         upstream, rates = choice.upstream, choice.rates
+        if self._status != 200:  # a refusal tells nothing of speed
+            self._gateway.room.residency.started(choice)
+            return
         whole = now - self._sent
         first = self._first - self._sent if streamed else whole
         if not streamed:
-            if upstream.switch is not None:
+            tokens = rates.answer if usage is None else usage.completion_tokens
+            writing = tokens * rates.token_s(min(depth + 1, upstream.slots))
+            foreseen = self._ahead_s + rates.prefill_s(size) + writing
+            waited = depth >= upstream.slots
+            if (switch := upstream.switch) is not None:
+                if switch.asset == choice.asset and not switch.started:
+                    rates.loaded(whole - foreseen)
+                    waited = True
                 self._gateway.room.residency.started(choice)
-            elif usage is not None:
-                writing = usage.completion_tokens * rates.token_s(min(depth + 1, upstream.slots))
-                foreseen = self._ahead_s + rates.prefill_s(size) + writing
+            elif usage is not None and rates.reads:
                 upstream.capacity.started(depth, whole, foreseen)
+            if waited and self._timings is None:  # nobody knows how long
+                return
         rates.answered(
             size,
-            depth,
+            min(depth, upstream.slots - 1),
             first,
             whole,
             usage,

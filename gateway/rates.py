@@ -190,10 +190,10 @@ class Rates:
         """Take note of what a request took more than expected because the model was loaded."""
         if not took_s > 0.0:  # NaN neither
             return
-        believed = self.load_s
-        took_s = min(max(took_s, believed / _ODD), believed * _ODD)
-        if self._loads and took_s > believed:  # a shorter one counts at once
-            took_s = believed + _LOAD_WEIGHT * (took_s - believed)
+        if believed := self._load_s:
+            took_s = min(max(took_s, believed / _ODD), believed * _ODD)
+            if took_s > believed and self._loads:  # a shorter one counts at once
+                took_s = believed + _LOAD_WEIGHT * (took_s - believed)
         self._load_s = min(max(took_s, _SHORTEST_LOAD_S), _LONGEST_LOAD_S)
         self._loads += 1
         self._waiting[self] = None
