@@ -8,10 +8,19 @@ from rich.cells import cell_len
 from cli.condition import ejected, kept_out
 from cli.output import clean
 from cli.table import GAP, Row, table
-from cli.text import plural
+from cli.text import duration, plural
+from control.api.message_values import seconds
 from control.api.route_documents import OPERATIONS, STRATEGIES
 
-NUMBERS = frozenset({"SCORE", "TIER", "BUSY", "WAIT"})
+# What a usual request takes, where that decides; the fields of `ExpectedCompletion`, in order.
+EXPECTED = {
+    "SLOT": "slot",
+    "UNREAD": "pending",
+    "LOAD": "load",
+    "PROMPT": "prefill",
+    "ANSWER": "decode",
+}
+NUMBERS = frozenset({"SCORE", "TIER", "BUSY", "WAIT", "COST", *EXPECTED})
 SHORT = {"benchmark": "BENCH", "guardrail": "GUARD"}  # titles of terms that are not their name
 APART = "   "
 
@@ -50,6 +59,8 @@ def _remarks(answer: pb.ResolveRouteResponse) -> Iterator[str]:
 
 def _ahead(answer: pb.ResolveRouteResponse) -> str:
     by, over = answer.lead.by, answer.lead.over_service_id
+    if answer.strategy == pb.STRATEGY_EXPECTED_COMPLETION:
+        return f"costs {by:.1f} less than {over}" if by else f"costs as much as {over}"
     if answer.strategy == pb.STRATEGY_SCORED:
         return f"lead {_share(by)} over {over}" if by else f"level with {over}"
     return f"{plural(round(by), 'request')} fewer than {over}" if by else f"as busy as {over}"
@@ -90,9 +101,11 @@ def _has_other_names(one: pb.Explanation) -> bool:
 
 def _table(explanations: Sequence[pb.Explanation], strategy: int) -> str:
     """Return a row for each candidate, and for each other service why it is none."""
-    terms = next((one.terms for one in explanations if one.terms), ())
+    by_cost = strategy == pb.STRATEGY_EXPECTED_COMPLETION
+    terms = () if by_cost else next((one.terms for one in explanations if one.terms), ())
     tiers = sorted({one.tier for one in explanations if _serves(one)})
     titles = ["SCORE", "SERVICE", "ASSET", *(["TIER"] if len(tiers) > 1 else ()), "BUSY", "WAIT"]
+    titles += ["COST", *EXPECTED] if by_cost else ()
     titles += [f"{SHORT.get(one.name, one.name.upper())} {_share(one.weight)}" for one in terms]
     rows, remarks = [], []
     for place, one in enumerate(explanations):
@@ -100,14 +113,27 @@ def _table(explanations: Sequence[pb.Explanation], strategy: int) -> str:
         if _serves(one):
             cells[0] = f"{_score(one, strategy):.2f}"
             cells += [str(tiers.index(one.tier) + 1)] if len(tiers) > 1 else ()
-            cells += [str(one.in_flight), str(one.queue_depth)]
-            cells += [f"{term.value:.2f} {term.detail}".rstrip() for term in one.terms]
+            cells += [str(one.in_flight), str(one.waiting + one.queue_depth)]
+            cells += _expected(one) if by_cost else [_term(term) for term in one.terms]
         remarks.append(_remark(one))
         rows.append(Row((place,), [*cells, *[""] * (len(titles) - len(cells))]))
     head, *lines = table(titles, rows, numbers=NUMBERS).split("\n")
     # A reason stands across all the columns that there are no values for, or after them.
     start = head.index(titles[3])
     return "\n".join([head, *(_with(*both, start) for both in zip(lines, remarks, strict=True))])
+
+
+def _term(term: pb.ScoreTerm) -> str:
+    return f"{term.value:.2f} {term.detail}".rstrip()
+
+
+def _expected(one: pb.Explanation) -> Sequence[str]:
+    """Return the cost, and what it is made of."""
+    if not one.HasField("expected"):
+        return ["?"] * (1 + len(EXPECTED))
+    found = one.expected
+    spans = (seconds(found, name) or 0.0 for name in EXPECTED.values())
+    return [f"{found.cost:.1f}", *(duration(span) if span else "-" for span in spans)]
 
 
 def _serves(one: pb.Explanation) -> bool:
@@ -129,9 +155,10 @@ def _share(weight: float) -> str:
 
 
 def _remark(one: pb.Explanation) -> str:
-    """Return why a service is no candidate, or that gateways keep out one that is."""
+    """Return why a service is no candidate; of one that is, that it is kept out, or full."""
     if _serves(one):
-        return ejected(one.ejection) if one.HasField("ejection") else ""
+        said = [ejected(one.ejection)] if one.HasField("ejection") else []
+        return "; ".join(said + [gate.detail for gate in one.gates if gate.name == "slot"])
     return "; ".join(_found(gate) for gate in one.gates if not gate.passed)
 
 

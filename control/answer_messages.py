@@ -5,6 +5,7 @@ from geniehive.v1 import routing_service_pb2 as pb
 
 from control import answers, messages
 from control.answers import Resolved
+from control.api.completion import Expected
 from control.api.errors import InvalidValue
 from control.ejection_messages import ejection_message
 from control.inventory import Operation
@@ -18,6 +19,7 @@ from control.table_messages import STRATEGY_VALUES, candidate_message, identity_
 MAX_TEXTS = 100
 MAX_CHARACTERS = 100_000  # of all texts of a task
 MATCHES, MAX_MATCHES = 10, 1_000
+MAX_EXPECTED_S = 1e6  # that anything takes which is slower than nothing
 
 
 def resolve(request: pb.ResolveRouteRequest, view: View) -> pb.ResolveRouteResponse:
@@ -140,7 +142,22 @@ def _explanation(one: Explanation) -> pb.Explanation:
         queue_depth=one.queue_depth,
         live_penalty=one.live_penalty,
         chosen=one.chosen,
+        expected=_expected(one.expected) if one.expected else None,
+        waiting=one.waiting,
     )
+
+
+def _expected(one: Expected) -> pb.ExpectedCompletion:
+    message = pb.ExpectedCompletion(cost=one.cost)
+    for field, seconds in (
+        (message.slot, one.slot),
+        (message.pending, one.pending),
+        (message.load, one.load),
+        (message.prefill, one.prefill),
+        (message.decode, one.decode),
+    ):
+        field.FromMicroseconds(round(min(seconds, MAX_EXPECTED_S) * 1e6))
+    return message
 
 
 def _term(term: Term) -> pb.ScoreTerm:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from control.api.errors import RateLimited
 from control.ejections import Ejection
-from control.inventory import Host
+from control.inventory import Host, Service
 from control.live import Loads
 from control.members import Member, Offer
 from control.membership import Membership
@@ -118,10 +118,23 @@ class Lookout:
             self._membership.why_unwell(offer),
             self._membership.held_back(offer),
             self._membership.drained.names_over(service.service_id),
-            Load(
-                self._loads.total(service.service_id),
-                observation.queue_depth or 0,
-                service.concurrency,
-            ),
+            self._load(service, observation.queue_depth or 0),
             observation.detail,
+        )
+
+    def _load(self, service: Service, queue_depth: int) -> Load:
+        loads, service_id = self._loads, service.service_id
+        speeds = {
+            asset.asset_id: speed
+            for asset in service.assets
+            if (speed := loads.speeds.believed(service_id, asset.asset_id)) is not None
+        }
+        return Load(
+            loads.total(service_id),
+            queue_depth,
+            service.concurrency,
+            loads.pending.of(service_id) / 1_000,
+            self._compiler.rules.waiting.on,
+            speeds,
+            loads.waiting.of(service_id),
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from control.ranking.speed import UNMEASURED, Speed, merged
+from control.ranking.speed import UNMEASURED, Speed, believed, best, merged
 
 MAX_KNOWN = 10_000  # services and assets
 MAX_TOLD = 500  # of them, in one message
@@ -61,6 +61,8 @@ class Speeds:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._services: OrderedDict[str, _Service] = OrderedDict()
+        self._best: dict[str, Speed] = {}  # by asset, until something of it changes
+        self._of_asset: dict[str, dict[str, _Known]] = {}  # by service
         # With the version in which it changed, the oldest change first.
         self._changed: OrderedDict[Key, int] = OrderedDict()
         self._version = 0
@@ -83,6 +85,18 @@ class Speeds:
         """Return what is known of a service, by asset."""
         found = self._services.get(service_id)
         return {asset: known.speed for asset, known in found.assets.items()} if found else {}
+
+    def believed(self, service_id: str, asset_id: str) -> Speed | None:
+        """Return how fast a service is with an asset, as far as anything is known of that.
+
+        What was not measured is the best that others with the asset do.
+        """
+        if (of_asset := self._of_asset.get(asset_id)) is None:
+            return None
+        if (others := self._best.get(asset_id)) is None:
+            others = self._best[asset_id] = best([one.speed for one in of_asset.values()])
+        known = of_asset.get(service_id)
+        return believed(UNMEASURED if known is None else known.speed, others)
 
     def since(self, version: int) -> tuple[int, list[tuple[Key, Speed]]]:
         """Return what changed after a version, `MAX_TOLD` at most, and the version that this is."""
@@ -112,7 +126,9 @@ class Speeds:
                 return
             known = service.assets[asset_id] = _Known()
             self._services[service_id] = service
+            self._of_asset.setdefault(asset_id, {})[service_id] = known
         service.seen_at = self._now()
+        self._best.pop(asset_id, None)
         if known.hear(gateway_id, speed, self._now()):
             self._version += 1
             self._changed[key] = self._version
@@ -126,8 +142,14 @@ class Speeds:
             if there(service_id) is not None:
                 service.seen_at = now
             if now - service.seen_at > FORGET_S:
-                del self._services[service_id]
-                for asset_id in service.assets:
-                    del self._changed[service_id, asset_id]
+                self._drop(service_id)
             else:
                 self._services.move_to_end(service_id)
+
+    def _drop(self, service_id: str) -> None:
+        for asset_id in self._services.pop(service_id).assets:
+            del self._changed[service_id, asset_id]
+            self._best.pop(asset_id, None)
+            del self._of_asset[asset_id][service_id]
+            if not self._of_asset[asset_id]:
+                del self._of_asset[asset_id]

@@ -130,6 +130,7 @@ def explained(one: pb.Explanation) -> Document:
         "preferences": list(one.preferences),
         "in_flight": one.in_flight,
         "queue_depth": one.queue_depth,
+        "waiting": one.waiting,
         "live_penalty": one.live_penalty,
         "ejection": ejection(one),
         "expected": _expected(one.expected) if one.HasField("expected") else None,

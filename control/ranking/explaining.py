@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from control.api.completion import Expected
 from control.api.strategies import Strategy
 from control.inventory import Asset, Operation
 from control.ranking.candidates import Candidate, order
 from control.ranking.eligibility import Gate
 from control.ranking.offering import Rules
-from control.ranking.picking import live, picked
+from control.ranking.picking import Load, live, picked
 from control.ranking.questions import (
     Direct,
     InRole,
@@ -27,6 +28,7 @@ from control.ranking.terms import Term
 from control.ranking.whatif import Lead, lead, would_change
 
 MAX_REASONS = 3  # that are told of a role that nobody serves
+SLOT = "slot"  # what is passed by who serves, and whom requests have to wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Explanation:
 
     asset_id: the asset that makes it a candidate, or comes nearest to it. terms,
     preferences: empty when a gate is shut. live_penalty: what `scored` subtracts.
-    chosen: whether the next request can go there.
+    chosen: whether the next request can go there. expected: what a usual request would take
+    there; None when nothing of that is known. waiting: requests that wait for it in gateways.
     """
 
     service_id: str
@@ -49,6 +52,8 @@ class Explanation:
     queue_depth: int = 0
     live_penalty: float = 0.0
     chosen: bool = False
+    expected: Expected | None = None
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def _serves(question: Question, case: _Case, *, chosen: bool) -> Explanation:
     return Explanation(
         candidate.service_id,
         candidate.asset_id,
-        _gates(question, one, asset, serves=True),
+        (*_gates(question, one, asset, serves=True), *_full(load)),
         question.terms(one, asset),
         candidate.score,
         candidate.tier,
@@ -157,7 +162,18 @@ def _serves(question: Question, case: _Case, *, chosen: bool) -> Explanation:
         load.queue_depth,
         round(candidate.score - live(candidate, load, question.steps), 4),
         chosen,
+        load.expected(candidate) if candidate.asset_id in load.speeds else None,
+        load.waiting,
     )
+
+
+def _full(load: Load) -> tuple[Gate, ...]:
+    """Return that a service which may serve has no place for one more request now, if so."""
+    if load.free:
+        return ()
+    busy = min(load.total, load.slots)
+    why = f"{busy} of {load.slots} busy" if load.total >= load.slots else "prompts to be read first"
+    return (Gate(SLOT, passed=True, detail=f"{why}; requests wait in gateways"),)
 
 
 def _refused(question: Question, one: Reading) -> Explanation:
@@ -170,6 +186,7 @@ def _refused(question: Question, one: Reading) -> Explanation:
         _gates(question, one, asset, serves=False),
         in_flight=load.in_flight,
         queue_depth=load.queue_depth,
+        waiting=load.waiting,
     )
 
 

@@ -1,12 +1,14 @@
 """How fast services work with their assets, as gateways measured it. Pure."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # One gateway that is as old as the cluster does not outweigh all others for ever.
 MAX_WEIGHT = 1_000
 # What differs by no more than this share is the same, or nothing would ever be.
 NOISE = 0.05
+# So much slower an answer is for each other one, where that was not measured; as in gateways.
+DRAG = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,14 @@ class Speed:
     samples: int = 0
 
     def decode_at(self, concurrency: int) -> float | None:
-        """Return the speed of one of so many answers, or of the number nearest to that."""
-        nearest = min(self.decode, key=lambda one: abs(one[0] - concurrency), default=None)
-        return None if nearest is None else nearest[1]
+        """Return the tokens a second of one of so many answers, 1 or more.
+
+        Where that was not measured, what was measured nearest to it tells.
+        """
+        if not self.decode:
+            return None
+        level, rate = min(self.decode, key=lambda one: abs(one[0] - concurrency))
+        return rate * slower(level) / slower(concurrency)
 
     def is_like(self, other: "Speed") -> bool:
         """Return whether the other says the same, but for noise."""
@@ -72,6 +79,37 @@ def merged(told: Collection[Speed]) -> Speed:
         max((one.slots for one in told if one.slots is not None), default=None),
         sum(one.samples for one in told),
     )
+
+
+def best(told: Collection[Speed]) -> Speed:
+    """Return what is believed of who was never measured: the best of others with the same asset.
+
+    So whoever is new is tried.
+    """
+    speeds = [rate for one in told if (rate := one.decode_at(1)) is not None]
+    return Speed(
+        prefill=max((one.prefill for one in told if one.prefill is not None), default=None),
+        decode=((1, max(speeds)),) if speeds else (),
+        answer=_mean(told, lambda one: one.answer),
+    )
+
+
+def believed(own: Speed, others: Speed) -> Speed:
+    """Return what a service is believed to do. others: the `best` of all with the same asset.
+
+    How long answers are does not depend on who gives them.
+    """
+    return replace(
+        own,
+        prefill=others.prefill if own.prefill is None else own.prefill,
+        decode=own.decode or others.decode,
+        answer=others.answer,
+    )
+
+
+def slower(concurrency: int) -> float:
+    """Return how much longer a token takes with so many answers, 1 or more, than with one."""
+    return 1.0 + DRAG * (concurrency - 1)
 
 
 def _mean(told: Collection[Speed], value: Callable[[Speed], float | None]) -> float | None:

@@ -1,5 +1,6 @@
 """By how much the first candidate leads, and what single change would send requests elsewhere."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,12 +8,17 @@ from control.api.strategies import QueueSteps, Strategy
 from control.ranking.candidates import Candidate
 from control.ranking.picking import IDLE, Load, live, picked
 
+# Strategies that send the next request to one service, and no other.
+DECIDED = frozenset({Strategy.SCORED, Strategy.LEAST_LOADED, Strategy.EXPECTED_COMPLETION})
+MOST_MORE = 1_000  # requests at one service: with more of them nobody asks what would be
+
 
 @dataclass(frozen=True, slots=True)
 class Lead:
     """How far the service that is picked is from the next one of its tier.
 
-    by: what `scored` sees, 0 to 1; or how many requests fewer it has.
+    by: what `scored` sees, 0 to 1; how much less a usual request costs there, as
+    `expected_completion` compares it; or how many requests fewer it has.
     """
 
     service_id: str
@@ -26,8 +32,11 @@ def lead(
     loads: Mapping[str, Load],
     steps: QueueSteps,
 ) -> Lead | None:
-    """Return the lead of the one that is picked; None without a second, or when any may be."""
-    if strategy not in (Strategy.SCORED, Strategy.LEAST_LOADED) or not candidates:
+    """Return the lead of the one that is picked; None without a second, or when any may be.
+
+    So it is, too, where it is the only one that is free.
+    """
+    if strategy not in DECIDED or not candidates:
         return None
     (first,) = picked(strategy, candidates, loads, steps)
     others = [one for one in candidates if one.tier == first.tier and one is not first]
@@ -38,7 +47,11 @@ def lead(
     def load(one: Candidate) -> Load:
         return loads.get(one.service_id, IDLE)
 
-    if strategy is Strategy.SCORED:
+    if strategy is Strategy.EXPECTED_COMPLETION:
+        by = load(second).expected(second).cost - load(first).expected(first).cost
+    elif load(first).free and not load(second).free:
+        return None
+    elif strategy is Strategy.SCORED:
         by = live(first, load(first), steps) - live(second, load(second), steps)
     else:
         by = load(second).total - load(first).total
@@ -57,7 +70,7 @@ def would_change(
     unloaded: what would become of the one that is picked if its asset left the memory;
     None when it would serve no more, or is not in memory.
     """
-    if strategy not in (Strategy.SCORED, Strategy.LEAST_LOADED) or len(candidates) < 2:
+    if strategy not in DECIDED or len(candidates) < 2:
         return ()
     (first,) = picked(strategy, candidates, loads, steps)
     load = loads.get(first.service_id, IDLE)
@@ -81,11 +94,12 @@ def would_change(
                 words.append(f"its queue >= {depth} ({change:+.2f})")
                 break
         return tuple(words)
-    totals = [loads.get(one.service_id, IDLE).total for one in others if one.tier == first.tier]
-    fewer = min(totals, default=0) - load.total
-    # As many as the next one has are enough where that has the better score.
-    for more in (fewer, fewer + 1):
-        if more > 0 and moves(first, replace(load, in_flight=load.in_flight + more)):
-            words.append(f"{more} more request{'s' if more > 1 else ''} at {first.service_id}")
-            break
+    at_least = 1 + bisect_left(
+        range(1, MOST_MORE + 1),
+        True,
+        key=lambda more: moves(first, replace(load, in_flight=load.in_flight + more)),
+    )
+    if at_least <= MOST_MORE:
+        more = "1 more request" if at_least == 1 else f"{at_least} more requests"
+        words.append(f"{more} at {first.service_id}")
     return tuple(words)

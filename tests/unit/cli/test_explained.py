@@ -101,6 +101,35 @@ def test_a_candidate_that_gateways_keep_out_says_so():
     assert lines[2].endswith("  0.90 31 samples  on trial: 5 timeouts\ufffd")
 
 
+def expecting(service_id, cost, **seconds):
+    """Return a candidate of which is known what a usual request takes there."""
+    found = candidate(service_id, "m", 0.5, (0.4, "loaded"))
+    found.expected.cost = cost
+    for name, span in seconds.items():
+        getattr(found.expected, name).FromMilliseconds(int(span * 1_000))
+    return found
+
+
+def test_where_the_expected_end_decides_it_is_told_what_it_is_made_of():
+    fast = expecting("tower/ollama", 6.35, prefill=0.52, decode=4.2)
+    fast.chosen = True
+    busy = expecting("attic/ollama", 41.62, slot=5.1, pending=0.3, load=72, prefill=1.0, decode=9)
+    busy.in_flight, busy.waiting, busy.queue_depth = 4, 2, 1
+    busy.gates.add(name="slot", passed=True, detail="4 of 4 busy; requests wait in gateways")
+    new = candidate("new/ollama", "m", 0.5, (0.4, "loaded"))
+    lead = pb.Lead(service_id="tower/ollama", over_service_id="attic/ollama", by=35.27)
+    told = answer(fast, busy, new, strategy=pb.STRATEGY_EXPECTED_COMPLETION, lead=lead)
+
+    assert explained.render(told).split("\n")[1:] == [
+        "SCORE  SERVICE       ASSET  BUSY  WAIT  COST   SLOT  UNREAD  LOAD  PROMPT  ANSWER",
+        " 0.50  tower/ollama  m         0     0   6.3      -       -     -  520 ms   4.2 s",
+        " 0.50  attic/ollama  m         4     3  41.6  5.1 s  300 ms    1m   1.0 s   9.0 s"
+        "  4 of 4 busy; requests wait in gateways",
+        " 0.50  new/ollama    m         0     0     ?      ?       ?     ?       ?       ?",
+        "costs 35.3 less than attic/ollama",
+    ]
+
+
 def test_scores_are_less_what_waits_where_scores_decide():
     text = explained.render(answer(TOWER, LAPTOP, strategy=pb.STRATEGY_SCORED))
 

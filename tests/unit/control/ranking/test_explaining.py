@@ -48,7 +48,8 @@ def served(offers, name: str):
 
 def picks(strategy: Strategy, pairs, steps):
     """Return the services that gateways may send the next request to."""
-    first = [pair for pair in pairs if pair[1].tier == pairs[0][1].tier]
+    there = [pair for pair in pairs if not pair[1].absent] or pairs
+    first = [pair for pair in there if pair[1].tier == there[0][1].tier]
 
     def score(pair):
         load, candidate = pair[0].load, pair[1]
@@ -65,6 +66,9 @@ def picks(strategy: Strategy, pairs, steps):
         case Strategy.LEAST_LOADED:
             least = min(map(busy, first))
             return {next(p[1].service_id for p in first if busy(p) == least)}
+        case Strategy.EXPECTED_COMPLETION:
+            least = min(p[0].load.expected(p[1]).cost for p in first)
+            return {next(p[1].service_id for p in first if p[0].load.expected(p[1]).cost == least)}
         case Strategy.POWER_OF_TWO if len(first) > 1:
             # Who wins against anybody; of equally busy ones the better score does.
             most = max(map(busy, first))

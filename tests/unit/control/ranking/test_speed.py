@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.ranking.speed import MAX_WEIGHT, UNMEASURED, Speed, merged
+from control.ranking.speed import MAX_WEIGHT, UNMEASURED, Speed, believed, best, merged
 
 POSITIVE = st.floats(0.01, 1e6)
 SPEEDS = st.builds(
@@ -59,8 +60,15 @@ def test_a_speed_is_like_itself_and_nothing_measured_is_like_nothing_else(speed)
     assert speed.is_like(UNMEASURED) == (speed == Speed(samples=speed.samples))
 
 
-def test_the_speed_of_so_many_answers_is_that_of_the_nearest_number_measured():
-    speed = Speed(decode=((1, 40.0), (4, 20.0)))
-
-    assert [speed.decode_at(number) for number in (1, 2, 4, 9)] == [40.0, 40.0, 20.0, 20.0]
-    assert UNMEASURED.decode_at(1) is None
+def test_who_was_never_measured_is_believed_to_be_as_fast_as_the_best_and_nobody_else_is():
+    others = best(
+        [
+            Speed(500.0, ((4, 30.0),), 4.0, 100.0, samples=30),
+            Speed(900.0, ((1, 40.0),), 9.0, 200.0, samples=10),
+        ]
+    )
+    assert others.prefill == 900.0
+    assert others.decode == ((1, pytest.approx(30.0 * 1.45)),)  # of which three less are written
+    assert believed(UNMEASURED, others) == others
+    assert believed(Speed(300.0), others) == Speed(300.0, others.decode, None, 125.0)
+    assert best([]) == best([UNMEASURED]) == UNMEASURED
