@@ -24,7 +24,7 @@ from gateway.request_head import RequestHead
 from gateway.route import Choice, Route
 from gateway.timings import Timings
 from gateway.trace_context import lines
-from gateway.upstream import Call
+from gateway.upstream import Call, Upstream
 from gateway.waiter import Waiter
 from gateway.witness import Witness
 
@@ -32,7 +32,8 @@ NEVER = float("inf")
 DOUBT_S = 1.0  # who waits for less does not know whether a service hangs
 WAITING_S = 2.0  # after which a client is told that it waits
 PENDING_DIGITS = 6
-LONG_PROMPT = 1_000  # bytes; a shorter one keeps no engine busy
+# A prompt of fewer bytes, or one that is read so soon, keeps no engine busy.
+LONG_PROMPT, LONG_READING_S = 1_000, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Attempts:
         for witness in self._witnesses:
             witness.named(body.model)
         route = gateway.routes.resolve(operation, body.model)
-        if gateway.rotation.quiet and not gateway.room.waiting and self._head.priority is None:
+        if gateway.rotation.quiet and not gateway.room.places and self._head.priority is None:
             if len(route.pool) == 1:
                 choice = take(route, gateway.random)
             else:
@@ -267,18 +268,25 @@ class Attempts:
         upstream, rates, size = choice.upstream, choice.rates, len(body.raw)
         depth = upstream.in_flight + upstream.elsewhere - 1
         if size > LONG_PROMPT and upstream.gated:
+            reading_s = rates.prefill_s(size) - OVERHEAD_S
+            if reading_s > LONG_READING_S:
+                self._begin_reading(upstream, reading_s, seen=body.stream)
+                self._depth, self._events, self._timings = depth, 0, None
+                return
+        if choice.absent or depth + 1 >= upstream.capacity.slots or rates.due(now):
             self._ahead_s = upstream.unread_s
-            self._reading_s = reading_s = round(rates.prefill_s(size) - OVERHEAD_S, PENDING_DIGITS)
-            # Rounded, so that sums come back to nothing.
-            upstream.pending = round(upstream.pending + reading_s, PENDING_DIGITS)
-            if not body.stream:  # nobody sees when it is read
-                self._gateway.later(reading_s, self._read)
-        elif choice.absent or depth + 1 >= upstream.slots or rates.due(now):
-            self._ahead_s = upstream.unread_s
+            self._depth, self._events, self._timings = depth, 0, None
         else:
             self._depth = -1
-            return
-        self._depth, self._events, self._timings = depth, 0, None
+
+    def _begin_reading(self, upstream: Upstream, seconds: float, *, seen: bool) -> None:
+        """Count a prompt that keeps its service busy. seen: whether its end will be."""
+        self._ahead_s = upstream.unread_s
+        # Rounded, so that sums come back to nothing.
+        self._reading_s = seconds = round(seconds, PENDING_DIGITS)
+        upstream.pending = round(upstream.pending + seconds, PENDING_DIGITS)
+        if not seen:
+            self._gateway.later(seconds, self._read)
 
     def _read(self) -> None:
         """Take note that the service has read the prompt."""
@@ -434,8 +442,10 @@ class Attempts:
 
     def _release(self) -> None:
         """Give back what the attempt holds, or its place; harmless when it holds nothing."""
-        self._stop_waiting()
-        self._read()
+        if self._waiter is not None:
+            self._stop_waiting()
+        if self._reading_s:
+            self._read()
         choice, self._choice = self._choice, None
         call, self._call = self._call, None
         if choice is not None:
@@ -443,7 +453,9 @@ class Attempts:
             upstream.in_flight -= 1
             if upstream.switch is not None:
                 self._gateway.room.residency.failed(choice)  # unless it has started
-            self._gateway.room.poke()
+            room = self._gateway.room
+            if room.places:
+                room.poke()
             if upstream.breaker.attentive:
                 upstream.breaker.left(self._epoch)  # if nothing was told of it before
         if call is not None:

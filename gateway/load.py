@@ -111,25 +111,35 @@ class Load:
         return self.pending + self.pending_elsewhere + self.booked_s
 
     @property
+    def nearby(self) -> int:
+        """Requests of this process, and of others that count with it at the same time."""
+        return self.in_flight
+
+    @property
     def fits(self) -> bool:
         """Whether what is there fits, with one more that was counted in flight already."""
         if not self.gated:
             return self.in_flight <= self.most
-        return self._has_places(0) and not self.reserved and self.unread_s <= GATE_S
+        # Each request asks: no calls where everything is well.
+        if (
+            self.in_flight + self.elsewhere + self.booked <= self.capacity.slots
+            and self.pending + self.pending_elsewhere + self.booked_s <= GATE_S
+        ):
+            return not self.reserved
+        return self._is_alone(0)
 
     @property
     def takes_one(self) -> bool:
         """Whether it takes one more."""
         if not self.gated:
             return self.in_flight < self.most
-        return self._has_places(1) and not self.reserved and self.unread_s <= GATE_S
+        if self.ahead < self.capacity.slots and self.unread_s <= GATE_S:
+            return not self.reserved
+        return self._is_alone(1)
 
-    def _has_places(self, more: int) -> bool:
-        slots, ahead = self.capacity.slots, self.ahead + more
-        if ahead <= slots:
-            return True
-        # What its node says that waits inside may be old, or wrong: alone it stops nobody.
-        return self.in_flight + more <= 1 and ahead - self.queue_depth <= slots
+    def _is_alone(self, more: int) -> bool:
+        # What others tell may be old, or of one that is frozen: for that alone nobody waits.
+        return not (self.reserved or self.booked) and self.nearby + more <= 1
 
     def book(self, prompt_s: float) -> None:
         """Keep a place for one who waits, until the next planning pass."""

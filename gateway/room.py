@@ -54,7 +54,7 @@ class Waiter(Protocol):
 
 
 class Room:
-    """All who wait in one process. limit: how many that may be."""
+    """All who wait in one process. limit: how many that may be. places: theirs."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Room:
         self._clock = clock
         self._soon = soon
         self._queue = Queue()
-        self._places: dict[Waiter, Place] = {}
+        self.places: dict[Waiter, Place] = {}
         self._wanted: dict[Hashable, Sequence[Choice]] = {}  # whom a lane waited for last
         self._booked: list[Load] = []
         self._told: list[Load] = []  # whose `waiting` is not 0
@@ -81,7 +81,7 @@ class Room:
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._places)
+        return len(self.places)
 
     # Who comes and leaves.
 
@@ -93,7 +93,7 @@ class Room:
             NoHealthyRoute: nobody can serve it.
         """
         occupied = None
-        if not self._places:
+        if not self.places:
             try:
                 return self._find(waiter, now, 0.0)
             except Occupied as found:
@@ -101,8 +101,8 @@ class Room:
         choices = self._choices(waiter, occupied)
         place = self._place(waiter, choices, now)
         self._queue.add(place)
-        self._places[waiter] = place
-        full = len(self._places) > self.limit
+        self.places[waiter] = place
+        full = len(self.places) > self.limit
         self._wanted.setdefault(waiter.lane, choices)
         _, seconds = self.expectation(waiter)
         if not full and now + seconds <= waiter.until:
@@ -126,12 +126,12 @@ class Room:
 
     def leave(self, waiter: Waiter) -> None:
         """Let somebody go; harmless when it does not wait."""
-        place = self._places.pop(waiter, None)
+        place = self.places.pop(waiter, None)
         if place is None:
             return
         self._queue.remove(place)
         self._unreserve(waiter)
-        if self._places:
+        if self.places:
             self.poke()  # it may have kept a place that others want
         else:
             self._clear()
@@ -141,7 +141,7 @@ class Room:
 
         0 and 0 when it does not wait.
         """
-        place = self._places.get(waiter)
+        place = self.places.get(waiter)
         if place is None:
             return 0, 0.0
         position = self._queue.position(place)
@@ -165,7 +165,7 @@ class Room:
 
     def poke(self) -> None:
         """Plan in the next turn of the loop: somebody may be free."""
-        if self._places and not self._planned:
+        if self.places and not self._planned:
             self._planned = True
             self._soon(self.plan)
 
@@ -201,10 +201,10 @@ class Room:
                 waiter.fail(error)
                 continue
             self._queue.served(place)
-            del self._places[waiter]
+            del self.places[waiter]
             self._unreserve(waiter)
             waiter.go(route, choice)
-        if self._places:
+        if self.places:
             self._tell()
         else:
             self._clear()
@@ -251,7 +251,7 @@ class Room:
                 continue
             if load.ahead or not self.residency.may_load(choice):
                 continue
-            place = self._places.pop(waiter)
+            place = self.places.pop(waiter)
             self._unreserve(waiter)
             self._queue.served(place)
             load.in_flight += 1

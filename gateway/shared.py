@@ -54,6 +54,10 @@ class SharedUpstream(Upstream):
         self._beyond = told and max(0, told - self._cell.told_by_siblings)
 
     @property
+    def nearby(self) -> int:
+        return sum(self._row) & COUNT
+
+    @property
     def pending(self) -> float:
         return self._pending
 
