@@ -192,6 +192,40 @@ async def test_how_long_it_waited_stands_in_the_answer_and_in_its_story(door: st
     )
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_where_nothing_is_said_in_between_a_stream_begins_with_its_answer(
+    door: str, engine: Engine
+):
+    async with (
+        one_slot(door, engine, timeouts={"ping": 0}) as front,
+        taken(front, engine) as first,
+    ):
+        asking = asyncio.ensure_future(front.post({**BODY, "stream": True}))
+        await waiting(front)
+        await asyncio.sleep(0.2)  # in which it would be told that it waits
+        first.transport.abort()
+        answer = await asking
+
+    assert answer.content == b"".join(STREAM)
+    assert int(answer.headers["x-geniehive-queue-ms"]) >= 200
+    assert answer.headers["x-geniehive-service"] == "h/0"
+
+
+async def test_that_a_client_left_while_it_waited_is_told(door: str, engine: Engine):
+    async with one_slot(door, engine) as front, taken(front, engine):
+        asking = asyncio.ensure_future(front.post(BODY))
+        await waiting(front)
+        asking.cancel()
+        async with asyncio.timeout(10):
+            while front.gateway.room.waiting:  # noqa: ASYNC110  # it sends no events
+                await asyncio.sleep(0.005)
+        (left,) = [one.record() for one in front.gateway.recent.noteworthy]
+
+    assert (left.outcome, left.attempts) == ("client_left", [])
+    assert left.queued is not None
+    assert left.queued.position == 1
+
+
 async def test_what_did_not_wait_says_nothing_of_it(door: str, engine: Engine):
     engine.script = lambda _: answers.document({})
     async with one_slot(door, engine) as front:
