@@ -92,5 +92,9 @@ PROMISES = (
     Entry(44, "A relay frees engines, opens nothing else and costs little"),
     Entry(45, "A bad engine delays no heartbeat and hides no other"),
     Entry(46, "A node costs little"),
+    Entry(47, "Clients that leave while they wait leave nothing behind"),
+    Entry(48, "A worker that dies takes no other's place along"),
+    Entry(49, "Who waits for a service that goes is served elsewhere, or told at once"),
+    Entry(50, "A full waiting room holds up nobody"),
 )
 BY_NAME = {entry.name: entry for entry in PROMISES}
