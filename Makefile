@@ -41,6 +41,9 @@ chaos: $(DEV)  ## measure the promises of docs/promises.md (P=R1: that one, SHOR
 routing: $(DEV) demo  ## measure who answers under which strategy, 10 minutes; writes docs/routing.*
 	@$(PY) -m tests.transcript
 
+replay: $(DEV)  ## simulate how traces fare, 15 minutes; TRACES="FILE..."; writes docs/routing.md
+	@$(PY) -m bench.replay $(TRACES)
+
 benchmarks: $(DEV) demo  ## show how a benchmark changes a route, 11 minutes; writes docs/benchmarks.md
 	@$(PY) -m tests.transcript.benchmarks
 

@@ -13,6 +13,7 @@ import msgspec
 from geniehive.v1 import inventory_pb2 as inventory
 
 from bench.replay.engines import Request, Spec, models
+from bench.replay.published import STEPS, Bands
 from bench.replay.world import World
 from bench.replay.wrong import RIGHT, Wrong
 from control.api.completion import OVERHEAD_S
@@ -31,6 +32,8 @@ from gateway.upstream import Upstream
 
 BYTES_PER_TOKEN = 4  # of the bodies that are simulated
 PATIENCE_S = 3_600.0  # that a request may take, as gateways have it
+Standing = tuple[tuple[int, ...], float]
+
 OPERATION = int(inventory.OPERATION_CHAT)
 
 
@@ -99,7 +102,8 @@ class OurGateway:
         self._learned = Learned()
         self._sent: dict[int, tuple[_Waiter, Choice]] = {}  # by number of the request
         self._loads = [self._load(spec) for spec in world.fleet]
-        self._told: list[tuple[int, ...]] = [() for _ in world.fleet]  # models in memory
+        self._bands = Bands(len(world.fleet))
+        self._told: list[Standing] = []
         self.routes: dict[int, Route] = {}  # by model
         self._fill()
 
@@ -153,6 +157,8 @@ class OurGateway:
         waiter, choice = self._sent.pop(request.number)
         choice.upstream.in_flight -= 1
         self._room.poke()
+        if self._ours.strategy is Strategy.SCORED:
+            self._bands.learn(request)
         if waiter.depth < 0:
             return
         now = self._world.now
@@ -176,7 +182,7 @@ class OurGateway:
             in_flight = sum(news.in_flight[one][number] for one in others)
             pending_s = sum(news.reading_s[one][number] for one in others)
             load.hear(Elsewhere(in_flight, seen.queue, pending_s))
-        if [one.resident for one in news.engines] != self._told:
+        if self._standings() != self._told:
             self._fill()
         self._room.poke()
 
@@ -206,32 +212,39 @@ class OurGateway:
         request.refused = True
         self.refused += 1
 
+    def _standings(self) -> list["Standing"]:
+        """Return what control tells of each engine now: models in memory, and its score."""
+        return [
+            (one.resident, self._bands.score(number, resident=True))
+            for number, one in enumerate(self._world.news.engines)
+        ]
+
     def _fill(self) -> None:
-        """Make the routes of what control tells of models in memory."""
-        self._told = [one.resident for one in self._world.news.engines]
-        for load, resident in zip(self._loads, self._told, strict=True):
+        """Make the routes of what control tells."""
+        self._told = self._standings()
+        for load, (resident, _) in zip(self._loads, self._told, strict=True):
             load.loaded_assets = len(resident)
             if load.switch is not None:
                 load.switch.known = any(load.switch.asset == _asset(one) for one in resident)
         for model in range(models(self._world.fleet)):
             route = self.routes.setdefault(model, Route())
-            route.strategy = self._ours.strategy
+            route.strategy, route.steps = self._ours.strategy, STEPS
             route.fill(self._choice(number, model) for number in range(len(self._loads)))
 
     def _choice(self, number: int, model: int) -> Choice:
-        load = self._loads[number]
+        load, (resident, score) = self._loads[number], self._told[number]
         right = self._learned.rates(load.service_id, _name(model))
         return Choice(
             # No part of what decides looks at more of an upstream than its load and breaker.
             upstream=cast(Upstream, load),
             asset=_asset(model),
             head=b"",
-            score=0.0,
+            score=score,
             tier=0,
-            runtime=0.0,
+            runtime=score,
             shaper=None,
             rates=cast(Rates, self._ours.wrong.rates(right, number)),
-            absent=model not in self._told[number],
+            absent=model not in resident,
         )
 
     def _rates(self, request: Request) -> Rates:

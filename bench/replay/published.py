@@ -113,19 +113,44 @@ class WeightedLeast(Published):
         )
 
 
-class ScoredSeed(Published):
-    """The scores of the first GenieHive: bands of latency and speed, and of who waits."""
+class Bands:
+    """What the first GenieHive thinks of engines: bands of latency and speed."""
 
-    def __init__(self, world: World, number: int) -> None:
-        super().__init__(world, number)
-        self._latency: list[float | None] = [None for _ in self.engines]
-        self._speed: list[float | None] = [None for _ in self.engines]
+    def __init__(self, engines: int) -> None:
+        self._latency: list[float | None] = [None] * engines
+        self._speed: list[float | None] = [None] * engines
 
-    def done(self, request: Request) -> None:
+    def learn(self, request: Request) -> None:
+        """Take note of a request that is over."""
         one = request.engine
         writing_s = max(1e-3, request.done - request.first)
         self._latency[one] = _smoothed(self._latency[one], request.done - request.sent)
         self._speed[one] = _smoothed(self._speed[one], request.answer / writing_s)
+
+    def score(self, one: int, *, resident: bool) -> float:
+        """Return the score of an engine, whoever waits there."""
+        score = 0.35 if resident else 0.0
+        if (latency := self._latency[one]) is not None:
+            bands = [(0.5, 0.3), (1.5, 0.2), (3.0, 0.1), (math.inf, 0.05)]
+            score += next(worth for limit, worth in bands if latency < limit)
+        if (speed := self._speed[one]) is not None:
+            score += 0.2 if speed >= 40 else 0.1 if speed >= 20 else 0.0
+        return score
+
+
+# What requests that wait cost a score, by how many they are, growing.
+STEPS = ((2, 0.1), (5, 0.2))
+
+
+class ScoredSeed(Published):
+    """The scores of the first GenieHive, less what it costs that requests wait."""
+
+    def __init__(self, world: World, number: int) -> None:
+        super().__init__(world, number)
+        self._bands = Bands(len(self.engines))
+
+    def done(self, request: Request) -> None:
+        self._bands.learn(request)
 
     def picked(self, request: Request) -> int:
         counts = self.counts()
@@ -134,13 +159,8 @@ class ScoredSeed(Published):
     def _score(self, one: int, request: Request, count: float) -> float:
         seen = self.world.news.engines[one]
         waits = max(seen.queue, count - self.world.fleet[one].slots)
-        score = 0.35 if request.model in seen.resident else 0.0
-        if (latency := self._latency[one]) is not None:
-            bands = [(0.5, 0.3), (1.5, 0.2), (3.0, 0.1), (math.inf, 0.05)]
-            score += next(worth for limit, worth in bands if latency < limit)
-        if (speed := self._speed[one]) is not None:
-            score += 0.2 if speed >= 40 else 0.1 if speed >= 20 else 0.0
-        score -= 0.2 if waits >= 5 else 0.1 if waits >= 2 else 0.0
+        cost = max((cost for least, cost in STEPS if waits >= least), default=0.0)
+        score = self._bands.score(one, resident=request.model in seen.resident) - cost
         return min(1.0, max(0.0, score))
 
 
