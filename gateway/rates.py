@@ -22,8 +22,9 @@ _ODD = 10.0  # what is off by more counts as if it was off by this
 
 _WHOLE_PROMPT = 100.0  # tokens; shorter ones tell less of speed
 _WHOLE_ANSWER = 8  # tokens; shorter ones tell nothing of it
-_LONGEST_PAUSE_S = 0.04  # between two samples of what is busy
-_GOLDEN = 0.618  # of it, more of the next: so what always follows something else has its turn
+# Of a busy service: a sample in half of this time on the average, and at once those of a burst.
+_LONGEST_PAUSE_S, _BURST_S = 0.04, 1.0
+_GOLDEN = 0.618  # of a pause, more of the next: what always follows something else has its turn
 _MOST_STARTS = 10_000
 _NEWS = 1.05  # a value that moved by less is none
 
@@ -88,7 +89,7 @@ class Rates:
         self._timed = False  # whether the engine itself tells how long it worked
         self._samples = 0
         self._told: Told | None = None  # by us, last
-        self._due_at = 0.0
+        self._due_at = float("-inf")
         self._phase = 0.0
 
     # What is expected.
@@ -242,7 +243,7 @@ class Rates:
 
     def _sampled(self, now: float) -> None:
         self._phase = (self._phase + _GOLDEN) % 1.0
-        self._due_at = now + _LONGEST_PAUSE_S * self._phase
+        self._due_at = max(self._due_at, now - _BURST_S) + _LONGEST_PAUSE_S * self._phase
         self._waiting[self] = None
 
     # What is told.

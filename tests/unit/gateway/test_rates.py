@@ -19,13 +19,15 @@ def rates(service_id="h/a", asset_id="m", learned=None):
     return (learned or Learned()).rates(service_id, asset_id)
 
 
-def answer(one, prompt=1_000, tokens=101, *, streamed=True, timings=None, usage=True, depth=0):
+def answer(
+    one, prompt=1_000, tokens=101, *, streamed=True, timings=None, usage=True, depth=0, now=0.0
+):
     """Let it learn an answer of the engine, as the gateway sees it."""
     size = round(prompt * BYTES)
     first_s = OVERHEAD_S + prompt / READS
     whole_s = first_s + (tokens - 1) / WRITES
     if streamed:
-        one.first_token(size, 0.0, first_s, 0.0)
+        one.first_token(size, 0.0, first_s, now)
     one.answered(
         size,
         depth,
@@ -35,7 +37,7 @@ def answer(one, prompt=1_000, tokens=101, *, streamed=True, timings=None, usage=
         timings,
         tokens if streamed else 0,
         streamed=streamed,
-        now=0.0,
+        now=now,
     )
 
 
@@ -224,21 +226,32 @@ def test_what_always_follows_something_else_has_its_turn():
     one = rates()
     taken = {"ends": 0, "begins": 0}
 
-    for step in range(1_000):
-        for what, now in (("ends", step / 10), ("begins", step / 10 + 0.01)):
+    for step in range(10_000):
+        for what, now in (("ends", step / 50), ("begins", step / 50 + 0.001)):
             if one.due(now):
                 taken[what] += 1
                 one.first_token(4_000, 0.0, 0.1, now)
 
-    assert min(taken.values()) >= 100
+    assert min(taken.values()) >= 1_000
+
+
+def test_of_a_service_that_is_not_busy_all_is_measured():
+    """Also when the next request comes as soon as the last one was answered."""
+    one = rates()
+
+    for step in range(100):
+        assert one.due(step / 10)
+        answer(one, streamed=False, now=step / 10)
+        assert one.due(step / 10)
+        one.first_token(4_000, 0.0, 0.1, step / 10)
 
 
 def test_a_clock_that_stands_still_is_no_error():
     one = rates()
-    one.first_token(4_000, 0.0, 0.1, 5.0)
+    while one.due(5.0):
+        one.first_token(4_000, 0.0, 0.1, 5.0)
 
-    assert not one.due(5.0)
-    assert one.due(6.0)
+    assert one.due(7.0)
 
 
 def test_the_same_rates_serve_as_long_as_somebody_holds_them():
