@@ -27,12 +27,14 @@ def busy(choices: Sequence[Choice], waiting: int, retry_s: float) -> AllBusy:
 def reason(choices: Sequence[Choice]) -> str:
     """Return in words what a request waits for that may go to any of `choices`, if there is one."""
     if not choices:
-        return "a service to be there"
+        return "nobody serves it now"
     if all(map(is_absent, choices)):
-        return f"{_names(choices)} to be loaded"
+        return f"{_names(choices)} is not in memory yet"
     loads = _loads(choices)
-    if any(one.ahead < one.capacity.slots for one in loads):
-        return f"prompts to be read that {_names(choices)} got before"
+    if free := [one for one in loads if one.ahead < one.capacity.slots]:
+        if all(one.reserved for one in free):
+            return f"who serves {_names(choices)} is to load another model"
+        return f"{_names(choices)} has other prompts to read first"
     return ("all " if sum(one.capacity.slots for one in loads) > 1 else "") + _taken(choices)
 
 

@@ -68,6 +68,10 @@ def test_no_estimate_is_too_odd_to_be_told():
 def test_what_a_request_waits_for_is_told():
     assert reason([choice(slots=4, in_flight=4)]) == "all 4 slots of m busy"
     assert reason([choice()]) == "1 slot of m busy"
-    assert reason([choice(absent=True, in_flight=0)]) == "m to be loaded"
-    assert reason([choice(slots=4)]) == "prompts to be read that m got before"
-    assert reason([]) == "a service to be there"
+    assert reason([choice(absent=True, in_flight=0)]) == "m is not in memory yet"
+    assert reason([choice(slots=4)]) == "m has other prompts to read first"
+    kept = choice(slots=4)
+    kept.upstream.reserved = True
+    assert reason([kept]) == "who serves m is to load another model"
+    assert reason([kept, choice("h/b", slots=4)]) == "m has other prompts to read first"
+    assert reason([]) == "nobody serves it now"
