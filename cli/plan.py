@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cli.keys import Keys
 from cli.network import WILDCARDS
@@ -11,6 +12,7 @@ from cli.output import USAGE, Failure
 from control.api import auth
 from control.api.ports import is_loopback, join_address, parse_address
 from control.api.settings import SettingsError, read
+from control.api.strategies import Strategy
 from control.config import Config, engine_key_refusal
 from node.config import server_url
 from node.listeners import USUAL_PORTS
@@ -18,6 +20,8 @@ from node.listeners import USUAL_PORTS
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 ENGINE_KEY = "GENIEHIVE_ENGINE_KEY"  # the variable with what the given engines ask for
+# Where no file says otherwise; docs/routing.md says why.
+STRATEGY = Strategy.EXPECTED_COMPLETION
 # Below the 10 s after which a child is killed; the node gives its lease back then.
 GATEWAY_DRAIN_SECONDS = 8.0
 NODE_DRAIN_SECONDS = 7.0
@@ -70,7 +74,9 @@ class Plan:
 
     def control_file(self, listen: str) -> dict[str, object]:
         """Return the settings of control; its database lives in the state folder."""
-        settings: dict[str, object] = self.settings.model_dump(mode="json")
+        settings: dict[str, Any] = self.settings.model_dump(mode="json")
+        if "default_strategy" not in self.settings.routing.model_fields_set:
+            settings["routing"]["default_strategy"] = STRATEGY.value
         if "sqlite_path" not in self.settings.storage.model_fields_set:
             settings["storage"] = {"sqlite_path": str(self.state / "geniehive.sqlite3")}
         return {**settings, "listen": listen}

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from cli.settings_files import check
 from control.api.strategies import Strategy
 from control.ranking.eligibility import OF_DIRECT_REQUESTS, OF_OWNERS, OF_ROLES
 from tests.fakes.answers import Answer, completion, document
@@ -116,6 +117,19 @@ def test_all_gates_are_there():
 
 def test_all_strategies_are_there():
     assert first_column("Strategies: who answers this one") == set(Strategy)
+
+
+@pytest.mark.parametrize(
+    "heading", ["The waiting room", "Priorities", "Several models on one machine"]
+)
+def test_settings_on_the_page_are_taken(heading: str, tmp_path: Path):
+    for text in blocks("yaml", heading):
+        name = text.partition("\n")[0].removeprefix("# ")
+        path = tmp_path / name
+        path.write_text(text)
+        found = check(path)
+
+        assert (f"{found.kind}.yaml", found.problems, found.warnings) == (name, (), ())
 
 
 def test_the_explanation_is_the_one_on_the_page(cluster: Cluster):

@@ -7,7 +7,8 @@ from cli.children import STOP_SECONDS
 from cli.keys import Keys
 from cli.output import Failure
 from cli.plan import plan, reachable, service_name
-from control.config import exposure
+from control.api.settings import read
+from control.config import Config, exposure
 from node.listeners import USUAL_PORTS
 
 
@@ -44,6 +45,27 @@ def test_database_lives_in_the_state_folder_unless_the_file_says_otherwise(tmp_p
 
     made, _ = planned(tmp_path, "storage: {sqlite_path: /elsewhere/db}")
     assert made.control_file("a:1")["storage"] == {"sqlite_path": "/elsewhere/db"}
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy"),
+    [
+        ("", "expected_completion"),
+        ("routing: {waiting_room: off}", "expected_completion"),
+        ("routing: {default_strategy: least_loaded}", "least_loaded"),
+    ],
+)
+def test_requests_go_where_they_will_be_done_first_unless_the_file_says_otherwise(
+    tmp_path, text, strategy
+):
+    made, _ = planned(tmp_path, text)
+    path = tmp_path / "written.yaml"
+    path.write_text(yaml.safe_dump(made.control_file("127.0.0.1:5")))
+    written, warnings = read(path, Config)
+
+    assert written.routing.default_strategy == strategy
+    assert written.routing.waiting == made.settings.routing.waiting
+    assert warnings == []
 
 
 def test_keys_of_the_file_are_presented_by_the_children(tmp_path):
