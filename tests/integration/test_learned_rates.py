@@ -35,7 +35,7 @@ def engine(tmp_path_factory) -> Iterator[httpx.Client]:
 
 
 def counted(engine: httpx.Client) -> tuple[float, float]:
-    """Return how many tokens of prompts and of answers a second it did since its start."""
+    """Return the tokens of prompts and of answers a second since this was asked last."""
     text = engine.get("/metrics").text
 
     def value(name: str) -> float:
