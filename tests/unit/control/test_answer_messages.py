@@ -17,6 +17,7 @@ from control.inventory import Operation, RequestPolicy
 from control.policy.effective import policy_id
 from control.ranking.offering import Rules
 from control.ranking.roles import Role, RoutingPolicy
+from control.ranking.speed import Speed
 from tests.unit.control.requests import registration, service
 from tests.unit.control.serving import until
 
@@ -208,6 +209,30 @@ async def test_an_explanation_tells_everything(control):
     assert all(gate.passed for gate in first.gates)
     assert [gate.name for gate in second.gates if not gate.passed] == ["require_loaded"]
     assert answer.table.version == control.routes.identity.version
+
+
+async def test_an_explanation_tells_what_a_usual_request_would_take(control):
+    await has(
+        control,
+        service("h1/s", "m", loaded=True, concurrency=1),
+        service("h2/s", "m", loaded=True, concurrency=1),
+    )
+    answers = ((1, 50.0),)
+    fast = Speed(1_000.0, answers, answer=100.0, samples=5)
+    control.loads.speeds.tell("a gateway", [(("h1/s", "m"), fast)], lambda one: one)
+    busy = {"h1/s": 1}
+    control.loads.tell("a gateway", busy, pending={"h1/s": 250}, waiting={"h1/s": 2})
+    answer = await resolve(control, "m", explain=True)
+    h1, h2 = sorted(answer.explanations, key=lambda one: one.service_id)
+
+    assert (h1.waiting, h2.waiting) == (2, 0)
+    assert h1.expected.slot.ToMilliseconds() == h1.expected.decode.ToMilliseconds() == 2_000
+    assert h1.expected.pending.ToMilliseconds() == 250
+    assert h2.expected.prefill.ToMilliseconds() == 520  # who is new is believed to be as fast
+    assert h2.expected.cost < h1.expected.cost
+    assert [gate.detail for gate in h1.gates if gate.name == "slot"] == [
+        "1 of 1 busy; requests wait in gateways"
+    ]
 
 
 async def test_leads_are_told(control):

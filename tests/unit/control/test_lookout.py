@@ -73,6 +73,15 @@ async def test_a_view_holds_all_that_is_known_of_services(one_loop):
     assert not view.settled
 
 
+async def test_a_view_holds_what_is_pending_and_who_waits_and_whether_there_is_a_room(one_loop):
+    scene = Scene(hosts=1)
+    scene.loads.tell("a gateway", {}, pending={"h0/s": 1_500}, waiting={"h0/s": 2})
+    load = (await scene.lookout.ask(lambda view: view)).seen["h0/s"].load
+
+    assert (load.pending_s, load.waiting, load.gated) == (1.5, 2, True)
+    assert load.speeds == {}
+
+
 async def test_why_its_owner_does_not_lend_a_service_is_seen(one_loop):
     scene = Scene(hosts=0)
     scene.register("h", availability=Availability.PAUSED_BY_USER, detail="on battery")

@@ -1,6 +1,8 @@
 """What one gateway measured all others start with, and no more of it is kept than is bounded."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from control import speeds as module
 from control.ranking.speed import Speed
@@ -113,3 +115,32 @@ def test_a_word_that_says_nothing_is_not_kept(scene):
     scene.tell("one", (KEY, Speed(samples=3)))
 
     assert not scene.news()
+
+
+def test_who_is_new_is_believed_to_be_as_fast_as_the_best_with_the_same_asset(scene):
+    assert scene.speeds.believed("h/new", "m") is None
+    scene.tell("one", (KEY, SLOW), (("h/t", "m"), FAST))
+    assert scene.speeds.believed("h/new", "m").prefill == FAST.prefill
+    assert scene.speeds.believed("h/s", "m").prefill == SLOW.prefill
+    assert scene.speeds.believed("h/new", "other") is None
+
+    scene.now = 601.0
+    scene.tell("one")  # h/t has left
+    assert scene.speeds.believed("h/new", "m").prefill == SLOW.prefill
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("stu"), st.integers(1, 9))))
+def test_whatever_is_told_every_view_of_it_agrees(steps):
+    scene, version, heard = Scene(), 0, {}
+    for gateway, name, factor in steps:
+        scene.now += 100.0
+        scene.tell(gateway, ((f"h/{name}", "m"), Speed(prefill=100.0 * factor, samples=1)))
+        version, news = scene.speeds.since(version)
+        heard.update(news)
+
+    current = scene.news()
+    assert {key: heard[key] for key in current} == current
+    assert len(scene.speeds) == len(current)
+    for service_id, _ in current:
+        found = scene.speeds.of(service_id)["m"].prefill
+        assert abs(found - current[service_id, "m"].prefill) <= 0.05 * found + 1e-6

@@ -18,6 +18,7 @@ from gateway.breaker import Ejected
 from gateway.config import Config
 from gateway.control_link import ControlLink
 from gateway.gateway import Gateway
+from gateway.reasoning import Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +38,8 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
         self.metadata = {}
         self.unasked = 0  # messages about load that answer nothing, after each answer
         self.load_interval_ms = 10
+        self.rates = []
+        self.ends = asyncio.Event()  # set: the next message about load ends its stream
         self.kept_out = False  # whether others keep out the service whose load is told
 
     async def WatchRoutes(self, request_iterator, context):
@@ -67,11 +70,14 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
     async def ExchangeLoad(self, request_iterator, context):
         async for request in request_iterator:
             await self.loads.put(request)
+            if self.ends.is_set():
+                self.ends.clear()
+                return
             for more in range(1 + self.unasked):
                 load = pb.ServiceLoad(service_id="h/a", in_flight=4 + more, queue_depth=3)
                 if self.kept_out:
                     load.ejection.reason = "odd"
-                response = pb.ExchangeLoadResponse(loads=[load])
+                response = pb.ExchangeLoadResponse(loads=[load], rates=self.rates)
                 response.interval.FromMilliseconds(self.load_interval_ms)
                 yield response
 
@@ -205,6 +211,37 @@ async def test_load_goes_both_ways():
 
         assert [(one.service_id, one.in_flight) for one in told] == [("h/a", 2)]
         assert gateway.routes.upstreams["h/a"].elsewhere == 7
+
+
+async def test_what_is_learned_goes_both_ways_and_anew_when_control_may_have_forgotten_it():
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        rates = gateway.learned.rates("h/a", "m")
+        control.rates = [
+            inventory.LearnedRates(
+                service_id="h/a", asset_id="m", prefill_tokens_per_second=900.0, sample_count=9
+            )
+        ]
+        while rates.prefill != 900.0:
+            await control.loads.get()
+        control.rates = []
+        for _ in range(3):
+            usage = Usage(prompt_tokens=100, completion_tokens=50)
+            rates.answered(400, 1, 0.1, 1.1, usage, None, 50, streamed=True, now=1.0)
+
+        async def told():
+            while not (found := (await control.loads.get()).rates):
+                pass
+            return found
+
+        (first,) = await told()
+        assert (first.service_id, first.asset_id, first.sample_count) == ("h/a", "m", 3)
+        assert first.slots == gateway.routes.upstreams["h/a"].capacity.slots
+        assert not (await control.loads.get()).rates
+        control.ends.set()
+        assert list(await told()) == [first]
 
 
 async def test_what_is_kept_out_goes_up_with_its_reason(monkeypatch):

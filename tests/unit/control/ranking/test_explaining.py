@@ -18,6 +18,7 @@ from control.ranking.picking import Load
 from control.ranking.questions import Seen
 from control.ranking.roles import Role, RoutingPolicy
 from control.ranking.scoring import queue_steps
+from control.ranking.speed import Speed
 from control.ranking.subject import Subject
 from control.ranking.whatif import Lead
 from tests.unit.control.ranking.registries import Registry, registry
@@ -279,3 +280,47 @@ def test_requests_that_wait_cost_what_is_told():
     assert (first.chosen, second.chosen) == (True, False)
     assert found.lead == Lead("b/s", "a/s", 0.0675)
     assert found.would_change == ("m unloaded (-0.16)",)
+
+
+def test_whom_requests_would_wait_for_is_told_beside_what_each_is_expected_to_take():
+    fast = {"m": Speed(2_000.0, ((1, 50.0),), answer=100.0)}
+    full = chat("a/s", load=Load(2, 0, 2, gated=True, speeds=fast, waiting=4))
+    unread = chat("b/s", load=Load(1, 0, 2, pending_s=0.9, gated=True))
+    free = chat("c/s", load=Load(1, 0, 2, gated=True))
+
+    found = explained("m", [full, unread, free])
+    by_id = {one.service_id: one for one in found.explanations}
+    slots = {
+        name: [gate.detail for gate in one.gates if gate.name == "slot"]
+        for name, one in by_id.items()
+    }
+    assert slots == {
+        "a/s": ["2 of 2 busy; requests wait in gateways"],
+        "b/s": ["prompts to be read first; requests wait in gateways"],
+        "c/s": [],
+    }
+    assert all(gate.passed for one in found.explanations for gate in one.gates)
+    assert [name for name, one in by_id.items() if one.chosen] == ["c/s"]
+    assert by_id["a/s"].waiting == 4
+    assert by_id["a/s"].expected is not None
+    assert by_id["a/s"].expected.slot > 0
+    assert by_id["b/s"].expected is None  # nothing is known of it, or of others with the asset
+
+
+def test_what_would_end_elsewhere_sooner_is_told_by_its_cost():
+    def lasting(service_id, in_flight, rate):
+        speeds = {"m": Speed(1_000.0, ((1, rate),), answer=100.0)}
+        return chat(service_id, load=Load(in_flight, 0, 4, gated=True, speeds=speeds))
+
+    found = explained(
+        "m",
+        [lasting("a/s", 0, 5.0), lasting("b/s", 2, 50.0)],
+        strategy=Strategy.EXPECTED_COMPLETION,
+    )
+    quick, slow = (
+        next(one for one in found.explanations if one.service_id == name) for name in ("b/s", "a/s")
+    )
+    assert (quick.chosen, slow.chosen) == (True, False)
+    assert found.lead == Lead("b/s", "a/s", round(slow.expected.cost - quick.expected.cost, 4))
+    # With two more than there are slots for, the first token would be late there.
+    assert found.would_change == ("m unloaded", "4 more requests at b/s")
