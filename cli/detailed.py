@@ -246,6 +246,7 @@ def _policy(policy: roles_pb2.RoutingPolicy) -> Pairs:
     for what in ("trust_tiers", "device_classes", "workload_classes"):
         for rule in ("allowed", "denied"):
             yield f"{rule} {what.replace('_', ' ')}", ", ".join(getattr(policy, f"{rule}_{what}"))
+    yield "priority", policy.priority
     guardrail = policy.guardrail_profile
     yield "guardrail", "" if guardrail == "none" else guardrail
     yield "benchmarks", ", ".join(policy.agentic_benchmark_workloads)

@@ -294,6 +294,7 @@ def routing_policy(message: roles.Role) -> Document:
         "agentic_benchmark_workloads": list(policy.agentic_benchmark_workloads),
         "allow_providers": policy.allow_providers,
         "strategy": policy.strategy or None,
+        "priority": policy.priority or None,
     }
 
 
