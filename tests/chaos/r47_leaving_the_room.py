@@ -10,7 +10,7 @@ from tests.fakes.engine import Engine
 from tests.integration.gateway.test_disconnect import leave
 
 ENGINES, SLOTS = 2, 2
-ANSWER_S = 0.02
+ANSWER_S = 0.005
 AT_ONCE = 100
 STAY_S = 0.05  # at most, until a client leaves
 GONE_MS = 100.0

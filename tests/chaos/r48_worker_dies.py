@@ -11,7 +11,7 @@ from tests.chaos.waiting import MODEL, Gauges, asked, gauges, slotted, slowly
 from tests.chaos.world import Served, models_at, serving
 from tests.fakes.answers import Answer
 from tests.fakes.engine import Engine, Request
-from tests.integration.gateway.test_workers import pids
+from tests.integration.gateway.test_workers import gone, pids
 from tests.processes import wait_until
 
 WORKERS, SLOTS = 2, 4
@@ -89,10 +89,11 @@ def _settle(here: Served) -> None:
     """Wait until both workers serve and have routes."""
     url = f"http://127.0.0.1:{here.port}"
 
-    def ready() -> bool:
-        return all(MODEL in models_at(url) for _ in range(LOOKS))
+    def serve() -> bool:
+        alive = [pid for pid in pids(here.gateway).values() if not gone(pid)]
+        return len(alive) == WORKERS and all(MODEL in models_at(url) for _ in range(LOOKS))
 
-    wait_until(lambda: len(pids(here.gateway)) == WORKERS and ready(), PATIENCE_S, "both serve")
+    wait_until(serve, PATIENCE_S, "both serve")
 
 
 PROMISE = Promise(run, short={"rounds": 1, "clients": 40}, full={"rounds": 10, "clients": 100})

@@ -14,7 +14,7 @@ from tests.chaos.calls import service
 from tests.chaos.world import serving
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Pause
-from tests.integration.gateway.front import CHAT, front, request
+from tests.integration.gateway.front import front, request
 from tests.series import series
 
 MODEL = "m"
@@ -112,12 +112,17 @@ async def gauges(port: int) -> AsyncIterator[Gauges]:
         yield Gauges(client)
 
 
-async def asked(port: int, model: str = MODEL, patience: float = 30.0) -> tuple[int, str]:
+async def asked(port: int, model: str = MODEL, patience: float = 60.0) -> tuple[int, str]:
     """Ask over a connection of its own; return the status, 0 when it was lost, and who answered."""
-    url = f"http://127.0.0.1:{port}{CHAT}"
-    async with httpx.AsyncClient(trust_env=False, timeout=patience) as client:
-        try:
-            answer = await client.post(url, json={"model": model, "messages": []})
-        except httpx.TransportError:
-            return 0, ""
-    return answer.status_code, answer.headers.get("x-geniehive-service", "")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request(b'{"model":"%b","messages":[]}' % model.encode()))
+        async with asyncio.timeout(patience):
+            first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = dict(line.split(": ", 1) for line in lines if line)
+            await reader.readexactly(int(headers["content-length"]))
+        return int(first.split()[1]), headers.get("x-geniehive-service", "")
+    except (OSError, EOFError):
+        return 0, ""
+    finally:
+        writer.close()
