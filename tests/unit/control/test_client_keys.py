@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from control.api.priorities import Priority, Standing
-from control.client_keys import MAX_TOLD, ClientKeys
+from control.client_keys import MAX_SHOWN, MAX_TOLD, ClientKeys
 from control.key_hashes import key_hash, principal_id
 from control.ranking.offering import Rules
 from control.ranking.waiting import Waiting
@@ -75,7 +75,7 @@ def test_the_ids_of_keys_are_told_in_their_order_and_the_keys_are_not(hub, caplo
 
 def test_of_many_keys_some_are_told(hub, caplog):
     caplog.set_level(logging.INFO)
-    ClientKeys(hub, [f"sk-{n}" for n in range(MAX_TOLD + 1)], SECRET)
+    ClientKeys(hub, [f"sk-{n}" for n in range(MAX_SHOWN + 1)], SECRET)
 
     assert caplog.messages[0].endswith(" and 1 more")
 
@@ -86,6 +86,25 @@ def test_an_id_that_no_key_has_is_told_with_the_nearest(hub, caplog):
     ClientKeys(hub, ["sk-a"], SECRET).rule(Rules(waiting=Waiting(standings={wrong: LOW})))
 
     assert caplog.messages == [f"routing.priority.keys: no client key is {wrong}; nearest: {MINE}"]
+
+
+def test_an_id_that_no_key_has_is_told_once(hub, caplog):
+    caplog.set_level(logging.WARNING)
+    keys = ClientKeys(hub, ["sk-a"], SECRET)
+    keys.rule(rules(**{"00000000": LOW}))
+    keys.rule(Rules(waiting=Waiting(False, standings=rules(**{"00000000": LOW}).waiting.standings)))
+
+    assert len(caplog.messages) == 1
+    keys.rule(Rules())
+    assert len(caplog.messages) == 1
+
+
+def test_two_keys_with_one_id_have_one_standing(hub, monkeypatch):
+    monkeypatch.setattr("control.client_keys.principal_id", lambda _: MINE)
+    ClientKeys(hub, ["sk-a", "sk-b"], SECRET).rule(Rules(waiting=Waiting(standings={MINE: LOW})))
+
+    bodies = [one.body for name, one in hub.table.items() if name.startswith("key/")]
+    assert [body.standing for body in bodies] == [LOW, LOW]
 
 
 def test_of_many_ids_that_no_key_has_some_are_told(hub, caplog):

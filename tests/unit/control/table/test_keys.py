@@ -2,7 +2,7 @@ import hashlib
 import hmac
 
 from control.api.priorities import Priority, Standing
-from control.table.keys import static_keys
+from control.table.keys import client_key, static_keys
 from control.table.resources import ClientKey, KeySettings
 
 SECRET = b"s" * 32
@@ -28,16 +28,9 @@ def test_a_repeated_key_is_one_key():
 
 
 def test_what_is_said_of_a_key_is_told_with_it():
-    before = static_keys(["sk-a", "sk-b"], SECRET)
-    principal = before.upserts[1].body.principal_id
-    standing = Standing(highest=Priority.LOW)
-    after = static_keys(
-        ["sk-a", "sk-b"], SECRET, {principal: standing, "static:00000000": standing}
-    )
+    plain = static_keys(["sk-a"], SECRET).upserts[1]
+    bounded = client_key(plain.body.key_hash, Standing(highest=Priority.LOW))
 
-    assert after.upserts[1].body.standing == standing
-    assert [a.hash == b.hash for a, b in zip(after.upserts, before.upserts, strict=True)] == [
-        True,
-        False,
-        True,
-    ]
+    assert client_key(plain.body.key_hash) == plain
+    assert bounded.body.standing == Standing(highest=Priority.LOW)
+    assert (bounded.name, bounded.hash != plain.hash) == (plain.name, True)
