@@ -5,7 +5,9 @@ The traces are not part of the project; the page says where they are from.
 
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.peers import ROOT
@@ -71,12 +73,25 @@ def _changes(traces: Mapping[str, Sequence[Entry]]) -> tuple[list[Row], list[Cha
 
 
 def _run(plan: Plan) -> list[Row]:
-    with drawn(Output()) as draw:
+    """Simulate, as much at a time as there are cores."""
+    parts = [
+        replace(plan, traces={name: plan.traces[name]}, fleets=[fleet], loads=[load])
+        for name in plan.traces
+        for fleet in plan.fleets
+        for load in plan.loads
+    ]
+    found: list[Row] = []
+    with drawn(Output()) as draw, ProcessPoolExecutor() as pool:
+        for done, rows in enumerate(pool.map(_rows, parts), 1):
+            found += rows
+            last = rows[-1]
+            what = f"{last.trace} {last.fleet} {last.load:g}"
+            draw(partial(shown.simulated, done, len(parts), what), True)
+    return found
 
-        def tell(done: int, what: str) -> None:
-            draw(lambda passed: shown.simulated(done, plan.size, what, passed), False)
 
-        return list(simulate(plan, tell))
+def _rows(plan: Plan) -> list[Row]:
+    return list(simulate(plan, lambda done, what: None))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What is sent in real time: when each request is due, and what it says. Pure."""
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ class Pace:
 
     rate: requests a second, on the average. speed: times that of the trace. duration: seconds,
     0 for all of it. count: how many requests are taken of the trace, as whole sessions or as a
-    window; 0 for all. scale: of the lengths of prompts and answers. seed: which part is taken.
+    window; 0 for all, or for as many as a rate brings in the duration. scale: of the lengths of
+    prompts and answers. seed: which part is taken.
     """
 
     rate: float = 0.0
@@ -88,7 +90,8 @@ class Pace:
 def arrivals(trace: Sequence[Entry], pace: Pace) -> list[Arrival]:
     """Return what is to be sent, in order."""
     rng = random.Random(pace.seed)
-    chosen = part(trace, pace.count or len(trace), rng, pace.seed)
+    count = pace.count or math.ceil(pace.rate * pace.duration) or len(trace)
+    chosen = part(trace, count, rng, pace.seed)
     began = chosen[0].at
     spread = STEP_S if stepped(chosen) else 0.0
     times = sorted(one.at - began + rng.random() * spread for one in chosen)

@@ -4,13 +4,13 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from urllib.parse import unquote
 
 import httpx
 
 from bench.replay.arrivals import Arrival, body
-from bench.replay.figures import SHARES, at_share, good
+from bench.replay.figures import SHARES, at_share, good, plain
 from bench.runs.listening import MAX_BYTES, Heard, Unreadable, count, failure_in, parsed
 
 PATH = "/v1/chat/completions"
@@ -201,6 +201,10 @@ class Seen:
     late_max: float
     errors: dict[str, int]
     services: dict[str, int]
+
+    def document(self) -> dict[str, object]:
+        """Return it for programs."""
+        return plain(asdict(self))
 
 
 def seen(run: Run) -> Seen:

@@ -293,7 +293,6 @@ def _send(
         Failure: the trace cannot be read, or the gateway not be reached.
     """
     import asyncio
-    from dataclasses import asdict
 
     from bench.replay import shown
     from bench.replay.arrivals import arrivals
@@ -315,7 +314,7 @@ def _send(
     if plot is not None:
         _draw(plot, {path.name: {model: result.ttft_curve}}, output)
     if output.as_json:
-        output.document("bench_replay", {"replay": asdict(result)})
+        output.document("bench_replay", {"replay": result.document()})
     else:
         output.answer(shown.seen(result))
     if interrupted:

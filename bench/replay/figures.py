@@ -1,7 +1,7 @@
 """What a replay came to: times to the first token, rates of answers, and how many were good."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bench.replay.engines import Request
@@ -40,7 +40,7 @@ class Figures:
 
     def document(self) -> dict[str, object]:
         """Return it for programs."""
-        return asdict(self)
+        return plain(asdict(self))
 
 
 def good(prompt: int, answer: int, first_s: float, writing_s: float) -> bool:
@@ -87,3 +87,14 @@ def at_share(ordered: Sequence[float], share: float) -> float:
     ordered: ascending.
     """
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else math.nan
+
+
+def plain(document: Mapping[str, object]) -> dict[str, object]:
+    """Return a document as JSON can have it: with None for what was not measured."""
+
+    def known(value: object) -> object:
+        if isinstance(value, (tuple, list)):
+            return [known(one) for one in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: known(value) for name, value in document.items()}

@@ -1,7 +1,7 @@
 """Runs of traces in simulated time: every fleet, load and way to decide, some times each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 
 from bench.replay.engines import FLEETS
@@ -58,7 +58,13 @@ class Row:
 
     def document(self) -> dict[str, object]:
         """Return it for programs."""
-        return asdict(self)
+        return {
+            "trace": self.trace,
+            "fleet": self.fleet,
+            "load": self.load,
+            "name": self.name,
+            "runs": [one.document() for one in self.runs],
+        }
 
 
 def simulate(plan: Plan, tell: Callable[[int, str], None]) -> Iterator[Row]:
