@@ -13,8 +13,9 @@ from control.routing import update_message
 from control.table.compile import Compiler, Entry
 from control.table.offered import Presence
 from control.table.watch import Hub
-from gateway.balance import take
+from gateway.config import Ejection
 from gateway.resources import read_resource
+from gateway.rotation import Rotation
 from gateway.routes import Routes
 from gateway.steps import finished
 from gateway.table import Replica
@@ -52,6 +53,7 @@ def pushed(found: Registry) -> Routes:
         if (upstream := routes.upstreams.get(one.subject.service.service_id)) is not None:
             upstream.queue_depth = upstream.elsewhere = one.load.queue_depth
             upstream.in_flight = one.load.in_flight
+            upstream.most = 1_000  # whoever is picked takes it
     return routes
 
 
@@ -63,8 +65,9 @@ def taken(routes: Routes, operation: Operation, name: str, strategy: Strategy) -
         return set()
     assert route.strategy is strategy
     services = set()
+    rotation = Rotation(Ejection(), chance.random)
     for _ in range(TAKES):
-        choice = take(route, chance.random)
+        _, choice = rotation.take([route], (), 0.0)
         choice.upstream.in_flight -= 1
         route.asked(choice)
         services.add(choice.upstream.service_id)
