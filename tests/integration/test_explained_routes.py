@@ -53,7 +53,7 @@ def pushed(found: Registry) -> Routes:
         if (upstream := routes.upstreams.get(one.subject.service.service_id)) is not None:
             upstream.queue_depth = upstream.elsewhere = one.load.queue_depth
             upstream.in_flight = one.load.in_flight
-            upstream.most = 1_000  # whoever is picked takes it
+            upstream.gated, upstream.most = False, 1_000  # whoever is picked takes it
     return routes
 
 
