@@ -129,13 +129,27 @@ def test_who_is_late_alone_says_nothing_of_slots():
 
 def test_never_less_than_what_was_seen_to_start_promptly():
     capacity = Capacity()
-    capacity.started(5, 0.1, 0.1)
+    for _ in range(3):
+        capacity.started(5, 0.1, 0.1)
 
     capacity.refused(2)
     capacity.started(6, 60.0, 0.1)
     capacity.started(6, 60.0, 0.1)
 
     assert capacity.slots == 6
+
+
+def test_what_was_seen_once_may_have_been_luck():
+    """A slot may become free just when one comes that finds all of them taken."""
+    capacity = Capacity()
+    capacity.started(2, 0.1, 0.1)
+    for _ in range(3):
+        capacity.started(6, 0.1, 0.1)
+        capacity.started(6, 0.3, 0.1)
+
+    capacity.refused(4)
+
+    assert capacity.slots == 2
 
 
 def test_a_refusal_counts_at_once():
