@@ -1,5 +1,6 @@
 """How busy a service is, as far as this process knows, and whether it takes one more request."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from gateway.config import Limits
 # Seconds of prompts that an engine may still have to read: who is sent more of them only waits
 # inside of it, where nobody can change its mind.
 GATE_S = 0.5
+DIGITS = 6  # of seconds that are summed up: rounded, sums come back to nothing
 
 
 class Need(msgspec.Struct, frozen=True, gc=False):
@@ -55,8 +57,8 @@ class Load:
     planning pass of the room reckons, and `booked_s` their prompts. waiting: how many these were
     in the last pass. gated: whether requests wait for a free slot, instead of being sent at once.
     most: requests of this process that it may have where they do not wait. loaded_assets: models
-    in its memory. switch: what it was made to load. reserved: whether it is kept for who needs
-    another model than it holds.
+    in its memory. switch: what it was made to load. switched: when that was last, seconds of the
+    clock. reserved: whether it is kept for who needs another model than it holds.
     """
 
     shared = False  # whether other processes count in `elsewhere` at the same time
@@ -76,6 +78,7 @@ class Load:
         self.gated = False
         self.loaded_assets = 0
         self.switch: Switch | None = None
+        self.switched = -math.inf
         self.reserved = False
         self.capacity = Capacity()
         self._limits = limits
@@ -111,11 +114,6 @@ class Load:
         return self.pending + self.pending_elsewhere + self.booked_s
 
     @property
-    def nearby(self) -> int:
-        """Requests of this process, and of others that count with it at the same time."""
-        return self.in_flight
-
-    @property
     def fits(self) -> bool:
         """Whether what is there fits, with one more that was counted in flight already."""
         if not self.gated:
@@ -126,7 +124,7 @@ class Load:
             and self.pending + self.pending_elsewhere + self.booked_s <= GATE_S
         ):
             return not self.reserved
-        return self._is_alone(0)
+        return self._waits_for_nobody(0)
 
     @property
     def takes_one(self) -> bool:
@@ -135,11 +133,17 @@ class Load:
             return self.in_flight < self.most
         if self.ahead < self.capacity.slots and self.unread_s <= GATE_S:
             return not self.reserved
-        return self._is_alone(1)
+        return self._waits_for_nobody(1)
 
-    def _is_alone(self, more: int) -> bool:
-        # What others tell may be old, or of one that is frozen: for that alone nobody waits.
-        return not (self.reserved or self.booked) and self.nearby + more <= 1
+    def _waits_for_nobody(self, more: int) -> bool:
+        # What its node says that waits inside may be old, or wrong: for that alone nobody waits.
+        ahead = self.ahead + more - self.queue_depth
+        alone = self.queue_depth > 0 and self.in_flight + more <= 1
+        return alone and ahead <= self.slots and self.unread_s <= GATE_S and not self.reserved
+
+    def read(self, seconds: float) -> None:
+        """Count so many seconds of prompts more to be read, or less."""
+        self.pending = max(0.0, round(self.pending + seconds, DIGITS))
 
     def book(self, prompt_s: float) -> None:
         """Keep a place for one who waits, until the next planning pass."""

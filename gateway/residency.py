@@ -23,9 +23,14 @@ def is_absent(choice: Choice) -> bool:
     return not (switch.started and switch.asset == choice.asset)
 
 
-def patience(choice: Choice) -> float:
-    """Return for how many seconds those go first whose model is there."""
-    return max(LEAST_S, LOADS * choice.rates.load_s)
+def is_overdue(choice: Choice, since: float, now: float) -> bool:
+    """Return whether who waits since then goes before those whose model is there.
+
+    These have their time from when it was loaded, however long the others wait. Where all wait
+    for long, a model would else be dropped after as many requests as there are slots.
+    """
+    patience = max(LEAST_S, LOADS * choice.rates.load_s)
+    return now - max(since, choice.upstream.switched) > patience
 
 
 class Residency:
@@ -43,6 +48,7 @@ class Residency:
         """Take note that the model of `choice` is asked for where it is absent."""
         load = choice.upstream
         load.switch = Switch(choice.asset, now)
+        load.switched = now
         self._loads[load.service_id] = load
 
     def started(self, choice: Choice) -> None:

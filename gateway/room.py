@@ -16,7 +16,7 @@ from gateway.balance import outlook
 from gateway.busy import busy, reason
 from gateway.load import Load, Need
 from gateway.queue import Place, Queue
-from gateway.residency import is_absent, patience
+from gateway.residency import is_absent, is_overdue
 from gateway.rotation import Occupied, Rotation
 from gateway.route import Choice, Route
 from gateway.waited import Refusal, Waited
@@ -95,7 +95,7 @@ class Room:
         occupied = None
         if not self.places:
             try:
-                return self._find(waiter, now, 0.0)
+                return self._find(waiter, now, now)
             except Occupied as found:
                 occupied = found
         choices = self._choices(waiter, occupied)
@@ -186,7 +186,7 @@ class Room:
         for place in in_order:
             waiter: Waiter = place.waiter  # type: ignore[assignment]  # the queue does not know what it holds
             try:
-                route, choice = self._find(waiter, now, now - place.since)
+                route, choice = self._find(waiter, now, place.since)
             except Occupied as occupied:
                 others = self._book(waiter, occupied, now)
                 if waiter.tried():  # those that failed it may be free for others of its lane
@@ -209,7 +209,7 @@ class Room:
         else:
             self._clear()
 
-    def _find(self, waiter: Waiter, now: float, waited: float) -> tuple[Route, Choice]:
+    def _find(self, waiter: Waiter, now: float, since: float) -> tuple[Route, Choice]:
         """Return who serves `waiter` now, counted in flight there.
 
         Raises:
@@ -222,19 +222,18 @@ class Room:
         if not is_absent(choice):
             return route, choice
         choice.upstream.in_flight -= 1
-        if self.residency.may_load(choice) and not self._serves_others(choice, waited):
+        overdue = is_overdue(choice, since, now)
+        if self.residency.may_load(choice) and (overdue or not self._serves_others(choice)):
             choice.upstream.in_flight += 1
             self.residency.begin(choice, now)
             return route, choice
-        if waited > patience(choice) and not choice.upstream.reserved:
+        if overdue and not choice.upstream.reserved:
             choice.upstream.reserved = True
             self._reserved[choice.upstream.service_id] = waiter, choice
-        raise Occupied([choice], choice)
+        raise Occupied([choice], None)  # a slot is of no use to it before that
 
-    def _serves_others(self, choice: Choice, waited: float) -> bool:
-        """Return whether somebody waits for a model that the service holds, and goes first."""
-        if waited > patience(choice):
-            return False
+    def _serves_others(self, choice: Choice) -> bool:
+        """Return whether somebody waits for a model that the service holds."""
         return any(
             one.upstream is choice.upstream and not is_absent(one)
             for lane, choices in self._wanted.items()
