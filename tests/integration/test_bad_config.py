@@ -81,31 +81,31 @@ OF_ONE = {
         1,
         "no strategy 'least_load'; nearest: least_loaded",
     ),
-    "an unknown priority": (
+    "Y8 an unknown priority": (
         "control",
         "routing:\n  priority:\n    highest: hihg\n",
         3,
         "routing.priority.highest: no priority 'hihg'; nearest: high; there are low, normal, high",
     ),
-    "a priority above the highest": (
+    "Y8 a priority above the highest": (
         "control",
         "routing:\n  priority:\n    highest: low\n    default: high\n",
         4,
         "routing.priority.default: high is above highest, low",
     ),
-    "a priority of no key": (
+    "Y8 a priority of no key": (
         "control",
         'routing:\n  priority:\n    keys:\n      "sk-mine": {default: low}\n',
         4,
         "such as static:1f3a9c02",
     ),
-    "a list of priorities": (
+    "Y8 a list of priorities": (
         "control",
         "routing:\n  priority: [high]\n",
         2,
         "routing.priority: a mapping of keys is expected",
     ),
-    "a room that is neither on nor off": (
+    "Y8 a room that is neither on nor off": (
         "control",
         "routing:\n  waiting_room: maybe\n",
         2,
