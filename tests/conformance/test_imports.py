@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "control/api": {"control.api"},
     "control/ranking": {
         *("control.ranking", "control.inventory", "control.api.strategies"),
-        *("control.policy.effective", "control.api.priorities"),
+        *("control.policy.effective", "control.api.priorities", "control.api.completion"),
     },
     "control/policy": {"control.policy", "control.inventory", "control.api.policy_rules"},
     "control": {"control"},
@@ -42,7 +42,7 @@ MAY_IMPORT = {
             "gateway.steps",
             "gateway.table",
         ),
-        *("gateway.attempts", "gateway.load", "gateway.rates", "gateway.reasoning"),
+        *("gateway.load", "gateway.rates", "gateway.reasoning", "gateway.sample"),
         *("gateway.room", "gateway.route"),
         *("gateway.upstream", "node.assets", "node.remote"),
         *("node.rolling", "node.session", "node.state"),
