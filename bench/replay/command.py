@@ -13,8 +13,8 @@ from control.api.strategies import Strategy
 if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
     from collections.abc import Mapping
 
-    from bench.replay.arrivals import Arrival, Pace
-    from bench.replay.client import Run
+    from bench.replay.arrivals import Pace
+    from bench.replay.ours import Ours
     from bench.replay.plot import Curves
     from bench.replay.simulation import Plan, Row
     from bench.replay.trace import Entry
@@ -162,23 +162,21 @@ def replay(
     The key of a client is read from GENIEHIVE_API_KEY.
     """
     from bench.replay.arrivals import Pace
+    from bench.replay.simulation import COUNT, Plan
 
     if target is None:
         if model or rate or speed or duration:
             raise click.UsageError("--model, --rate, --speed and --duration need a --target")
-        plan = _plan(
-            traces,
-            fleets,
-            loads,
-            strategies,
-            room,
-            peers,
+        plan = Plan(
+            {path.name.split(".")[0]: _read(path) for path in traces},
+            list(dict.fromkeys(fleets)) or ["A"],
+            list(dict.fromkeys(loads)) or LOADS,
+            _ours(strategies, room, wrong, reported=not learn_slots),
+            _published(peers),
+            count or COUNT,
             seeds,
-            count,
             gateways,
             age,
-            wrong,
-            learn_slots=learn_slots,
         )
         _simulate(plan, plot, output)
         return
@@ -190,56 +188,42 @@ def replay(
     sys.exit(_send(traces[0], pace, target, model, deadline, plot, output, whole=whole_answers))
 
 
-def _plan(
-    traces: Sequence[Path],
-    fleets: Sequence[str],
-    loads: Sequence[float],
-    strategies: Sequence[str],
-    room: str,
-    peers: Sequence[str],
-    seeds: int,
-    count: int | None,
-    gateways: int,
-    age_s: float,
-    wrong: str | None,
-    *,
-    learn_slots: bool,
-) -> "Plan":
-    """Return what to simulate.
+def _ours(
+    strategies: Sequence[str], room: str, wrong: str | None, *, reported: bool
+) -> "dict[str, Ours]":
+    """Return how our gateways are set in each run, by name.
 
     Raises:
-        Failure: something that is named is not known, or a trace cannot be read.
+        Failure: `wrong` says nothing that is known.
     """
     from bench.replay.ours import Ours
-    from bench.replay.published import POLICIES
-    from bench.replay.simulation import COUNT, Plan
     from bench.replay.wrong import RIGHT, Wrong
 
-    if unknown := [name for name in peers if name not in (*POLICIES, ALL)]:
-        names = ", ".join((*POLICIES, ALL))
-        raise Failure(f"no policy {unknown[0]!r}; there are: {names}", USAGE, "peer")
     try:
         belief = Wrong.parse(wrong) if wrong else RIGHT
     except ValueError as error:
         raise Failure(f"--wrong: {error}", USAGE, "wrong") from error
     chosen = STRATEGIES if ALL in strategies else strategies or [Strategy.EXPECTED_COMPLETION]
     rooms = {"on": True, "off": False} if room == "both" else {room: room == "on"}
-    ours = {
-        f"{name}, room {word}": Ours(Strategy(name), on, belief, reported=not learn_slots)
+    return {
+        f"{name}, room {word}": Ours(Strategy(name), on, belief, reported)
         for name in dict.fromkeys(chosen)
         for word, on in rooms.items()
     }
-    return Plan(
-        {path.name.split(".")[0]: _read(path) for path in traces},
-        list(dict.fromkeys(fleets)) or ["A"],
-        list(dict.fromkeys(loads)) or LOADS,
-        ours,
-        list(POLICIES) if ALL in peers else list(dict.fromkeys(peers)),
-        count or COUNT,
-        seeds,
-        gateways,
-        age_s,
-    )
+
+
+def _published(peers: Sequence[str]) -> list[str]:
+    """Return the names of the policies that are meant.
+
+    Raises:
+        Failure: one is not known.
+    """
+    from bench.replay.published import POLICIES
+
+    if unknown := [name for name in peers if name not in (*POLICIES, ALL)]:
+        names = ", ".join((*POLICIES, ALL))
+        raise Failure(f"no policy {unknown[0]!r}; there are: {names}", USAGE, "peer")
+    return list(POLICIES) if ALL in peers else list(dict.fromkeys(peers))
 
 
 def _read(path: Path) -> "Sequence[Entry]":
@@ -294,7 +278,7 @@ def _send(
     """
     import asyncio
 
-    from bench.replay import shown
+    from bench.replay import session, shown
     from bench.replay.arrivals import arrivals
     from bench.replay.client import seen
     from cli.gateway import client_key, gateway_url
@@ -303,7 +287,7 @@ def _send(
     url, key = gateway_url(target, Path()), client_key(target, Path())
     due = arrivals(entries, pace)
     run, interrupted = asyncio.run(
-        _sent(due, url, key, model, deadline_s, pace.scale, output, whole=whole)
+        session.sent(due, url, key, model, deadline_s, pace.scale, output, whole=whole)
     )
     result = seen(run)
     if run.over and all(one.failure == "unreachable" for one in run.over):
@@ -320,47 +304,6 @@ def _send(
     if interrupted:
         return INTERRUPTED
     return 0 if result.answered else BAD
-
-
-async def _sent(
-    due: "Sequence[Arrival]",
-    url: str,
-    key: str | None,
-    model: str,
-    deadline_s: float,
-    scale: float,
-    output: Output,
-    *,
-    whole: bool,
-) -> "tuple[Run, bool]":
-    """Send what is due until all is over, or until Ctrl-C; return which of both, too."""
-    import asyncio
-    import time
-
-    from bench.progress import drawn
-    from bench.replay import shown
-    from bench.replay.client import Asking, Run, opened, send
-    from bench.runs.session import stopping
-
-    run, stop = Run(len(due)), asyncio.Event()
-    lasts_s = due[-1].due
-    with drawn(output) as draw, stopping(stop):
-
-        def tell(run: Run) -> None:
-            draw(lambda s: shown.sending(run, s, lasts_s), len(run.over) == run.size)
-
-        async with opened(url, key) as client:
-            asking = Asking(client, model, deadline_s, scale, whole)
-            sending = asyncio.create_task(send(asking, due, run, tell, time.monotonic))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([sending, stopped], return_when=asyncio.FIRST_COMPLETED)
-            interrupted = not sending.done()
-            sending.cancel()
-            stopped.cancel()
-            ended = await asyncio.gather(sending, stopped, return_exceptions=True)
-    if isinstance(ended[0], Exception):
-        raise ended[0]
-    return run, interrupted
 
 
 def _draw(path: Path, panels: "Mapping[str, Curves]", output: Output) -> None:
