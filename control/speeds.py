@@ -4,10 +4,12 @@ Never stored: gateways tell again whatever they know whenever a connection begin
 measured outlives it here, so that it need not begin anew when it is restarted.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 
 from control.ranking.speed import UNMEASURED, Speed, believed, best, merged
 
@@ -61,10 +63,11 @@ class Speeds:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._services: OrderedDict[str, _Service] = OrderedDict()
-        self._best: dict[str, Speed] = {}  # by asset, until something of it changes
         self._of_asset: dict[str, dict[str, _Known]] = {}  # by service
+        # By asset the best of all, and by service, until something of the asset changes.
+        self._believed: dict[str, tuple[Speed, dict[str, Speed]]] = {}
         # With the version in which it changed, the oldest change first.
-        self._changed: OrderedDict[Key, int] = OrderedDict()
+        self._changed: dict[Key, int] = {}
         self._version = 0
 
     def tell(
@@ -93,30 +96,30 @@ class Speeds:
         """
         if (of_asset := self._of_asset.get(asset_id)) is None:
             return None
-        if (others := self._best.get(asset_id)) is None:
-            others = self._best[asset_id] = best([one.speed for one in of_asset.values()])
-        known = of_asset.get(service_id)
-        return believed(UNMEASURED if known is None else known.speed, others)
+        if (made := self._believed.get(asset_id)) is None:
+            made = self._believed[asset_id] = best([one.speed for one in of_asset.values()]), {}
+        others, by_service = made
+        if (known := of_asset.get(service_id)) is None:
+            return others
+        if (found := by_service.get(service_id)) is None:
+            found = by_service[service_id] = believed(known.speed, others)
+        return found
 
     def since(self, version: int) -> tuple[int, list[tuple[Key, Speed]]]:
         """Return what changed after a version, `MAX_TOLD` at most, and the version that this is."""
-        changed: list[tuple[Key, int]] = []
-        for one in reversed(self._changed.items()):
-            if one[1] <= version:
-                break
-            changed.append(one)
-        told = changed[-MAX_TOLD:][::-1]
-        news = [
-            ((service, asset), self._services[service].assets[asset].told)
-            for (service, asset), _ in told
-        ]
+        if version == self._version:
+            return version, []
+        changed = list(self._changed.items())
+        first = bisect_right(changed, version, key=itemgetter(1))
+        told = changed[first : first + MAX_TOLD]
+        news = [(key, self._of_asset[key[1]][key[0]].told) for key, _ in told]
         return told[-1][1] if told else version, news
 
     def __len__(self) -> int:
         return len(self._changed)
 
     def _hear(self, gateway_id: str, key: Key, speed: Speed) -> None:
-        if speed.is_like(UNMEASURED):
+        if not speed.tells_anything:
             return
         service_id, asset_id = key
         service = self._services.get(service_id) or _Service()
@@ -128,11 +131,11 @@ class Speeds:
             self._services[service_id] = service
             self._of_asset.setdefault(asset_id, {})[service_id] = known
         service.seen_at = self._now()
-        self._best.pop(asset_id, None)
+        self._believed.pop(asset_id, None)
         if known.hear(gateway_id, speed, self._now()):
             self._version += 1
+            self._changed.pop(key, None)
             self._changed[key] = self._version
-            self._changed.move_to_end(key)
 
     def _forget_some(self, there: Callable[[str], object]) -> None:
         """Look at a few services, others the next time; drop those that are long gone."""
@@ -149,7 +152,7 @@ class Speeds:
     def _drop(self, service_id: str) -> None:
         for asset_id in self._services.pop(service_id).assets:
             del self._changed[service_id, asset_id]
-            self._best.pop(asset_id, None)
+            self._believed.pop(asset_id, None)
             del self._of_asset[asset_id][service_id]
             if not self._of_asset[asset_id]:
                 del self._of_asset[asset_id]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.breaker import Breaker
-from gateway.cells import COUNT, HELD, Cell, microseconds
+from gateway.cells import COUNT, HELD, MAX_PENDING_S, Cell, microseconds
 from gateway.config import Limits
 from gateway.relay import Trust
 from gateway.upstream import Origin, Upstream
@@ -54,17 +54,15 @@ class SharedUpstream(Upstream):
         self._beyond = told and max(0, told - self._cell.told_by_siblings)
 
     @property
-    def nearby(self) -> int:
-        return sum(self._row) & COUNT
-
-    @property
     def pending(self) -> float:
         return self._pending
 
     @pending.setter
     def pending(self, value: float) -> None:
         self._pending = value
-        self._pending_row[self._mine] = microseconds(value)
+        # The usual case without a call: it is set twice a request.
+        usual = 0.0 <= value < MAX_PENDING_S
+        self._pending_row[self._mine] = int(value * 1e6) if usual else microseconds(value)
 
     @property
     def pending_elsewhere(self) -> float:

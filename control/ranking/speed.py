@@ -39,6 +39,11 @@ class Speed:
         level, rate = min(self.decode, key=lambda one: abs(one[0] - concurrency))
         return rate * slower(level) / slower(concurrency)
 
+    @property
+    def tells_anything(self) -> bool:
+        """Whether anything was measured at all."""
+        return bool(self._values())
+
     def is_like(self, other: "Speed") -> bool:
         """Return whether the other says the same, but for noise."""
         ours, theirs = self._values(), other._values()
@@ -69,6 +74,8 @@ def merged(told: Collection[Speed]) -> Speed:
 
     Of slots the most counts, since too few starve an engine.
     """
+    if len(told) == 1:
+        return next(iter(told))
     levels = sorted({level for one in told for level, _ in one.decode})
     return Speed(
         _mean(told, lambda one: one.prefill),
