@@ -15,6 +15,7 @@ from gateway.attempts import Attempts
 from gateway.connection import Connection
 from gateway.meter import Tally
 from gateway.recent import Recent
+from gateway.room import Room
 from gateway.rotation import Rotation
 from gateway.route import Choice, Route
 from gateway.routes import Routes
@@ -29,6 +30,7 @@ POINTS: Sequence[tuple[Any, str]] = (
     (Routes, "resolve"),
     (Routes, "succession"),
     (Rotation, "take"),
+    (Room, "take"),
     (Choice, "shaped"),
     (Attempts, "_lines"),
     (Route, "asked"),
@@ -60,6 +62,7 @@ def failing(share: float, draw: random.Random) -> Iterator[Counter[str]]:
     failed: Counter[str] = Counter()
     with ExitStack() as stack:
         for name in (
+            "gateway.answering",
             "gateway.exchange",
             "gateway.gateway",
             "asyncio",

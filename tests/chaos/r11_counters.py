@@ -19,6 +19,7 @@ from tests.fakes.engine import Engine, Request
 from tests.integration.gateway.front import CHAT, Front, front
 
 AT_ONCE = 64
+SLOTS = 8  # of each engine, so that most requests wait before they are sent
 GOAL_S = 2.0
 PATIENCE_S = 20.0
 CLIENT_S = 10.0  # that a client waits for a word
@@ -78,7 +79,7 @@ async def _measure(requests: int, draw: random.Random) -> list[Figure]:
         Engine(script) as second,
         front("protocol", timeouts=TIMEOUTS, ejection=EJECTION, limits=LIMITS) as gateway,
     ):
-        gateway.offer(first.address, second.address)
+        gateway.offer(first.address, second.address, slots=SLOTS)
         gateway.allow(*KEYS)
         wrong: list[str] = []
         checking = asyncio.create_task(_check(gateway, wrong))
@@ -118,6 +119,7 @@ def counters(gateway: Gateway) -> list[int]:
         admission.held,
         len(admission._by_key),
         gateway.retry_budget.under_way,
+        gateway.room.waiting,
     ]
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.processes import family, usage
-from tests.chaos.calls import service
 from tests.chaos.promise import Figure, Promise, milliseconds, none, quantile, told
 from tests.chaos.pulse import pulse
+from tests.chaos.waiting import slotted
 from tests.chaos.world import serving
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Pause
@@ -20,7 +20,7 @@ from tests.integration.gateway.front import request
 MEBIBYTE = 1 << 20
 ENGINES, SLOTS, SERVICE_S = 2, 4, 0.05
 CAPACITY = ENGINES * SLOTS / SERVICE_S  # requests a second
-AT_ONE_SERVICE = 4 * SLOTS  # requests, so that nobody waits for more than four answers
+WAITING = 3 * ENGINES * SLOTS  # so that nobody waits for more than three answers
 IN_TIME_S = 0.5
 PATIENCE_S = 10.0
 AFTER_S = 5.0  # until all is as before
@@ -121,9 +121,9 @@ def run(folder: Path, *, seconds: float, loads: Sequence[int]) -> list[Figure]:
 
 
 async def _measure(folder: Path, seconds: float, loads: Sequence[int]) -> list[Figure]:
-    limits = {"requests_per_service": AT_ONE_SERVICE}
+    limits = {"waiting": WAITING}
     async with SlottedEngine() as one, SlottedEngine() as other:
-        services = [service("h/0", one.address, ["m"]), service("h/1", other.address, ["m"])]
+        services = [slotted("h/0", one.address, SLOTS), slotted("h/1", other.address, SLOTS)]
         with serving(folder, services, limits=limits) as here:
             pid = here.gateway.process.pid
             crowd = Crowd(here.port)

@@ -14,12 +14,11 @@ from tests.chaos.calls import service
 from tests.chaos.world import serving
 from tests.fakes import answers
 from tests.fakes.answers import Answer, Pause
-from tests.integration.gateway.front import front, request
+from tests.integration.gateway.front import ROOM, front, request
 from tests.series import series
 
 MODEL = "m"
 BODY = request(b'{"model":"m","messages":[]}')
-ROOM = pb.RoomSettings(waiting=True, priority=pb.PRIORITY_NORMAL, highest_priority=pb.PRIORITY_HIGH)
 WAIT, IN_FLIGHT = "waiting_requests", "in_flight_requests,"
 LOOK_S = 0.002  # between two looks at what a gateway says
 

@@ -22,6 +22,7 @@ from tests.fakes.node_door import NodeDoor
 
 CHAT = "/v1/chat/completions"
 HASH_SECRET = b"s" * 32
+ROOM = pb.RoomSettings(waiting=True, priority=pb.PRIORITY_NORMAL, highest_priority=pb.PRIORITY_HIGH)
 
 
 class Control:
@@ -57,11 +58,17 @@ class Front:
         self.node: NodeDoor | None = None  # through which engines are reached, if not directly
 
     def offer(
-        self, *engines: str, model: str = "small", others: Sequence[str] = (), api_key: str = ""
+        self,
+        *engines: str,
+        model: str = "small",
+        others: Sequence[str] = (),
+        api_key: str = "",
+        slots: int = 0,
     ) -> None:
         """Route `model` to services `h/0`, `h/1`, … at these addresses, alike in score.
 
-        api_key: what these engines are called with.
+        api_key: what these engines are called with. slots: of each; with some, requests wait
+        for one that is free.
         """
         services = [f"h/{number}" for number in range(len(engines))]
         if self.node is not None:
@@ -73,11 +80,14 @@ class Front:
                     service_id=service,
                     host_id="h",
                     api_key=api_key,
+                    concurrency=slots,
                     endpoint=self._endpoint(address),
                 ),
             )
             for service, address in zip(services, engines, strict=True)
         ]
+        if slots:
+            resources.append(pb.Resource(name="room", room=ROOM))
         for name in (model, *others):
             candidates = [
                 pb.Candidate(service_id=service, asset_id=name, score=1) for service in services
