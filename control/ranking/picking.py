@@ -59,7 +59,8 @@ class Load:
     def expected(self, candidate: Candidate) -> Expected:
         """Return what a usual request would take there with the candidate's asset."""
         speed = self.speeds.get(candidate.asset_id, UNMEASURED)
-        ahead, slots = self.total, self.slots
+        # Who waits for it goes first.
+        ahead, slots = self.total + self.waiting, self.slots
         beside = min(ahead + 1, slots)
         rate = speed.decode_at(beside) or DECODE / slower(beside)
         load_s = LOAD_S if speed.load_s is None else speed.load_s
