@@ -141,8 +141,8 @@ class Answering(Attempts):
 
     def _relay(self, scanner: Scanner, data: bytes, done: bool) -> None:
         now = self._gateway.clock()
-        if self._depth >= 0:
-            self._events += data.count(b"\n\n")
+        if (sample := self._sample) is not None:
+            sample.events += data.count(b"\n\n")
         if self._first == NEVER and (data or done):  # the head alone may come long before
             self._first = now
             for witness in self._witnesses:
@@ -176,8 +176,9 @@ class Answering(Attempts):
         self._started = True
         self._ping_at = NEVER
         self._read()
-        if self._depth >= 0:
-            self._learn_start(self._gateway.clock())
+        if self._sample is not None:
+            self._sample.started(self._gateway.room.residency, self._gateway.clock())
+            self._gateway.room.poke()
         breaker = self._choice.upstream.breaker
         if breaker.attentive:
             self._epoch = breaker.begins(self._epoch, self._gateway.clock())
@@ -215,8 +216,8 @@ class Answering(Attempts):
     def _count_stream(self, scanner: Scanner, now: float) -> UpstreamError | None:
         """Take note that the stream is over; return the error that the engine itself told in it."""
         self._usage = scanner.usage
-        if self._depth >= 0:
-            self._timings = scanner.timings
+        if self._sample is not None:
+            self._sample.timings = scanner.timings
         if failed := scanner.failed:
             self._failed(failed)
             self._end(failed)
@@ -240,8 +241,8 @@ class Answering(Attempts):
             return
         if not self._headed:
             self._usage = usage
-            if self._depth >= 0 and len(content) <= MAX_TIMED:
-                self._timings = of_answer(content)
+            if self._sample is not None and len(content) <= MAX_TIMED:
+                self._sample.timings = of_answer(content)
             self._answered(now, usage, streamed=False)
             client = self._finish()
             try:  # here and not by `_say`: nearly every request ends so
@@ -296,62 +297,6 @@ class Answering(Attempts):
         except Exception as bug:  # noqa: BLE001  # see `_went_wrong`
             error = bug
         self._went_wrong(error)
-
-    # What is learned of the service.
-
-    def _learn_start(self, now: float) -> None:
-        """Judge the service by how long the first token took."""
-        assert self._choice is not None
-        assert self._body is not None
-        choice, size = self._choice, len(self._body.raw)
-        upstream, rates = choice.upstream, choice.rates
-        took, foreseen = now - self._sent, self._ahead_s + rates.prefill_s(size)
-        switch = upstream.switch
-        if switch is not None and switch.asset == choice.asset and not switch.started:
-            rates.loaded(took - foreseen)
-            self._gateway.room.residency.started(choice)
-            self._gateway.room.poke()
-            return
-        if rates.reads:  # else what was foreseen is a guess
-            upstream.capacity.started(self._depth, took, foreseen)
-        if self._depth < upstream.slots:  # beyond them it waited for one, too
-            rates.first_token(size, self._ahead_s, took, now)
-
-    def _learn(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
-        assert self._choice is not None
-        assert self._body is not None
-        choice, size, depth = self._choice, len(self._body.raw), self._depth
-        upstream, rates = choice.upstream, choice.rates
-        if self._status != 200:  # a refusal tells nothing of speed
-            self._gateway.room.residency.started(choice)
-            return
-        whole = now - self._sent
-        first = self._first - self._sent if streamed else whole
-        if not streamed:
-            tokens = rates.answer if usage is None else usage.completion_tokens
-            writing = tokens * rates.token_s(min(depth + 1, upstream.slots))
-            foreseen = self._ahead_s + rates.prefill_s(size) + writing
-            waited = depth >= upstream.slots
-            if (switch := upstream.switch) is not None:
-                if switch.asset == choice.asset and not switch.started:
-                    rates.loaded(whole - foreseen)
-                    waited = True
-                self._gateway.room.residency.started(choice)
-            elif usage is not None and rates.reads:
-                upstream.capacity.started(depth, whole, foreseen)
-            if waited and self._timings is None:  # nobody knows how long
-                return
-        rates.answered(
-            size,
-            min(depth, upstream.slots - 1),
-            first,
-            whole,
-            usage,
-            self._timings,
-            self._events,
-            streamed=streamed,
-            now=now,
-        )
 
     # What goes wrong.
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from control.api.completion import OVERHEAD_S
 from control.api.errors import AllBusy, GenieHiveError, UpstreamTimeout
 from control.api.priorities import Priority
 from gateway.balance import take
@@ -22,7 +21,7 @@ from gateway.reasoning import Usage
 from gateway.record import Attempt, Queued
 from gateway.request_head import RequestHead
 from gateway.route import Choice, Route
-from gateway.timings import Timings
+from gateway.sample import LONG_PROMPT, Sample, is_telling, reading_s
 from gateway.trace_context import lines
 from gateway.upstream import Call, Upstream
 from gateway.waiter import Waiter
@@ -31,9 +30,6 @@ from gateway.witness import Witness
 NEVER = float("inf")
 DOUBT_S = 1.0  # who waits for less does not know whether a service hangs
 WAITING_S = 2.0  # after which a client is told that it waits
-PENDING_DIGITS = 6
-# A prompt of fewer bytes, or one that is read so soon, keeps no engine busy.
-LONG_PROMPT, LONG_READING_S = 1_000, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +58,13 @@ class Attempts:
     """
 
     __slots__ = (
-        "_ahead_s",
         "_began",
         "_body",
         "_call",
         "_choice",
-        "_depth",
         "_due",
         "_entered",
         "_epoch",
-        "_events",
         "_failures",
         "_first",
         "_gateway",
@@ -87,9 +80,9 @@ class Attempts:
         "_reading_s",
         "_request_id",
         "_retrying",
+        "_sample",
         "_sent",
         "_status",
-        "_timings",
         "_tried",
         "_until",
         "_waiter",
@@ -106,10 +99,7 @@ class Attempts:
     _first: float  # when the answer's first byte came
     _waits: Waits  # of the service
     _until: float  # when the attempt has to be over
-    _ahead_s: float  # of prompts that its service had to read before, when it was sent
-    _depth: int  # others that were there then; -1 when nothing is measured
-    _events: int  # of its answer, where that is measured
-    _timings: Timings | None  # that its service told there
+    _sample: Sample | None  # of it, if it is measured
     _due: float  # when patience with it ends
     _last: float  # when the request has to be over
 
@@ -246,7 +236,12 @@ class Attempts:
         self._status = 0
         self._first = NEVER
         self._sent = now = gateway.clock()
-        self._measure(choice, self._body, now)
+        size = len(self._body.raw)
+        reading = reading_s(choice, size) if size > LONG_PROMPT else 0.0
+        telling = reading or is_telling(choice, now)
+        self._sample = Sample(choice, size, now) if telling else None
+        if reading:
+            self._begin_reading(upstream, reading, seen=self._body.stream)
         waits = self._waits = upstream.waits.get(head.operation) or gateway.waits(
             upstream, head.operation
         )
@@ -263,37 +258,18 @@ class Attempts:
             self._lines(choice) if self._witnesses or head.trace_context else b"",
         )
 
-    def _measure(self, choice: Choice, body: Body, now: float) -> None:
-        """Note what its speed will be judged by; only some of many are measured."""
-        upstream, rates, size = choice.upstream, choice.rates, len(body.raw)
-        depth = upstream.in_flight + upstream.elsewhere - 1
-        if size > LONG_PROMPT and upstream.gated:
-            reading_s = rates.prefill_s(size) - OVERHEAD_S
-            if reading_s > LONG_READING_S:
-                self._begin_reading(upstream, reading_s, seen=body.stream)
-                self._depth, self._events, self._timings = depth, 0, None
-                return
-        if choice.absent or depth + 1 >= upstream.capacity.slots or rates.due(now):
-            self._ahead_s = upstream.unread_s
-            self._depth, self._events, self._timings = depth, 0, None
-        else:
-            self._depth = -1
-
     def _begin_reading(self, upstream: Upstream, seconds: float, *, seen: bool) -> None:
         """Count a prompt that keeps its service busy. seen: whether its end will be."""
-        self._ahead_s = upstream.unread_s
-        # Rounded, so that sums come back to nothing.
-        self._reading_s = seconds = round(seconds, PENDING_DIGITS)
-        upstream.pending = round(upstream.pending + seconds, PENDING_DIGITS)
+        self._reading_s = seconds
+        upstream.read(seconds)
         if not seen:
             self._gateway.later(seconds, self._read)
 
     def _read(self) -> None:
-        """Take note that the service has read the prompt."""
+        """Take note that the service has read the prompt; harmless when that is known."""
         if self._reading_s:
             assert self._choice is not None
-            upstream = self._choice.upstream
-            upstream.pending = max(0.0, round(upstream.pending - self._reading_s, PENDING_DIGITS))
+            self._choice.upstream.read(-self._reading_s)
             self._reading_s = 0.0
             self._gateway.room.poke()
 
@@ -383,17 +359,17 @@ class Attempts:
         assert self._choice is not None
         sent, first = self._sent, self._first if streamed else now
         self._tally().answered(first - sent, now - sent, usage, streamed=streamed)
-        if self._depth >= 0:
-            self._learn(now, usage, streamed=streamed)
+        if (sample := self._sample) is not None:
+            residency = self._gateway.room.residency
+            if self._status == 200:
+                sample.answered(residency, first - sent if streamed else None, usage, now)
+            else:
+                sample.refused(residency)
         if self._retrying or self._choice.upstream.breaker.attentive:
             self._works(now)
         for witness in self._witnesses:
             witness.over(self._status, usage, None)
         self._release()
-
-    def _learn(self, now: float, usage: Usage | None, *, streamed: bool) -> None:
-        """Let others be judged by how fast this was."""
-        raise NotImplementedError
 
     def _works(self, now: float) -> None:
         """Take note that the service does what it should."""

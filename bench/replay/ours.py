@@ -16,11 +16,9 @@ from bench.replay.engines import Request, Spec, models
 from bench.replay.published import STEPS, Bands
 from bench.replay.world import World
 from bench.replay.wrong import RIGHT, Wrong
-from control.api.completion import OVERHEAD_S
 from control.api.errors import GenieHiveError
 from control.api.priorities import Priority
 from control.api.strategies import Strategy
-from gateway.attempts import LONG_PROMPT, PENDING_DIGITS
 from gateway.config import Ejection, Limits
 from gateway.load import Elsewhere, Load, Need
 from gateway.rates import Learned, Rates
@@ -28,6 +26,7 @@ from gateway.reasoning import Usage
 from gateway.room import Room
 from gateway.rotation import Rotation
 from gateway.route import Choice, Route
+from gateway.sample import Sample, is_telling, reading_s
 from gateway.upstream import Upstream
 
 BYTES_PER_TOKEN = 4  # of the bodies that are simulated
@@ -74,8 +73,7 @@ class _Waiter:
         self.priority = Priority.NORMAL
         self.need = Need(request.prompt * BYTES_PER_TOKEN, 0, request.at)
         self.until = request.at + PATIENCE_S
-        self.depth = -1  # others that were there when it was sent; below 0: it is not measured
-        self.ahead_s = 0.0  # of prompts before its own
+        self.sample: Sample | None = None  # if it is measured
         self._gateway = gateway
 
     def routes(self) -> Iterable[Route]:
@@ -101,7 +99,7 @@ class OurGateway:
         self._room = Room(self._rotation, ours.limit, lambda: world.now, world.soon)
         self._learned = Learned()
         self._sent: dict[int, tuple[_Waiter, Choice]] = {}  # by number of the request
-        self._loads = [self._load(spec) for spec in world.fleet]
+        self.loads = [self._load(spec) for spec in world.fleet]
         self._bands = Bands(len(world.fleet))
         self._told: list[Standing] = []
         self.routes: dict[int, Route] = {}  # by model
@@ -134,50 +132,28 @@ class OurGateway:
     def first(self, request: Request) -> None:
         """Give back what it had to read, and learn how long that took."""
         waiter, choice = self._sent[request.number]
-        load, now, size = choice.upstream, self._world.now, waiter.need.size
         if request.reading_s:
-            load.pending = max(0.0, round(load.pending - request.reading_s, PENDING_DIGITS))
-            self._room.poke()
-        took_s = now - request.sent
-        foreseen_s = waiter.ahead_s + choice.rates.prefill_s(size)
-        if waiter.depth < 0:
-            return
-        switch = load.switch
-        if switch is not None and switch.asset == choice.asset and not switch.started:
-            self._rates(request).loaded(took_s - foreseen_s)
-            self._room.residency.started(choice)
-            self._room.poke()
-            return
-        if waiter.depth < load.slots:
-            self._rates(request).first_token(size, waiter.ahead_s, took_s, now)
-        load.capacity.started(waiter.depth, took_s, foreseen_s)
+            choice.upstream.read(-request.reading_s)
+        if waiter.sample is not None:
+            waiter.sample.started(self._room.residency, self._world.now)
+        self._room.poke()
 
     def done(self, request: Request) -> None:
         """Give back its slot, and learn how fast it was written."""
         waiter, choice = self._sent.pop(request.number)
+        if (sample := waiter.sample) is not None:
+            sample.events = request.answer
+            first_s, usage = request.first - request.sent, Usage(request.prompt, request.answer)
+            sample.answered(self._room.residency, first_s, usage, self._world.now)
         choice.upstream.in_flight -= 1
         self._room.poke()
         if self._ours.strategy is Strategy.SCORED:
             self._bands.learn(request)
-        if waiter.depth < 0:
-            return
-        now = self._world.now
-        self._rates(request).answered(
-            waiter.need.size,
-            waiter.depth,
-            request.first - request.sent,
-            now - request.sent,
-            Usage(request.prompt, request.answer),
-            None,
-            request.answer,
-            streamed=True,
-            now=now,
-        )
 
     def heard(self) -> None:
         """Take what the others do, what waits inside engines, and which models they hold."""
         news = self._world.news
-        for number, (load, seen) in enumerate(zip(self._loads, news.engines, strict=True)):
+        for number, (load, seen) in enumerate(zip(self.loads, news.engines, strict=True)):
             others = [one for one in range(len(news.in_flight)) if one != self._number]
             in_flight = sum(news.in_flight[one][number] for one in others)
             pending_s = sum(news.reading_s[one][number] for one in others)
@@ -195,17 +171,14 @@ class OurGateway:
     def send(self, waiter: _Waiter, route: Route, choice: Choice) -> None:
         """Send a request to `choice`, where it is counted in flight already."""
         request, load, size = waiter.request, choice.upstream, waiter.need.size
-        depth, now = load.in_flight + load.elsewhere - 1, self._world.now
-        waiter.ahead_s = load.unread_s
-        if size > LONG_PROMPT and load.gated:
-            request.reading_s = round(choice.rates.prefill_s(size) - OVERHEAD_S, PENDING_DIGITS)
-            load.pending = round(load.pending + request.reading_s, PENDING_DIGITS)
-            waiter.depth = depth
-        elif choice.absent or depth + 1 >= load.slots or self._right(request, load).due(now):
-            waiter.depth = depth
+        request.reading_s = reading_s(choice, size)
+        if request.reading_s or is_telling(choice, self._world.now):
+            waiter.sample = Sample(choice, size, self._world.now)
+        if request.reading_s:
+            load.read(request.reading_s)
         route.asked(choice)
         self._sent[request.number] = waiter, choice
-        self._world.send(request, self._loads.index(load))
+        self._world.send(request, self.loads.index(load))
 
     def refuse(self, request: Request) -> None:
         """Answer that all are busy."""
@@ -222,17 +195,17 @@ class OurGateway:
     def _fill(self) -> None:
         """Make the routes of what control tells."""
         self._told = self._standings()
-        for load, (resident, _) in zip(self._loads, self._told, strict=True):
+        for load, (resident, _) in zip(self.loads, self._told, strict=True):
             load.loaded_assets = len(resident)
             if load.switch is not None:
                 load.switch.known = any(load.switch.asset == _asset(one) for one in resident)
         for model in range(models(self._world.fleet)):
             route = self.routes.setdefault(model, Route())
             route.strategy, route.steps = self._ours.strategy, STEPS
-            route.fill(self._choice(number, model) for number in range(len(self._loads)))
+            route.fill(self._choice(number, model) for number in range(len(self.loads)))
 
     def _choice(self, number: int, model: int) -> Choice:
-        load, (resident, score) = self._loads[number], self._told[number]
+        load, (resident, score) = self.loads[number], self._told[number]
         right = self._learned.rates(load.service_id, _name(model))
         return Choice(
             # No part of what decides looks at more of an upstream than its load and breaker.
@@ -246,13 +219,6 @@ class OurGateway:
             rates=cast(Rates, self._ours.wrong.rates(right, number)),
             absent=model not in resident,
         )
-
-    def _rates(self, request: Request) -> Rates:
-        """Return where is learned what a request tells: never from what is believed wrongly."""
-        return self._right(request, self._loads[request.engine])
-
-    def _right(self, request: Request, load: Load) -> Rates:
-        return self._learned.rates(load.service_id, _name(request.model))
 
 
 def _name(model: int) -> str:

@@ -56,7 +56,10 @@ RIGHT = Wrong("", 1.0)
 
 
 class WrongRates:
-    """The rates of one service as they are believed: those that were learned, times a factor."""
+    """The rates of one service as they are believed: those that were learned, times a factor.
+
+    What is learned goes where it is right.
+    """
 
     def __init__(
         self, right: Rates, prefill: float = 1.0, decode: float = 1.0, answer: float = 1.0
@@ -81,3 +84,9 @@ class WrongRates:
 
     def decode_s(self, need_most: int, concurrency: int) -> float:
         return self._right.decode_s(need_most, concurrency) * self._writing
+
+    def token_s(self, concurrency: int) -> float:
+        return self._right.token_s(concurrency) * self._writing
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._right, name)
