@@ -52,9 +52,9 @@ class Load:
 
     @property
     def free(self) -> bool:
-        """Whether gateways send it one more request: one that is alone there does not wait."""
-        places = self.total < self.slots and self.pending_s <= GATE_S
-        return places or not self.in_flight or not self.gated
+        """Whether gateways send it one more request; what waits inside alone stops nobody."""
+        places = self.total < self.slots or not self.in_flight
+        return not self.gated or (places and self.pending_s <= GATE_S)
 
     def expected(self, candidate: Candidate) -> Expected:
         """Return what a usual request would take there with the candidate's asset."""
