@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run install test test-all chaos routing benchmarks lint gen gen-check lock bench clean \
+.PHONY: help run install test test-all chaos routing waiting benchmarks lint gen gen-check lock bench clean \
   buf demo engines speech
 
 PYTHON ?= python3
@@ -43,6 +43,12 @@ routing: $(DEV) demo  ## measure who answers under which strategy, 10 minutes; w
 
 replay: $(DEV)  ## simulate how traces fare, 15 minutes; TRACES="FILE..."; writes docs/routing.md
 	@$(PY) -m bench.replay $(TRACES)
+
+waiting: $(DEV) demo engines  ## measure what waiting in the gateway is worth, 50 minutes; TRACE=FILE; writes docs/
+	@test -n "$(TRACE)" || { echo "error: no trace; fix: make waiting TRACE=FILE" >&2; exit 1; }
+	@$(PY) -m tests.waiting.fairness
+	@$(PY) -m tests.waiting.thrash >/dev/null  # what the engine says
+	@$(PY) -m tests.waiting $(TRACE)
 
 benchmarks: $(DEV) demo  ## show how a benchmark changes a route, 11 minutes; writes docs/benchmarks.md
 	@$(PY) -m tests.transcript.benchmarks

@@ -8,6 +8,7 @@ part of docs/routing.md.
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -80,8 +81,8 @@ async def _measure(
         results.capacity = await capacity(fleet, results)
         results.write(SO_FAR)
     for one in results.alone:
-        print(one, flush=True)
-    print(f"together {results.capacity} requests/s", flush=True)
+        print(one, file=sys.stderr, flush=True)
+    print(f"together {results.capacity} requests/s", file=sys.stderr, flush=True)
     room = False
     for number, case in enumerate(left, start=1):
         if case.room is not room:
@@ -95,6 +96,7 @@ async def _measure(
         print(
             f"{number}/{len(left)}  {case.load:.1f} {case.strategy:<20} waits in {waits}"
             f"  p95 {found.first_p95:.2f} s  goodput {found.goodput:.2f}",
+            file=sys.stderr,
             flush=True,
         )
 

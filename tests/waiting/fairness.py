@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def main() -> None:
             asyncio.run(replay(fleet.url, [Arrival(0.0, PROMPT, ANSWER, MODEL, "crowd")] * 4))
             for way in WAYS:
                 rows.append(row(way, asyncio.run(measure(fleet, way, CROWD, MANY_S))))
-                print(rows[-1], flush=True)
+                print(rows[-1], file=sys.stderr, flush=True)
     PAGE.write_text(replaced(PAGE.read_text(), MARK, "\n".join(rows)))
 
 

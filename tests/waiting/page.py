@@ -19,6 +19,8 @@ from tests.waiting.results import (
 
 MARK = "waiting on real engines, made by `make waiting`"
 
+PICTURE = "![Time to the first token on real engines](waiting.svg)"
+
 Cells = dict[tuple[float, str, bool], list[Run]]
 
 
@@ -29,7 +31,9 @@ def filled(page: str, results: Results) -> str:
 
 def told(results: Results) -> str:
     """Return what was measured, how, and whether the simulator says the same."""
-    return "\n".join([*_setting(results), "", *_table(results), "", *_agreement(results)])
+    return "\n".join(
+        [*_setting(results), "", *_table(results), "", PICTURE, "", *_agreement(results)]
+    )
 
 
 def _setting(results: Results) -> Iterator[str]:
