@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from control.ejections import Ejections, Told
 from control.speeds import Speeds
@@ -17,6 +18,8 @@ MAX_COUNT = 2**31 - 1  # what the contract carries
 # A stream that ends so soon after its last word was closed; one that is cut off ends
 # half a minute later.
 LEFT_S = 1.0
+# Who tells so much less often than it should is frozen: for its requests nobody waits.
+FROZEN_S = 2.0
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -49,11 +52,21 @@ class Sums:
         """The sum for all services."""
         return min(self._all.total(), MAX_COUNT)
 
-    def others(self, stream: object) -> dict[str, int]:
-        """Return what all streams but `stream` told, by service; only what is above 0."""
-        mine = self._told.get(stream, {})
-        left = {one: count - mine.get(one, 0) for one, count in self._all.items()}
+    def without(self, streams: Iterable[object]) -> dict[str, int]:
+        """Return what all but some streams told, by service; only what is above 0."""
+        left = dict(self._all)
+        for stream in streams:
+            for one, count in self._told.get(stream, {}).items():
+                left[one] -= count
         return {one: min(count, MAX_COUNT) for one, count in left.items() if count > 0}
+
+
+class Others(NamedTuple):
+    """What gateways but one have at services, as `Loads.tell` takes it; only what is above 0."""
+
+    in_flight: Mapping[str, int]
+    pending: Mapping[str, int]
+    waiting: Mapping[str, int]
 
 
 class Loads:
@@ -131,6 +144,9 @@ class Loads:
         """All requests in flight."""
         return self._in_flight.total
 
-    def others(self, stream: object) -> dict[str, int]:
-        """Return what all streams but `stream` have in flight, by service; only what is above 0."""
-        return self._in_flight.others(stream)
+    def others(self, stream: object) -> Others:
+        """Return what all streams but `stream` told, and those that are frozen."""
+        oldest = self._now() - FROZEN_S
+        aside = {stream, *(one for one, at in self._told_at.items() if at < oldest)}
+        sums = self._in_flight, self.pending, self.waiting
+        return Others(*(one.without(aside) for one in sums))

@@ -139,10 +139,9 @@ class RoutingServicer(pb_grpc.RoutingServiceServicer):
 
     def _seen_by_others(self, stream: object) -> dict[str, Seen]:
         """Return what others see of services, where they see anything."""
-        loads = self._loads
-        in_flight, queued = loads.others(stream), self._membership.waiting
-        ejections = loads.ejections.others(stream)
-        pending, waiting = loads.pending.others(stream), loads.waiting.others(stream)
+        others, queued = self._loads.others(stream), self._membership.waiting
+        ejections = self._loads.ejections.others(stream)
+        in_flight, pending, waiting = others
         return {
             one: Seen(
                 in_flight.get(one, 0),

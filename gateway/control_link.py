@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 # Full jitter between these, so that gateways cut off together do not return together.
 RETRY_SECONDS = (0.5, 2.0)
 LOAD_SECONDS = 0.25  # between two messages about load, until control has told its own
+STALE_SECONDS = 2.0  # after which what control told of load is not believed any more
 
 T = TypeVar("T")
 
@@ -153,10 +154,13 @@ class ControlLink:
         inbox = Inbox(stream)
         loop = asyncio.get_running_loop()
         interval = LOAD_SECONDS
+        heard_at = loop.time()
         gateway.learned.unheard()
         try:
             while True:
                 await stream.write(self._load_message())
+                if loop.time() - heard_at > STALE_SECONDS:
+                    gateway.routes.set_elsewhere({})  # or who waits for that waits for ever
                 # Control also tells what changed without being told anything: one answer
                 # read for each message written would fall behind for ever.
                 next_at = loop.time() + interval
@@ -165,6 +169,7 @@ class ControlLink:
                     if response is grpc.aio.EOF:
                         return
                     if response is not None:
+                        heard_at = loop.time()
                         gateway.routes.set_elsewhere(elsewhere(response.loads))
                         gateway.learned.tell(told(response.rates))
                         self._hints.heed(

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.live import MAX_COUNT, Loads
+from control.live import FROZEN_S, MAX_COUNT, Loads
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(-2, 5))
 
@@ -12,8 +12,8 @@ def test_a_gateway_sees_the_sum_of_the_others():
     loads.tell(2, {"a": 3})
     loads.tell(3, {"a": 1})
 
-    assert loads.others(1) == {"a": 4}
-    assert loads.others(2) == {"a": 3, "b": 1}
+    assert loads.others(1).in_flight == {"a": 4}
+    assert loads.others(2).in_flight == {"a": 3, "b": 1}
     assert loads.total("a") == 6
     assert loads.in_flight == 7
 
@@ -24,7 +24,7 @@ def test_what_a_gateway_told_ends_with_its_stream():
     loads.forget(1)
 
     assert loads.in_flight == 0
-    assert loads.others(2) == {}
+    assert loads.others(2).in_flight == {}
 
 
 def test_what_waits_and_what_is_to_be_read_end_with_the_stream_too():
@@ -32,13 +32,28 @@ def test_what_waits_and_what_is_to_be_read_end_with_the_stream_too():
     loads.tell(1, {}, pending={"a": 250, "b": -1}, waiting={"a": 2})
     loads.tell(2, {"a": 1}, pending={"a": 50}, waiting={"b": 1})
 
-    assert loads.pending.others(2) == {"a": 250}
-    assert loads.waiting.others(1) == {"b": 1}
+    assert loads.others(2).pending == {"a": 250}
+    assert loads.others(1).waiting == {"b": 1}
     assert (loads.waiting.of("a"), loads.waiting.total) == (2, 3)
     loads.forget(1)
     assert (loads.pending.of("a"), loads.waiting.total) == (50, 1)
     loads.tell(2, {})
     assert (loads.pending.total, loads.waiting.total) == (0, 0)
+
+
+def test_for_what_a_frozen_gateway_has_nobody_waits():
+    """It was told to wait behind requests of one that was stopped, for half a minute."""
+    now = 0.0
+    loads = Loads(lambda: now)
+    loads.tell(1, {"a": 4}, pending={"a": 250}, waiting={"a": 2})
+    now = FROZEN_S + 0.01
+    loads.tell(2, {"a": 1})
+
+    assert loads.others(2) == ({}, {}, {})
+    assert loads.others(1).in_flight == {"a": 1}
+    assert loads.total("a") == 5  # a drain does wait for them
+    loads.tell(1, {"a": 3})
+    assert loads.others(2).in_flight == {"a": 3}
 
 
 def test_a_sum_stays_within_what_the_contract_carries():
@@ -47,7 +62,7 @@ def test_a_sum_stays_within_what_the_contract_carries():
     loads.tell(2, {"a": 2**31 - 1})
 
     assert loads.total("a") == loads.in_flight == MAX_COUNT
-    assert loads.others(3) == {"a": MAX_COUNT}
+    assert loads.others(3).in_flight == {"a": MAX_COUNT}
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.none() | COUNTS)))
@@ -70,7 +85,7 @@ def test_the_sums_are_those_of_what_each_told_last(steps):
             for name, count in counts.items():
                 if other != stream:
                     expected[name] = expected.get(name, 0) + count
-        assert loads.others(stream) == expected
+        assert loads.others(stream).in_flight == expected
 
 
 def test_silence_begins_with_the_last_word_of_a_gateway():

@@ -39,6 +39,7 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
         self.unasked = 0  # messages about load that answer nothing, after each answer
         self.load_interval_ms = 10
         self.rates = []
+        self.mute = False  # whether messages about load are answered no more
         self.ends = asyncio.Event()  # set: the next message about load ends its stream
         self.kept_out = False  # whether others keep out the service whose load is told
 
@@ -73,6 +74,8 @@ class ScriptedControl(pb_grpc.RoutingServiceServicer):
             if self.ends.is_set():
                 self.ends.clear()
                 return
+            if self.mute:
+                continue
             for more in range(1 + self.unasked):
                 load = pb.ServiceLoad(service_id="h/a", in_flight=4 + more, queue_depth=3)
                 if self.kept_out:
@@ -300,6 +303,19 @@ async def test_what_others_have_in_flight_is_forgotten_with_control():
         while not gateway.routes.upstreams["h/a"].elsewhere:
             await control.loads.get()
     assert gateway.routes.upstreams["h/a"].elsewhere == 0
+
+
+async def test_what_others_have_in_flight_is_forgotten_when_control_is_frozen(monkeypatch):
+    monkeypatch.setattr(control_link, "STALE_SECONDS", 0.05)
+    async with linked() as (control, gateway):
+        await control.watches.get()
+        await control.updates.put(snapshot(service("h/a")))
+        await control.watches.get()
+        while not gateway.routes.upstreams["h/a"].elsewhere:
+            await control.loads.get()
+        control.mute = True
+        while gateway.routes.upstreams["h/a"].elsewhere:
+            await control.loads.get()
 
 
 async def test_a_reason_that_all_streams_have_is_told_once(caplog):
