@@ -67,8 +67,11 @@ def comparison(rows: Sequence[Row], fleet: str) -> str:
         return math.exp(fmean(map(math.log, times)))
 
     heads = [f"{trace} {load:g}" for trace, _, load in cases]
+    runs = len(next(iter(here.values())).runs)
     lines = [
-        f"| fleet {fleet}, decided by | goodput | TTFT p95 | {' | '.join(heads)} |",
+        f"Fleet {fleet}, {'one run' if runs == 1 else f'the middle of {runs} runs'}:",
+        "",
+        f"| decided by | goodput | TTFT p95 | {' | '.join(heads)} |",
         f"| --- | ---: | ---: |{' ---: |' * len(cases)}",
     ]
     for name in sorted(names, key=lambda name: -goodput(name)):
