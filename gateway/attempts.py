@@ -314,7 +314,8 @@ class Attempts:
         gateway, now = self._gateway, self._gateway.clock()
         budget = gateway.retry_budget
         if choice.upstream.breaker.attentive and not self._retrying:
-            self._retrying = budget.begin(len(gateway.active))
+            # Who waits is at no service: a crowd in the room must not multiply what fails.
+            self._retrying = budget.begin(len(gateway.active) - gateway.room.waiting)
             if not self._retrying:
                 self._choice, self._epoch = choice, choice.upstream.breaker.epoch
                 self._release()
