@@ -166,14 +166,14 @@ class Crowd:
         self.calls[guest.number].head(200, "events")
         self.calls[guest.number].data(EVENT)
 
-    def finish(self, guest):
-        """Let the answer come to its end."""
+    def finish(self, guest, answer=ANSWER):
+        """Let the answer come to its end. answer: where it is no stream."""
         call = self.calls[guest.number]
         if call.headed:
             call.data(EVENT + DONE, done=True)
         else:
             call.head(200, "json")
-            call.data(ANSWER, done=True)
+            call.data(answer, done=True)
 
     def fail(self, guest, kind):
         """Let the service fail: it is `away`, the connection is `lost`, or it is `busy`."""

@@ -6,6 +6,7 @@ import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 
 from gateway.load import Elsewhere
+from gateway.rates import Told
 from tests.unit.gateway.crowd import Crowd
 
 pytestmark = pytest.mark.anyio
@@ -198,4 +199,50 @@ async def test_one_too_many_is_refused_and_told_when_to_come_again():
     crowd.finish(crowd.served[0])
     await crowd.turn()
     assert not crowd.come().over
+    assert await ended(crowd) == {}
+
+
+@pytest.mark.parametrize("strategy", [pb.STRATEGY_LEAST_LOADED, ECT])
+@pytest.mark.parametrize("rate", [0.0, -1.0, nan, inf, 1e12], ids=str)
+async def test_rates_that_cannot_be_starve_nobody_and_promise_nothing_odd(rate, strategy):
+    crowd = Crowd({"h/0": 1, "h/1": 1}, strategy=strategy)
+    told = Told(
+        "h/0",
+        "m",
+        prefill=rate,
+        decode=((1, rate),),
+        load_s=rate,
+        answer=rate,
+        bytes_per_token=rate,
+        samples=1_000_000,
+    )
+
+    crowd.gateway.learned.tell([told])
+    for size in (10, 3_000) * 4:
+        crowd.come(size=size)
+    for _ in range(8):
+        await settled(crowd)
+        for guest in crowd.served:
+            crowd.finish(guest)
+
+    assert [one.status for one in crowd.guests] == [200] * 8
+    assert await ended(crowd) == {}
+
+
+@pytest.mark.parametrize("milliseconds", ["0", "-1", "1e-300", "1e12", "1e999", '"x"', "null"])
+async def test_timings_that_cannot_be_starve_nobody(milliseconds):
+    crowd = Crowd({"h/0": 1})
+    timings = (
+        b'"timings":{"prompt_n":9,"prompt_ms":%b,"predicted_n":1000000000000,"predicted_ms":%b}'
+    )
+    answer = b'{"choices":[],%b}' % (timings % (milliseconds.encode(), milliseconds.encode()))
+
+    for _ in range(3):
+        crowd.come()
+    for _ in range(3):
+        await settled(crowd)
+        for guest in crowd.served:
+            crowd.finish(guest, answer)
+
+    assert [one.status for one in crowd.guests] == [200] * 3
     assert await ended(crowd) == {}
