@@ -6,12 +6,13 @@ from collections.abc import Callable
 from control.api.errors import GenieHiveError, UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from control.api.errors import Upstream as UpstreamFault
 from gateway.answer_head import AnswerHead
-from gateway.attempts import NEVER, Attempts
+from gateway.attempts import Attempts
 from gateway.downstream import Downstream
 from gateway.gateway import MAX_ERROR_BYTES, Gateway
 from gateway.reasoning import Unreadable, Usage, cleaned
 from gateway.request_head import RequestHead
 from gateway.route import Choice, Route
+from gateway.seeking import NEVER
 from gateway.sse import Scanner, first_error, only_comments
 from gateway.timings import of_answer
 from gateway.verdict import Course, error_in, judge

@@ -10,12 +10,13 @@ from control.api.errors import BodyTooLarge, GenieHiveError
 from control.api.errors import Upstream as UpstreamFault
 from gateway import body, errors
 from gateway.answering import END_S, Answering
-from gateway.attempts import NEVER, bare
+from gateway.attempts import bare
 from gateway.downstream import Downstream
 from gateway.gateway import Gateway
 from gateway.record import MAX_MODEL, RUNNING, WAITING, Record
 from gateway.request_head import RequestHead
 from gateway.resources import WORDS
+from gateway.seeking import NEVER
 from gateway.totals import ANSWERED, LEFT
 from gateway.waiter import Waiter
 

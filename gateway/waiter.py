@@ -8,24 +8,24 @@ from gateway.load import Need
 from gateway.route import Choice, Route
 
 if TYPE_CHECKING:
-    from gateway.attempts import Attempts
+    from gateway.seeking import Seeking
 
 
 class Waiter:
     """See `room.Waiter`."""
 
-    __slots__ = ("_attempts", "lane", "need", "principal", "priority", "until")
+    __slots__ = ("_seeking", "lane", "need", "principal", "priority", "until")
 
     def __init__(
         self,
-        attempts: "Attempts",
+        seeking: "Seeking",
         lane: tuple[int, str],
         principal: str,
         priority: Priority,
         need: Need,
         until: float,
     ) -> None:
-        self._attempts = attempts
+        self._seeking = seeking
         self.lane = lane
         self.principal = principal
         self.priority = priority
@@ -33,13 +33,13 @@ class Waiter:
         self.until = until
 
     def routes(self) -> Iterable[Route]:
-        return self._attempts.succession()
+        return self._seeking.succession()
 
     def tried(self) -> Collection[str]:
-        return self._attempts.asked_before()
+        return self._seeking.asked_before()
 
     def go(self, route: Route, choice: Choice) -> None:
-        self._attempts.admitted(route, choice)
+        self._seeking.admitted(route, choice)
 
     def fail(self, error: Exception) -> None:
-        self._attempts.turned_away(error)
+        self._seeking.turned_away(error)
