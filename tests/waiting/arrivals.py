@@ -9,32 +9,10 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from bench.replay.arrivals import WORDS
 from tests.waiting.fleet import authorization
 
 TIMEOUT_S = 300.0
-# About a token each.
-WORDS = (
-    "time",
-    "year",
-    "people",
-    "way",
-    "day",
-    "man",
-    "thing",
-    "woman",
-    "life",
-    "child",
-    "world",
-    "school",
-    "state",
-    "family",
-    "student",
-    "group",
-    "country",
-    "problem",
-    "hand",
-    "part",
-)
 
 
 @dataclass(frozen=True, slots=True)
