@@ -64,8 +64,7 @@ def _begun(trace: Sequence[Entry]) -> Results:
     return Results(
         f"{datetime.now(UTC):%Y-%m-%d}",
         f"{machine.cores} cores of {machine.cpu}, {machine.memory_gib} GiB",
-        f"prompts of a {PROMPT_SCALE}th and answers of an {ANSWER_SCALE}th of the tokens of the"
-        " trace",
+        f"prompts with 1/{PROMPT_SCALE} and answers with 1/{ANSWER_SCALE} of the trace's tokens",
         prompt,
         answer,
     )

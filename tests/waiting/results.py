@@ -15,6 +15,7 @@ KEPT, PLOT = DOCS / "waiting.json", DOCS / "waiting.svg"
 # What is promised: the first token within a second and four times what the fastest service
 # takes for the prompt when idle, and every further one within a fifth of a second.
 PROMISED_S, PROMPTS, TOKEN_S = 1.0, 4.0, 0.2
+CLEAR = 1.1  # by how much two have to differ for their order to mean anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,9 @@ def pooled(runs: Iterable[Run], share: float) -> float:
 
 
 def ahead(one: Sequence[Run], other: Sequence[Run]) -> bool:
-    """Return whether `one` had the smaller p95 in every round."""
-    rounds = list(zip(one, other, strict=False))
-    return bool(rounds) and all(a.first_p95 < b.first_p95 for a, b in rounds)
+    """Return whether `one` had the smaller p95 in every round, and clearly so over all."""
+    clear = pooled(one, 0.95) * CLEAR < pooled(other, 0.95)
+    return clear and all(a.first_p95 < b.first_p95 for a, b in zip(one, other, strict=True))
 
 
 def rounded(seconds: float) -> float:
