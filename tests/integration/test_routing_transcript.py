@@ -6,7 +6,7 @@ import pytest
 
 from control.api.strategies import Strategy
 from tests.transcript.__main__ import STRATEGIES
-from tests.transcript.pair import FAST, HOSTS, SLOW, Pair, running_pair
+from tests.transcript.pair import COMPARED, FAST, HOSTS, SLOW, Pair, running_pair
 from tests.transcript.results import PAGE, filled, read
 from tests.transcript.runs import Answer, at_once, learn, load, one_by_one
 
@@ -87,7 +87,7 @@ def test_the_kept_results_are_of_these_strategies_and_services():
     assert found.before == SLOW
     assert found.scores[FAST] > found.scores[SLOW]
     for answers in (found.one_by_one, found.at_once):
-        assert list(answers) == list(Strategy)
+        assert list(answers) == list(COMPARED)
         assert {one.service for given in answers.values() for one in given} == {FAST, SLOW}
     for loads in (found.unequal, found.equal):
         assert {one.strategy for one in loads} == set(STRATEGIES)

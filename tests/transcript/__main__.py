@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.results import this_machine
 from control.api.strategies import Strategy
-from tests.transcript.pair import Pair, running_pair
+from tests.transcript.pair import COMPARED, Pair, running_pair
 from tests.transcript.results import KEPT, PAGE, Results, filled
 from tests.transcript.runs import Load, at_once, learn, load, one_by_one
 
@@ -46,8 +46,8 @@ async def _transcript(pair: Pair) -> dict[str, Any]:
         "machine": f"{machine.cores} cores of {machine.cpu}, {machine.memory_gib} GiB",
         "before": before.service,
         "scores": await asyncio.to_thread(pair.scores),
-        "one_by_one": {one: await one_by_one(pair, one, REQUESTS, TOKENS) for one in Strategy},
-        "at_once": {one: await at_once(pair, one, REQUESTS, TOKENS) for one in Strategy},
+        "one_by_one": {one: await one_by_one(pair, one, REQUESTS, TOKENS) for one in COMPARED},
+        "at_once": {one: await at_once(pair, one, REQUESTS, TOKENS) for one in COMPARED},
     }
 
 

@@ -56,6 +56,10 @@ class Pair:
         return found
 
 
+# How they compare where requests are sent at once; `tests.waiting` has them where requests wait.
+COMPARED = tuple(one for one in Strategy if one is not Strategy.EXPECTED_COMPLETION)
+
+
 def role(strategy: Strategy) -> str:
     """Return the role that is served by a strategy."""
     return f"chat-{strategy.value.replace('_', '-')}"
@@ -91,6 +95,7 @@ def running_pair(folder: Path, share: float = SHARE) -> Iterator[Pair]:
                 # What waits inside an engine travels with beats.
                 "registry": {"grace_s": 0, "heartbeat_interval_s": 0.5},
                 "roles_path": str(roles),
+                "routing": {"waiting_room": "off"},
             },
         )
         address = f"127.0.0.1:{control.port()}"
