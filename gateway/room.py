@@ -182,9 +182,13 @@ class Room:
         self.residency.pass_time(now)
         self._keep_reservations(now)
         looked: Counter[Hashable] = Counter()
+        full: set[str] = set()  # services that take nobody more in this pass
         in_order = self._queue.in_order()
         for place in in_order:
             waiter: Waiter = place.waiter  # type: ignore[assignment]  # the queue does not know what it holds
+            if not looked[waiter.lane] and self._is_full(waiter, full):
+                in_order.close_lane(waiter.lane)
+                continue
             try:
                 route, choice = self._find(waiter, now, place.since)
             except Occupied as occupied:
@@ -208,6 +212,23 @@ class Room:
             self._tell()
         else:
             self._clear()
+
+    def _is_full(self, waiter: Waiter, full: set[str]) -> bool:
+        """Return whether nobody takes `waiter`, as far as that shows at little cost.
+
+        full: services that are known to take nobody; it grows.
+        """
+        route = next((one for one in waiter.routes() if one.choices), None)
+        if route is None or route.absent or self.residency.switching or waiter.tried():
+            return False
+        for one in route.pool:
+            if one.upstream.service_id in full:
+                continue
+            if one.upstream.takes_one:
+                return False
+            full.add(one.upstream.service_id)
+        self._wanted[waiter.lane] = route.pool
+        return True
 
     def _find(self, waiter: Waiter, now: float, since: float) -> tuple[Route, Choice]:
         """Return who serves `waiter` now, counted in flight there.

@@ -11,7 +11,7 @@ import pytest
 from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
-from gateway import attempts, exchange
+from gateway import exchange, seeking
 from gateway.rates import Told
 from tests.fakes import answers
 from tests.fakes.answers import Hang
@@ -72,7 +72,7 @@ STREAMED = answers.events(STREAM)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell those who wait so, soon and often."""
-    monkeypatch.setattr(attempts, "WAITING_S", 0.01)
+    monkeypatch.setattr(seeking, "WAITING_S", 0.01)
     monkeypatch.setattr(exchange, "WAITING_PING_S", 0.01)
 
 
