@@ -137,4 +137,5 @@ class Lookout:
             self._compiler.rules.waiting.on,
             speeds,
             loads.waiting.of(service_id),
+            sum(asset.loaded for asset in service.assets),
         )

@@ -219,7 +219,7 @@ class Attempts(Seeking):
             if self._status == 200:
                 sample.answered(residency, first - sent if streamed else None, usage, now)
             else:
-                sample.refused(residency)
+                sample.refused(residency, now)
         if self._retrying or self._choice.upstream.breaker.attentive:
             self._works(now)
         for witness in self._witnesses:

@@ -37,9 +37,10 @@ class Elsewhere(NamedTuple):
 
 @dataclass(slots=True)
 class Switch:
-    """A model that an engine was made to load. began: seconds of the clock.
+    """A model that an engine was made to load.
 
-    started: whether it answers with it. known: whether the route table tells so.
+    started: whether it answers with it. began: since when it does, or was to, seconds of the
+    clock. known: whether the route table tells so.
     """
 
     asset: bytes

@@ -23,6 +23,11 @@ def is_absent(choice: Choice) -> bool:
     return not (switch.started and switch.asset == choice.asset)
 
 
+def is_free_to_load(load: Load) -> bool:
+    """Return whether a model takes the place of no other one there."""
+    return not load.loaded_assets and load.switch is None
+
+
 def is_overdue(choice: Choice, since: float, now: float) -> bool:
     """Return whether who waits since then goes before those whose model is there.
 
@@ -51,11 +56,11 @@ class Residency:
         load.switched = now
         self._loads[load.service_id] = load
 
-    def started(self, choice: Choice) -> None:
+    def started(self, choice: Choice, now: float) -> None:
         """Take note that a service answers with the model of `choice`."""
         switch = choice.upstream.switch
-        if switch is not None and switch.asset == choice.asset:
-            switch.started = True
+        if switch is not None and switch.asset == choice.asset and not switch.started:
+            switch.started, switch.began = True, now
 
     def failed(self, choice: Choice) -> None:
         """Take note that it did not come to that."""
@@ -67,8 +72,12 @@ class Residency:
         """End what the table knows by now, or never will."""
         for load in list(self._loads.values()):
             switch = load.switch
-            if switch is None or switch.known or now - switch.began > DOUBT_S:
+            if switch is None or switch.known or self._is_doubtful(load, switch, now):
                 self._end(load)
+
+    def _is_doubtful(self, load: Load, switch: Switch, now: float) -> bool:
+        still_loading = load.in_flight and not switch.started
+        return now - switch.began > DOUBT_S and not still_loading
 
     def may_load(self, choice: Choice) -> bool:
         """Return whether the service of `choice` may be made to load its model now."""
@@ -76,8 +85,7 @@ class Residency:
         switches = (one.switch for one in self._loads.values())
         if any(one is not None and one.asset == choice.asset for one in switches):
             return False  # it is on its way, here or elsewhere
-        empty = not load.loaded_assets and load.switch is None
-        return empty or not load.ahead  # whoever is served there is served to the end
+        return is_free_to_load(load) or not load.ahead  # who is served there is so to the end
 
     def _end(self, load: Load) -> None:
         load.switch = None

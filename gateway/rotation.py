@@ -16,7 +16,7 @@ from gateway.breaker import NEVER, Breaker, Ejected, Random, State
 from gateway.busy import busy
 from gateway.config import Ejection
 from gateway.load import Need
-from gateway.residency import Residency, is_absent
+from gateway.residency import Residency, is_absent, is_free_to_load
 from gateway.route import Choice, Route, order
 
 # With fewer services behind a name, only the loss of all of them is more than a few faults.
@@ -230,11 +230,22 @@ class Rotation:
         return other
 
     def _resident(self, route: Route) -> Route:
-        """Return `route` without those who would have to load what others have in memory."""
+        """Return `route` without those who would load what others have in memory.
+
+        Where it is reckoned what that takes, one whose memory is empty is as good as another.
+        """
         if not route.absent and not self.residency.switching:
             return route
-        there = [one for one in route.choices if not is_absent(one)]
-        return route.only(there) if 0 < len(there) < len(route.choices) else route
+        held = {one.asset for one in route.choices if not is_absent(one)}
+        reckoned = route.strategy is Strategy.EXPECTED_COMPLETION
+        left = [
+            one
+            for one in route.choices
+            if one.asset not in held
+            or not is_absent(one)
+            or (reckoned and is_free_to_load(one.upstream))
+        ]
+        return route.only(left) if len(left) < len(route.choices) else route
 
     def _resting(self, view: "_View", asking: "Asking") -> Choice | None:
         return self._one_of(view, view.resting, asking)

@@ -55,16 +55,16 @@ class Sample:
         took_s, foreseen_s = now - self._sent, self._foreseen_s
         if self._loads_model:
             rates.loaded(took_s - foreseen_s)
-            residency.started(self._choice)
+            residency.started(self._choice, now)
             return
         if rates.reads:  # else what was foreseen is a guess
             load.capacity.started(self._depth, took_s, foreseen_s)
         if self._depth < load.slots:  # beyond them it waited for one, too
             rates.first_token(self._size, self._ahead_s, took_s, now)
 
-    def refused(self, residency: Residency) -> None:
+    def refused(self, residency: Residency, now: float) -> None:
         """Take note that the engine would not answer; of its speed that tells nothing."""
-        residency.started(self._choice)
+        residency.started(self._choice, now)
 
     def answered(
         self, residency: Residency, first_s: float | None, usage: Usage | None, now: float
@@ -75,7 +75,7 @@ class Sample:
         """
         load, rates = self._choice.upstream, self._choice.rates
         whole_s = now - self._sent
-        if first_s is None and not self._came_whole(residency, whole_s, usage):
+        if first_s is None and not self._came_whole(residency, whole_s, usage, now):
             return
         beside = (self._depth + load.in_flight + load.elsewhere) // 2  # on the average
         rates.answered(
@@ -90,7 +90,9 @@ class Sample:
             now=now,
         )
 
-    def _came_whole(self, residency: Residency, whole_s: float, usage: Usage | None) -> bool:
+    def _came_whole(
+        self, residency: Residency, whole_s: float, usage: Usage | None, now: float
+    ) -> bool:
         """Take note of an answer in one piece; return whether it tells how fast it was made."""
         load, rates = self._choice.upstream, self._choice.rates
         tokens = rates.answer if usage is None else usage.completion_tokens
@@ -101,7 +103,7 @@ class Sample:
             if self._loads_model:
                 rates.loaded(whole_s - foreseen_s)
                 waited = True
-            residency.started(self._choice)
+            residency.started(self._choice, now)
         elif usage is not None and rates.reads:
             load.capacity.started(self._depth, whole_s, foreseen_s)
         return not waited or self.timings is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from control.api.strategies import Strategy
 from control.ranking.eligibility import Rule, concerning, refusal
 from control.ranking.kinds import Kind
-from control.ranking.preferences import family_rank, tier
+from control.ranking.preferences import family_rank, is_cold, tier
 from control.ranking.roles import Role
 from control.ranking.traits import Traits
 
@@ -33,7 +33,11 @@ class Demand:
             family=(family_rank(self.families, kind.families), len(self.families)),
             missing=(len(self.labels - kind.labels), len(self.labels)),
             remote=traits.is_provider,
-            cold=not kind.asset.loaded and self.strategy is not Strategy.SCORED,
+            cold=is_cold(
+                self.strategy,
+                loaded=kind.asset.loaded,
+                loads_on_request=traits.service.loads_on_request,
+            ),
         )
 
     def words(self, traits: Traits, kind: Kind) -> tuple[str, ...]:
@@ -52,7 +56,8 @@ class Demand:
             missing = ", ".join(sorted(self.labels - kind.labels))
             words.append(f"lacks {missing}" if missing else "all preferred labels")
         words.append("external provider" if traits.is_provider else "local")
-        if self.strategy is not Strategy.SCORED:
+        on_request = traits.service.loads_on_request
+        if is_cold(self.strategy, loaded=False, loads_on_request=on_request):
             words.append("loaded" if kind.asset.loaded else "not loaded")
         return tuple(words)
 

@@ -10,6 +10,7 @@ from control.ranking.candidates import Candidate, best
 from control.ranking.demands import Demand, demand
 from control.ranking.eligibility import OF_DIRECT_REQUESTS, OF_OWNERS, refusal
 from control.ranking.kinds import Kind, Vocabulary, kinds, vocabulary
+from control.ranking.preferences import is_cold
 from control.ranking.preferences import tier as direct_tier
 from control.ranking.presets import SEED, Scoring
 from control.ranking.roles import ANYBODY, Role
@@ -118,7 +119,11 @@ def direct_candidate(
         score.total,
         direct_tier(
             remote=found.is_provider,
-            cold=not asset.loaded and rules.strategy is not Strategy.SCORED,
+            cold=is_cold(
+                rules.strategy,
+                loaded=asset.loaded,
+                loads_on_request=subject.service.loads_on_request,
+            ),
         ),
         score.runtime,
         effective(asset, None, operation, provider=found.is_provider),

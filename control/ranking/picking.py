@@ -23,7 +23,7 @@ class Load:
 
     pending_s: seconds of prompts that are not read yet. gated: whether requests wait in gateways
     until it is free; waiting: who does now. speeds: how fast it is believed to be, by asset,
-    where anything is known.
+    where anything is known. loaded_assets: models in its memory.
     """
 
     in_flight: int = 0
@@ -33,6 +33,7 @@ class Load:
     gated: bool = False
     speeds: Mapping[str, Speed] = field(default_factory=lambda: UNKNOWN)
     waiting: int = 0
+    loaded_assets: int = 0
 
     @property
     def waits(self) -> int:
@@ -97,8 +98,17 @@ def picked(
     """
     if not candidates:
         return []
-    # Nobody loads a model that others have in memory.
-    there = [candidate for candidate in candidates if not candidate.absent] or candidates
+    # Nobody loads what others have in memory, but where it is reckoned what that takes, and it
+    # takes the place of nothing.
+    reckoned = strategy is Strategy.EXPECTED_COMPLETION
+    held = {candidate.asset_id for candidate in candidates if not candidate.absent}
+    there = [
+        one
+        for one in candidates
+        if one.asset_id not in held
+        or not one.absent
+        or (reckoned and not loads.get(one.service_id, IDLE).loaded_assets)
+    ]
     tier = min(candidate.tier for candidate in there)
     equals = [candidate for candidate in there if candidate.tier == tier]
 

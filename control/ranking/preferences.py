@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from control.api.strategies import Strategy
 from control.inventory import Asset, Host, Service
 
 # Words that tell who keeps a profile; one of them is enough. What `native_light` promises
@@ -73,6 +74,17 @@ def guardrails(service: Service) -> frozenset[str]:
 def has_guardrails(profile: str, service: Service) -> bool:
     """Return whether `service` keeps what a guardrail profile promises."""
     return profile in GUARDED and profile in guardrails(service)
+
+
+def is_cold(strategy: Strategy, *, loaded: bool, loads_on_request: bool) -> bool:
+    """Return whether an asset comes after others for not being in memory.
+
+    A score counts that itself, and so does expected completion where the model is loaded when
+    it is asked for.
+    """
+    if strategy is Strategy.SCORED:
+        return False
+    return not loaded and not (loads_on_request and strategy is Strategy.EXPECTED_COMPLETION)
 
 
 def tier(

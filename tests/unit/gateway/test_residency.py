@@ -2,8 +2,14 @@
 
 import pytest
 
-from gateway.residency import LEAST_S, LOADS
+from control.api.strategies import Strategy
+from gateway.config import Ejection
+from gateway.rates import Learned
+from gateway.residency import DOUBT_S, LEAST_S, LOADS
+from gateway.rotation import Rotation
+from gateway.route import Choice, Route
 from tests.unit.gateway.crowd import Crowd
+from tests.unit.gateway.pushed import StubUpstream
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +86,51 @@ async def test_a_model_that_was_loaded_stays_for_a_while_however_long_others_wai
         assert guest in crowd.served
         await finish(crowd, guest)
     assert crowd.served == more[:1]
+
+
+def resident(strategy, *choices):
+    """Return the services that are left of choices: (service, asset, whether it is absent)."""
+    rotation, learned = Rotation(Ejection(), lambda: 0.5), Learned()
+    route = Route()
+    route.strategy = strategy
+    upstreams = {}
+    for service_id, asset, loaded, absent in choices:
+        upstream = upstreams[service_id] = StubUpstream(service_id, None)
+        upstream.loaded_assets = loaded
+        rates = learned.rates(service_id, asset)
+        choice = Choice(upstream, asset.encode(), b"", 0.5, 0, 0.0, None, rates, absent)
+        route.change({service_id: choice})
+    return [one.upstream.service_id for one in rotation._resident(route).choices]
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_what_one_holds_no_other_drops_a_model_for(strategy):
+    choices = [("h/a", "m", 1, False), ("h/b", "m", 1, True)]
+
+    assert resident(strategy, *choices) == ["h/a"]
+    assert resident(strategy, *choices[1:]) == ["h/b"]
+
+
+def test_an_empty_memory_is_filled_where_it_is_reckoned_what_that_takes():
+    choices = [("h/a", "m", 1, False), ("h/b", "m", 0, True)]
+
+    assert resident(Strategy.EXPECTED_COMPLETION, *choices) == ["h/a", "h/b"]
+    assert resident(Strategy.SCORED, *choices) == ["h/a"]
+
+
+def test_another_model_that_is_there_is_no_reason_against_the_one_that_is_preferred():
+    choices = [("h/a", "good", 1, True), ("h/b", "other", 1, False)]
+
+    assert resident(Strategy.SCORED, *choices) == ["h/a", "h/b"]
+
+
+async def test_a_load_is_not_doubted_while_it_takes_longer_than_usual():
+    crowd = two_models()
+    other = crowd.come("two")
+    crowd.wait(5 * DOUBT_S)
+    late = crowd.come("one")
+    await crowd.turn()
+    assert crowd.served == [other], "what the table tells is older than the load"
+
+    await finish(crowd, other)
+    assert crowd.served == [late]

@@ -96,7 +96,12 @@ def _seen(random: Random, number: int) -> Seen:
         _seldom(random, HostState.ONLINE, HostState),
         _seldom(random, Health.HEALTHY, Health),
         held_back=random.random() < 0.1,
-        load=Load(random.randrange(4), random.randrange(7), service.concurrency),
+        load=Load(
+            random.randrange(4),
+            random.randrange(7),
+            service.concurrency,
+            loaded_assets=sum(one.loaded for one in service.assets),
+        ),
     )
 
 

@@ -49,7 +49,13 @@ def served(offers, name: str):
 
 def picks(strategy: Strategy, pairs, steps):
     """Return the services that gateways may send the next request to."""
-    there = [pair for pair in pairs if not pair[1].absent] or pairs
+    held = [candidate.asset_id for _, candidate in pairs if not candidate.absent]
+    reckoned = strategy is Strategy.EXPECTED_COMPLETION
+    there = []
+    for one, candidate in pairs:
+        loads = candidate.absent and candidate.asset_id in held
+        if not loads or (reckoned and not one.load.loaded_assets):
+            there.append((one, candidate))
     first = [pair for pair in there if pair[1].tier == there[0][1].tier]
 
     def score(pair):

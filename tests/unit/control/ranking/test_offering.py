@@ -88,7 +88,9 @@ def looked_at_one_by_one(one: Subject, wanted: Role, given: Rules):
             family=(min(fits, default=len(families)), len(families)),
             missing=(len(missing), len(labels)),
             remote=one.is_provider,
-            cold=strategy is not Strategy.SCORED and not each.loaded,
+            cold=strategy is not Strategy.SCORED
+            and not each.loaded
+            and not (one.service.loads_on_request and strategy is Strategy.EXPECTED_COMPLETION),
         )
         score = role_score(wanted, one, each, given.scoring).total
         ways.append((place, -score, each.asset_id))

@@ -163,11 +163,21 @@ def test_with_a_waiting_room_gateways_send_to_those_that_are_free_or_wait(strate
 
 def test_nobody_loads_what_others_have_in_memory_however_busy_they_are():
     cold = replace(BEST, absent=True)
-    loads = {"c": Load(50, 50)}
+    loads = {"c": Load(50, 50), cold.service_id: Load(loaded_assets=1)}
 
     for strategy in Strategy:
         assert picked(strategy, [cold, NEXT], loads, STEPS) == [NEXT]
         assert picked(strategy, [cold], loads, STEPS) == [cold]
+
+
+def test_an_empty_memory_is_filled_where_it_is_reckoned_what_that_takes():
+    cold = replace(BEST, absent=True)
+    loads = {"c": Load(50, 50)}
+
+    for strategy in Strategy:
+        reckoned = strategy is Strategy.EXPECTED_COMPLETION
+        assert picked(strategy, [cold, NEXT], loads, STEPS) == [cold if reckoned else NEXT]
+    assert picked(Strategy.EXPECTED_COMPLETION, [cold, NEXT], {}, STEPS) == [NEXT]
 
 
 def test_who_would_end_first_is_picked_busy_or_not():
