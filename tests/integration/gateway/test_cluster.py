@@ -138,11 +138,13 @@ async def test_an_explanation_is_all_that_control_says(front: Front):
         "score": 0.5,
         "tier": 0,
         "ejection": None,
+        "expected": None,
         "gates": [{"name": "health", "passed": True, "detail": "healthy"}],
         "terms": [{"name": "runtime", "weight": 0.45, "value": 0.5, "detail": "loaded"}],
         "preferences": [],
         "in_flight": 3,
         "queue_depth": 0,
+        "waiting": 0,
         "live_penalty": 0.0,
     }
 
