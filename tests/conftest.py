@@ -1,9 +1,11 @@
 """What all tests share: the event loop, the fake engine, real processes."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default as httpx_transport
 from hypothesis import HealthCheck, settings
 
 from tests.fakes.engine import Engine, openai
@@ -12,6 +14,9 @@ from tests.processes import Spawn, reserved_port, spawning
 # A deadline an example measures the machine, not the code.
 settings.register_profile("geniehive", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("geniehive")
+
+# Each client would read anew whom it may trust, for 20 ms; tests that wait for a fact open many.
+httpx_transport.create_ssl_context = cache(httpx_transport.create_ssl_context)
 
 
 @pytest.fixture(scope="session")
