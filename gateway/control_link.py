@@ -154,13 +154,19 @@ class ControlLink:
         inbox = Inbox(stream)
         loop = asyncio.get_running_loop()
         interval = LOAD_SECONDS
-        heard_at = loop.time()
         gateway.learned.unheard()
+
+        def doubt() -> asyncio.TimerHandle:
+            """Forget what control tells of others, or who waits for that waits for ever.
+
+            A timer of its own: to a control that is frozen a large message is never written.
+            """
+            return loop.call_later(STALE_SECONDS, gateway.routes.set_elsewhere, {})
+
+        doubts = doubt()
         try:
             while True:
                 await stream.write(self._load_message())
-                if loop.time() - heard_at > STALE_SECONDS:
-                    gateway.routes.set_elsewhere({})  # or who waits for that waits for ever
                 # Control also tells what changed without being told anything: one answer
                 # read for each message written would fall behind for ever.
                 next_at = loop.time() + interval
@@ -169,7 +175,8 @@ class ControlLink:
                     if response is grpc.aio.EOF:
                         return
                     if response is not None:
-                        heard_at = loop.time()
+                        doubts.cancel()
+                        doubts = doubt()
                         gateway.routes.set_elsewhere(elsewhere(response.loads))
                         gateway.learned.tell(told(response.rates))
                         self._hints.heed(
@@ -178,6 +185,7 @@ class ControlLink:
                         interval = response.interval.ToTimedelta().total_seconds() or interval
                         yield
         finally:
+            doubts.cancel()
             await inbox.close()
             gateway.unheard()
             self._hints.heed(())

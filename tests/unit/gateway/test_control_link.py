@@ -18,7 +18,10 @@ from gateway.breaker import Ejected
 from gateway.config import Config
 from gateway.control_link import ControlLink
 from gateway.gateway import Gateway
+from gateway.load import Elsewhere
 from gateway.reasoning import Usage
+from gateway.resources import read_resource
+from tests.unit.gateway.pushed import follow_all
 
 pytestmark = pytest.mark.anyio
 
@@ -316,6 +319,40 @@ async def test_what_others_have_in_flight_is_forgotten_when_control_is_frozen(mo
         control.mute = True
         while gateway.routes.upstreams["h/a"].elsewhere:
             await control.loads.get()
+
+
+class Jammed:
+    """A channel over which nothing comes and whose first message is never written."""
+
+    def stream_stream(self, *_, **__):
+        return lambda **_: self
+
+    unary_unary = stream_stream
+
+    async def write(self, *_):
+        await asyncio.Event().wait()
+
+    read = write
+
+    def cancel(self):
+        return True
+
+
+async def test_what_others_have_in_flight_is_forgotten_while_a_message_cannot_be_written(
+    monkeypatch,
+):
+    monkeypatch.setattr(control_link, "STALE_SECONDS", 0.05)
+    gateway = Gateway(Config())
+    gateway.route_table.current = {"service/h/a": read_resource(service("h/a"))}
+    follow_all(gateway.routes, gateway.route_table)
+    gateway.routes.set_elsewhere({"h/a": Elsewhere(4)})
+    link = asyncio.create_task(ControlLink(gateway, Jammed(), "g1", None).run())
+    async with asyncio.timeout(20):
+        while gateway.routes.upstreams["h/a"].elsewhere:  # noqa: ASYNC110  # it sends no events
+            await asyncio.sleep(0.005)
+    link.cancel()
+    with suppress(asyncio.CancelledError):
+        await link
 
 
 async def test_a_reason_that_all_streams_have_is_told_once(caplog):
