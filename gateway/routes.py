@@ -74,6 +74,7 @@ class Routes:
         self._settled = False  # whether a name that is not there is unknown to all
         self.changes = 0  # counts steps of following: what was made at the same count is the same
         self.upstreams: dict[str, Upstream] = {}
+        self._elsewhere: Mapping[str, Elsewhere] = {}  # what was told last, by service
         self._routes: dict[Operation, dict[str, Route]] = {one: {} for one in WORDS}
         # Gone from the table and still busy: a service that returns is as busy as it was.
         self._leaving: dict[str, Upstream] = {}
@@ -153,8 +154,11 @@ class Routes:
 
     def set_elsewhere(self, loads: Mapping[str, Elsewhere]) -> None:
         """Take what is told of services, by service; of the others nothing is."""
-        for service_id, upstream in self.upstreams.items():
-            upstream.hear(loads.get(service_id, _IDLE))
+        before, self._elsewhere = self._elsewhere, loads
+        # Of most of 10,000 services nothing is told, four times a second.
+        for service_id in before.keys() | loads.keys():
+            if (upstream := self.upstreams.get(service_id)) is not None:
+                upstream.hear(loads.get(service_id, _IDLE))
 
     def busy(self) -> Iterable[Upstream]:
         """Return all upstreams that may have requests in flight."""
@@ -238,6 +242,7 @@ class Routes:
             upstream = self._leaving.pop(service_id, None)
             upstream = upstream or self._open(service_id, service.origin)
             upstream.gated = self.waiting.on
+            upstream.hear(self._elsewhere.get(service_id, _IDLE))
             self.upstreams[service_id] = upstream
             changed = True
         if upstream.origin != service.origin:

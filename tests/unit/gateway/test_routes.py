@@ -3,6 +3,7 @@
 import pytest
 
 from control.api.errors import ModelNotFound, NoHealthyRoute, NotReady, OperationMismatch
+from gateway.load import Elsewhere
 from gateway.resources import read_resource
 from gateway.routes import Routes, shown
 from gateway.steps import finished
@@ -192,6 +193,22 @@ def test_a_service_that_returns_is_as_busy_as_it_was():
     upstream.in_flight = 0
     follow_all(found, replica())
     assert not found.busy()
+
+
+def test_what_others_have_is_what_was_told_last_of_a_service_that_comes_too():
+    found = routes(service("h/a"))
+    found.set_elsewhere({"h/a": Elsewhere(2), "h/b": Elsewhere(3, 1, 0.5)})
+    follow_all(found, replica(service("h/a"), service("h/b")))
+    one, other = found.upstreams["h/a"], found.upstreams["h/b"]
+    assert (one.elsewhere, other.elsewhere, other.pending_elsewhere) == (2, 4, 0.5)
+
+    one.in_flight = 1
+    follow_all(found, replica(service("h/b")))  # the first is away, and not told of it
+    found.set_elsewhere({"h/c": Elsewhere(1)})
+    assert (other.elsewhere, other.queue_depth, other.pending_elsewhere) == (0, 0, 0.0)
+    follow_all(found, replica(service("h/a")))
+    assert found.upstreams == {"h/a": one}
+    assert one.elsewhere == 0
 
 
 def test_names_are_those_of_services_too_also_where_nobody_serves_them_now():
