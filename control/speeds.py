@@ -4,12 +4,10 @@ Never stored: gateways tell again whatever they know whenever a connection begin
 measured outlives it here, so that it need not begin anew when it is restarted.
 """
 
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import itemgetter
+from itertools import islice, takewhile
 
 from control.ranking.speed import UNMEASURED, Speed, believed, best, merged
 
@@ -38,7 +36,9 @@ class _Known:
 
     def hear(self, gateway_id: str, speed: Speed, now: float) -> bool:
         """Take the word of a gateway; return whether gateways are to be told of it."""
-        self.words.pop(gateway_id, None)
+        if gateway_id in self.words:  # it may have been restarted, and measured little since
+            _, before = self.words.pop(gateway_id)
+            speed = speed.completed(before)
         self.words[gateway_id] = now, speed
         heard = islice(reversed(self.words.items()), MAX_GATEWAYS)
         self.words = dict(reversed([one for one in heard if now - one[1][0] <= STALE_S]))
@@ -107,11 +107,8 @@ class Speeds:
 
     def since(self, version: int) -> tuple[int, list[tuple[Key, Speed]]]:
         """Return what changed after a version, `MAX_TOLD` at most, and the version that this is."""
-        if version == self._version:
-            return version, []
-        changed = list(self._changed.items())
-        first = bisect_right(changed, version, key=itemgetter(1))
-        told = changed[first : first + MAX_TOLD]
+        newer = list(takewhile(lambda one: one[1] > version, reversed(self._changed.items())))
+        told = newer[: -MAX_TOLD - 1 : -1]  # the oldest first
         news = [(key, self._of_asset[key[1]][key[0]].told) for key, _ in told]
         return told[-1][1] if told else version, news
 

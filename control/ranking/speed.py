@@ -39,6 +39,12 @@ class Speed:
         level, rate = min(self.decode, key=lambda one: abs(one[0] - concurrency))
         return rate * slower(level) / slower(concurrency)
 
+    def completed(self, before: "Speed") -> "Speed":
+        """Return the same, with what was measured before where it tells nothing."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        told = {name: value for name, value in values.items() if value not in (None, ())}
+        return replace(before, **told)
+
     @property
     def tells_anything(self) -> bool:
         """Whether anything was measured at all."""

@@ -41,6 +41,15 @@ def test_the_newest_word_of_each_gateway_counts(scene):
     assert scene.speeds.of("h/s")["m"].prefill == 1_250.0
 
 
+def test_a_gateway_that_begins_anew_takes_back_nothing_of_what_it_measured(scene):
+    """It measures the same again soon, but how long a model takes to be loaded seldom."""
+    scene.tell("one", (KEY, Speed(prefill=2_000.0, load_s=60.0, samples=900)))
+    scene.tell("one", (KEY, Speed(prefill=1_000.0, samples=1)))
+
+    assert scene.speeds.of("h/s") == {"m": Speed(prefill=1_000.0, load_s=60.0, samples=1)}
+    assert scene.news()[KEY].load_s == 60.0
+
+
 def test_who_watches_hears_of_each_change_once(scene):
     scene.tell("one", (KEY, FAST))
     version, first = scene.speeds.since(0)

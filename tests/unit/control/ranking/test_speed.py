@@ -35,6 +35,15 @@ def test_what_one_alone_measured_is_kept():
     assert merged(told) == Speed(decode=((1, 40.0), (4, 20.0)), load_s=3.0, samples=3)
 
 
+def test_what_was_measured_before_stands_for_what_is_not_told():
+    before = Speed(prefill=100.0, decode=((1, 40.0), (4, 20.0)), load_s=60.0, samples=900)
+    now = Speed(prefill=200.0, answer=0.0, samples=1)
+
+    assert now.completed(before) == Speed(200.0, before.decode, 60.0, answer=0.0, samples=1)
+    assert Speed(decode=((2, 9.0),), samples=1).completed(before).decode == ((2, 9.0),)
+    assert before.completed(now) == Speed(100.0, before.decode, 60.0, answer=0.0, samples=900)
+
+
 def test_too_few_slots_starve_an_engine_so_the_most_count():
     assert merged([Speed(slots=2, samples=9), Speed(slots=8, samples=1)]).slots == 8
 
