@@ -12,6 +12,7 @@ from control.ranking.eligibility import OF_DIRECT_REQUESTS, OF_OWNERS, USABLE, G
 from control.ranking.kinds import Kind, kinds
 from control.ranking.offering import Rules, direct_candidate, direct_name, role_candidate
 from control.ranking.picking import IDLE, Load
+from control.ranking.preferences import is_cold
 from control.ranking.roles import ANYBODY
 from control.ranking.scoring import queue_steps
 from control.ranking.subject import Subject
@@ -187,7 +188,8 @@ class Direct:
 
     def preferences(self, one: Reading, asset: Asset) -> tuple[str, ...]:
         words = ["external provider" if one.traits.is_provider else "local"]
-        if self.strategy is not Strategy.SCORED:
+        on_request = one.subject.service.loads_on_request
+        if is_cold(self.strategy, loaded=False, loads_on_request=on_request):
             words.append("loaded" if asset.loaded else "not loaded")
         return tuple(words)
 

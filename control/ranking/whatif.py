@@ -83,7 +83,8 @@ def would_change(
 
     scored = strategy is Strategy.SCORED
     words = []
-    if first.loaded and moves(unloaded, load):
+    left = replace(load, loaded_assets=max(load.loaded_assets - 1, 0))
+    if first.loaded and moves(unloaded, left):
         cost = f" ({unloaded.score - first.score:+.2f})" if unloaded and scored else ""
         words.append(f"{first.asset_id} unloaded{cost}")
     if scored:

@@ -261,6 +261,20 @@ def test_preferences_are_told_in_words_the_weightiest_first():
     assert scored.preferences == ("local",)
 
 
+@pytest.mark.parametrize("name", ["m", "r"])
+@pytest.mark.parametrize("on_request", [True, False])
+@pytest.mark.parametrize("strategy", Strategy)
+def test_what_is_in_memory_is_told_as_a_preference_where_it_decides(strategy, on_request, name):
+    pair = []
+    for service_id, loaded in (("a/s", False), ("b/s", True)):
+        one = chat(service_id, Asset("m", (Operation.CHAT,), loaded=loaded))
+        service = replace(one.subject.service, loads_on_request=on_request)
+        pair.append(replace(one, subject=replace(one.subject, service=service)))
+
+    first, second = explained(name, pair, role("r"), strategy=strategy).explanations
+    assert (first.preferences != second.preferences) == (first.tier != second.tier)
+
+
 def test_a_name_that_nobody_has_is_explained_too():
     found = explained("x", [chat()], role("r"))
 

@@ -58,3 +58,18 @@ def test_of_loads_so_many_more_requests_would_change_the_pick():
         "qwen3:14b unloaded",
         "1 more request at tower/s",
     )
+
+
+def test_a_model_that_leaves_takes_its_place_in_the_memory_along():
+    """Where its memory is empty then, the same service may load it again."""
+    first = Candidate("tower/s", "m", True, 0.7, 0, 0.4)
+    other = Candidate("laptop/s", "m", True, 0.5, 0, 0.4)
+    gone = Candidate("tower/s", "m", False, 0.5, 0, 0.4, absent=True)
+    soonest = Strategy.EXPECTED_COMPLETION
+
+    def told(models):
+        loads = {"tower/s": Load(loaded_assets=models), "laptop/s": Load(pending_s=1_000.0)}
+        return would_change(soonest, [first, other], loads, STEPS, gone)
+
+    assert "m unloaded" in told(2)
+    assert "m unloaded" not in told(1)
