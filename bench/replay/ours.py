@@ -120,9 +120,12 @@ class OurGateway:
 
     def arrive(self, request: Request) -> None:
         """Send it, let it wait, or refuse it."""
-        waiter = _Waiter(request, self)
+        waiter, now = _Waiter(request, self), self._world.now
         try:
-            found = self._room.take(waiter, self._world.now)
+            if self._ours.room:
+                found = self._room.take(waiter, now)
+            else:
+                found = self._rotation.take(waiter.routes(), waiter.tried(), now, waiter.need)
         except GenieHiveError:
             self.refuse(request)
             return

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.replay.engines import FLEETS
+from bench.replay.engines import FLEETS, Spec
 from bench.replay.figures import figures
 from bench.replay.ours import Ours
 from bench.replay.published import POLICIES
@@ -13,7 +13,7 @@ from control.api.strategies import Strategy
 from tests.unit.bench.replay.made import QUICK, conversation, request
 
 
-def replayed(made, *, fleet="A", load=0.8, count=200, seed=1, **more):
+def replayed(made, *, fleet="A", load=0.8, count=100, seed=1, **more):
     requests = workload(conversation(), FLEETS[fleet], load, count, seed)
     world = World(FLEETS[fleet], requests, made, seed=seed, **more)
     world.run()
@@ -53,8 +53,8 @@ def test_with_the_room_nobody_waits_inside_of_an_engine():
 
 
 def test_the_room_and_expected_completion_do_better_than_any_published_rule_here():
-    ours = replayed(Ours().gateway)[1].goodput
-    peers = {name: replayed(made)[1].goodput for name, made in POLICIES.items()}
+    ours = replayed(Ours().gateway, count=200)[1].goodput
+    peers = {name: replayed(made, count=200)[1].goodput for name, made in POLICIES.items()}
 
     assert ours >= max(peers.values())
 
@@ -89,6 +89,18 @@ def test_models_that_take_turns_in_memory_are_loaded_a_few_times():
     assert found.refused == 0
     assert found.cold < 0.2
     assert all(one.done for one in world.requests)
+
+
+def test_without_the_room_an_engine_drops_models_as_requests_come():
+    spec = Spec("one", 2, 1_000, 10, 0.5, 8, models=1, load_s=5)
+
+    def loads(room):
+        requests = [request(number, at=1 + number / 10, model=number % 2) for number in range(20)]
+        World([spec], requests, Ours(room=room).gateway, gateways=1).run()
+        return sum(one.cold for one in requests)
+
+    assert loads(False) > 10
+    assert loads(True) < 5
 
 
 @pytest.mark.parametrize(
