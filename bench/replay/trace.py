@@ -11,16 +11,17 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 BLOCK_TOKENS = 512
 MAX_ENTRIES = 2_000_000
 MAX_LINE = 1 << 20  # characters
+MAX_TIME = 1e15
 MAX_TOKENS = 100_000_000
 MAX_BLOCKS = 100_000  # of one prompt
 
@@ -82,6 +83,21 @@ def read(path: Path) -> list[Entry]:
         Entry(at - began, prompt, answer, sessions.of(number, blocks), blocks)
         for number, (at, prompt, answer, blocks) in enumerate(rows)
     ]
+
+
+def read_all(paths: Iterable[Path]) -> dict[str, list[Entry]]:
+    """Return the requests of several traces, by their names.
+
+    Raises:
+        TraceError: as `read`, or two have one name.
+    """
+    traces: dict[str, list[Entry]] = {}
+    for path in paths:
+        name = path.name.partition(".")[0]
+        if name in traces:
+            raise TraceError(f"{path}: another trace is called {name}, too")
+        traces[name] = read(path)
+    return traces
 
 
 class _Sessions:
@@ -146,7 +162,10 @@ def _lines(path: Path, file: IO[str]) -> Iterator[tuple[str, str]]:
 def _csv(path: Path, file: IO[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     names: list[str] = []
     for place, line in _lines(path, file):
-        values = next(csv.reader([line]))
+        try:
+            values = next(csv.reader([line]))
+        except csv.Error as error:
+            raise TraceError(f"{place}: it is not CSV: {error}") from error
         if not names:
             names = [name.strip().removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}") for name in values]
         elif len(values) != len(names):
@@ -185,14 +204,15 @@ def _required(record: Mapping[str, Any], field: _Field, place: str) -> tuple[str
 
 def _time(record: Mapping[str, Any], place: str) -> float:
     name, unit, value = _required(record, _TIME, place)
-    if isinstance(value, str):
-        with suppress(ValueError):
-            # Ten millionths of a second are more than a point in time has here.
-            return datetime.fromisoformat(value[:26]).timestamp()
-    number = _number(value)
-    if number is None or abs(number) > 1e15:
-        raise TraceError(f"{place}: {name}: {_shown(value)} is no time")
-    return number / unit
+    number = _number(value)  # first: some of them could be dates, too, such as 10000101
+    if number is not None and abs(number) <= MAX_TIME:
+        return number / unit
+    if number is None and isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            moment = datetime.fromisoformat(value)
+            # Without a zone: where clocks are set to summer, an hour would come twice.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    raise TraceError(f"{place}: {name}: {_shown(value)} is no time")
 
 
 def _tokens(record: Mapping[str, Any], field: _Field, place: str) -> int:

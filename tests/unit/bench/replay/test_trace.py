@@ -27,6 +27,26 @@ def test_a_trace_of_azure_is_read(written):
     assert read(written("azure.csv", text)) == [Entry(0.0, 374, 44, -1), Entry(4.25, 396, 109, -2)]
 
 
+@pytest.mark.parametrize("first", ["10000101", "1712010122359"])
+def test_a_number_is_no_date_though_it_could_be_one(written, first):
+    text = f"timestamp,input_length,output_length\n{first},1,2\n{int(first) + 1_500},3,4\n"
+
+    assert [one.at for one in read(written("t.csv", text))] == [0.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2024-03-31 01:30:00", "2024-03-31 03:30:00"),  # no hour is left out, wherever this runs
+        ("2024-03-31T01:30:00+02:00", "2024-03-31T01:30:00Z"),
+    ],
+)
+def test_times_without_a_zone_are_in_one_that_never_changes(written, one, other):
+    text = f"{AZURE}{one},1,2\n{other},3,4\n"
+
+    assert [entry.at for entry in read(written("t.csv", text))] == [0.0, 7_200.0]
+
+
 def test_a_trace_of_mooncake_is_read(written):
     text = (
         '{"timestamp": 3000, "input_length": 900, "output_length": 5, "hash_ids": [0, 7]}\n'
@@ -74,6 +94,11 @@ def test_a_trace_of_anybody_is_read_in_the_order_of_its_times(written, name, tex
         ("t.csv", f"{GENERIC}1,2,3.5\n", ":2: output_tokens: '3.5' is no count of tokens"),
         ("t.csv", f"{GENERIC}1,1e12,3\n", ":2: input_tokens: '1e12' is no count of tokens"),
         ("t.csv", "x" * (MAX_LINE + 1), ":1: the line is longer than 1,048,576 characters"),
+        (
+            "t.csv",
+            f"{GENERIC}1,{'2' * 200_000},3\n",
+            ":2: it is not CSV: field larger than field limit (131072)",
+        ),
         ("t.jsonl", "{}\n[1]\n", ":1: none of TIMESTAMP, timestamp or time is there"),
         ("t.jsonl", "[1]\n", ":1: it is not a JSON object"),
         ("t.jsonl", "{\n", ":1: it is not JSON"),
