@@ -1,5 +1,6 @@
 """The `geniehive bench` commands: how models do, and how fast gateways and control are."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,16 +29,23 @@ ANYWHERE = (*COMMANDS, replay)  # the others need Linux
 @click.pass_context
 def bench(context: click.Context) -> None:
     """Measure how models answer, and how fast gateways are."""
+    _allow_connections()
     if context.invoked_subcommand in {one.name for one in ANYWHERE}:
         return
     if sys.platform != "linux":
         what = f"bench {context.invoked_subcommand}"
         raise Failure(f"{what} needs Linux: it lives on epoll and /proc", USAGE, "not_linux")
-    import resource
 
-    # A connection is a file, and 1,024 files are what many systems allow before being asked.
+
+def _allow_connections() -> None:
+    """Allow as many as may be: each is a file, of which many systems allow 1,024 unasked."""
+    try:
+        import resource
+    except ImportError:
+        return  # it is Windows, which has no such bound
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(ValueError):  # macOS has a bound of its own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 for _command in ANYWHERE:

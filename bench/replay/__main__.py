@@ -39,7 +39,7 @@ BELIEFS = {
 
 def main(paths: Sequence[str]) -> None:
     """Simulate, and write the sections of the page."""
-    traces = {Path(one).name.split(".")[0]: trace.read(Path(one)) for one in paths}
+    traces = trace.read_all([Path(one) for one in paths])
     ours = {
         f"{strategy}, room {word}": Ours(strategy, on)
         for strategy in Strategy
@@ -95,4 +95,9 @@ def _rows(plan: Plan) -> list[Row]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if len(sys.argv) < 2:
+        sys.exit('error: no trace; fix: make replay TRACES="FILE..."')
+    try:
+        main(sys.argv[1:])
+    except trace.TraceError as error:
+        sys.exit(f"error: {error}")

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.replay.trace import BLOCK_TOKENS, Entry
@@ -128,9 +128,8 @@ def prompt(arrival: Arrival, scale: float) -> str:
     return " ".join(words[: arrival.prompt])
 
 
-def _words(seed: str, count: int) -> Iterator[str]:
-    rng = random.Random(seed)
-    return (rng.choice(WORDS) for _ in range(count))
+def _words(seed: str, count: int) -> list[str]:
+    return random.Random(seed).choices(WORDS, k=count)
 
 
 def body(arrival: Arrival, model: str, scale: float, *, whole: bool) -> dict[str, object]:

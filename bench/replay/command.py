@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from cli.output import BAD, INTERRUPTED, UNREACHABLE, USAGE, Failure, Output, examples, shared
+from cli.output import BAD, INTERRUPTED, USAGE, Failure, Output, examples, shared
 from control.api.strategies import Strategy
 
 if TYPE_CHECKING:  # imported inside of commands, so that help comes at once
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from bench.replay.arrivals import Pace
     from bench.replay.ours import Ours
@@ -23,6 +24,11 @@ LATE_S = 0.05  # requests that are sent later than this say something of the sen
 ALL = "all"
 STRATEGIES = [one.value for one in Strategy]
 LOADS = (0.5, 0.7, 0.9)
+OF_SIMULATIONS = (
+    *("fleets", "loads", "strategies", "room", "peers", "seeds"),
+    *("gateways", "age", "wrong", "learn_slots"),
+)
+OF_SENDING = ("model", "rate", "speed", "duration", "scale", "whole_answers", "deadline")
 
 
 @examples(
@@ -164,11 +170,10 @@ def replay(
     from bench.replay.arrivals import Pace
     from bench.replay.simulation import COUNT, Plan
 
+    _refuse_misplaced(sent=target is not None)
     if target is None:
-        if model or rate or speed or duration:
-            raise click.UsageError("--model, --rate, --speed and --duration need a --target")
         plan = Plan(
-            {path.name.split(".")[0]: _read(path) for path in traces},
+            _read(traces),
             list(dict.fromkeys(fleets)) or ["A"],
             list(dict.fromkeys(loads)) or LOADS,
             _ours(strategies, room, wrong, reported=not learn_slots),
@@ -186,6 +191,20 @@ def replay(
         raise click.UsageError("either --rate or --speed")
     pace = Pace(rate or 0.0, 0.0 if rate else speed or 1.0, duration or 0.0, count or 0, scale)
     sys.exit(_send(traces[0], pace, target, model, deadline, plot, output, whole=whole_answers))
+
+
+def _refuse_misplaced(*, sent: bool) -> None:
+    """Refuse options that were given and would do nothing.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    context = click.get_current_context()
+    for name in OF_SIMULATIONS if sent else OF_SENDING:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            (option,) = (one for one in context.command.params if one.name == name)
+            where = "is for simulations, without --target" if sent else "needs a --target"
+            raise click.UsageError(f"{option.opts[0]} {where}")
 
 
 def _ours(
@@ -226,11 +245,11 @@ def _published(peers: Sequence[str]) -> list[str]:
     return list(POLICIES) if ALL in peers else list(dict.fromkeys(peers))
 
 
-def _read(path: Path) -> "Sequence[Entry]":
+def _read(paths: "Iterable[Path]") -> "Mapping[str, Sequence[Entry]]":
     from bench.replay import trace
 
     try:
-        return trace.read(path)
+        return trace.read_all(paths)
     except trace.TraceError as error:
         raise Failure(str(error), USAGE, "trace") from error
 
@@ -274,25 +293,22 @@ def _send(
     """Send a trace, and return the exit code.
 
     Raises:
-        Failure: the trace cannot be read, or the gateway not be reached.
+        Failure: the trace cannot be sent, or the gateway not be reached.
     """
     import asyncio
 
     from bench.replay import session, shown
     from bench.replay.arrivals import arrivals
     from bench.replay.client import seen
-    from cli.gateway import client_key, gateway_url
 
-    entries = _read(path)
-    url, key = gateway_url(target, Path()), client_key(target, Path())
-    due = arrivals(entries, pace)
+    (entries,) = _read([path]).values()
+    url, key = _reached(target, output)
+    if not (due := arrivals(entries, pace)):
+        raise Failure(f"{path}: no request comes in {pace.duration:g} s", USAGE, "trace")
     run, interrupted = asyncio.run(
         session.sent(due, url, key, model, deadline_s, pace.scale, output, whole=whole)
     )
     result = seen(run)
-    if run.over and all(one.failure == "unreachable" for one in run.over):
-        fix = "run there: geniehive up"
-        raise Failure(f"gateway {url} does not answer", UNREACHABLE, "unreachable", fix=fix)
     if result.late_max > LATE_S:
         output.say(shown.late(result))
     if plot is not None:
@@ -304,6 +320,24 @@ def _send(
     if interrupted:
         return INTERRUPTED
     return 0 if result.answered else BAD
+
+
+def _reached(target: str, output: Output) -> tuple[str, str | None]:
+    """Return the URL of the gateway, and the key for it, once it has answered.
+
+    Raises:
+        Failure: it does not, or lets nobody in with that key.
+    """
+    from cli.gateway import client, client_key, gateway_url, get
+
+    try:
+        url, key = gateway_url(target, Path()), client_key(target, Path())
+        with client(url, key) as http:
+            get(http, "/v1/models", output.timeout)
+    except Failure as error:
+        told, fix = (text.replace("--gateway", "--target") for text in (str(error), error.fix))
+        raise Failure(told, error.exit_code, error.code, why=error.why, fix=fix) from error
+    return url, key
 
 
 def _draw(path: Path, panels: "Mapping[str, Curves]", output: Output) -> None:

@@ -18,10 +18,9 @@ class Figures:
     """Of one run. Times are seconds.
 
     goodput: share of good requests. ttft: until the first token, waits included; the curve
-    at `SHARES`. normalised:
-    whole time over tokens of the answer. cached: share of prompt tokens that were not read.
-    cold: share that a load came before. refused: share
-    that nobody served. engines: share of the requests by engine.
+    at `SHARES`. normalised: whole time over tokens of the answer. cached: share of prompt
+    tokens that were not read. cold: share that a load came before. refused: share that nobody
+    served. engines: share of the requests by engine.
     """
 
     requests: int

@@ -2,8 +2,10 @@
 
 import json
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner
 
 from bench.__main__ import bench
@@ -11,6 +13,7 @@ from bench.replay import page
 from bench.replay.ours import Ours
 from bench.replay.simulation import Plan, simulate
 from cli.output import UNREACHABLE, USAGE, Failure
+from tests.fakes.engine import Engine, openai
 from tests.unit.bench.replay.made import conversation
 
 
@@ -20,6 +23,16 @@ def trace(tmp_path):
     lines = [f"{one.at},{one.prompt},{one.answer}" for one in conversation(60)]
     path.write_text("\n".join(["time,input_tokens,output_tokens", *lines]))
     return path
+
+
+@contextmanager
+def gateway():
+    """Run what answers as a gateway does; yields its URL."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Engine(openai(["m"], words=3))) as engine,
+    ):
+        yield engine.url
 
 
 def invoked(*arguments):
@@ -85,7 +98,12 @@ def test_a_trace_that_cannot_be_used_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rate", "2"], "need a --target"),
+        (["--rate", "2"], "--rate needs a --target"),
+        (["--scale", "1"], "--scale needs a --target"),
+        (
+            ["--target", "http://127.0.0.1:1", "--model", "m", "--load", "0.5"],
+            "--load is for simulations, without --target",
+        ),
         (["--target", "http://127.0.0.1:1"], "--target needs a --model, and one trace"),
         (
             ["--target", "http://127.0.0.1:1", "--model", "m", "--rate", "2", "--speed", "2"],
@@ -100,11 +118,48 @@ def test_options_that_do_not_fit_are_told(trace, arguments, said):
     assert said in ended.output
 
 
-def test_a_gateway_that_is_not_there_is_told(trace):
-    ended = invoked(trace, "--target", "http://127.0.0.1:1", "--model", "m", "--count", "10")
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        ("here", USAGE, "--target 'here': write http://HOST:PORT"),
+        ("http://127.0.0.1:1", UNREACHABLE, "gateway http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_a_gateway_that_cannot_be_reached_is_told_before_all_is_sent(trace, target, code, said):
+    failure = invoked(trace, "--target", target, "--model", "m").exception
 
-    assert isinstance(ended.exception, Failure)
-    assert ended.exception.exit_code == UNREACHABLE
+    assert isinstance(failure, Failure)
+    assert (failure.exit_code, str(failure)) == (code, said)
+    assert "--gateway" not in failure.text()
+
+
+def test_a_trace_of_which_nothing_comes_in_the_time_is_told(tmp_path):
+    """Times in steps are spread over these, so that the first request is not due at once."""
+    path = tmp_path / "steps.csv"
+    path.write_text("time,input_tokens,output_tokens\n0,1,1\n3,1,1\n")
+    with gateway() as url:
+        failure = invoked(path, "--target", url, "--model", "m", "--duration", 1e-9).exception
+
+    assert isinstance(failure, Failure)
+    assert str(failure) == f"{path}: no request comes in 1e-09 s"
+
+
+def test_two_traces_of_one_name_are_refused(trace, tmp_path):
+    (tmp_path / "more").mkdir()
+    other = tmp_path / "more/small.jsonl"
+    failure = invoked(trace, other).exception
+
+    assert isinstance(failure, Failure)
+    assert str(failure) == f"{other}: another trace is called small, too"
+
+
+def test_a_trace_is_sent_and_told(trace):
+    with gateway() as url:
+        ended = invoked(trace, "--target", url, "--model", "m", "--speed", 1_000, "--json")
+
+    assert ended.exit_code == 0, ended.output
+    told = json.loads(ended.stdout)["replay"]
+    assert (told["sent"], told["answered"], told["errors"]) == (60, 60, {})
 
 
 def test_the_page_has_tables_of_all_that_was_simulated():

@@ -15,7 +15,7 @@ LONG = {"prompt": 3_960, "answer": 2}
 def test_every_request_is_answered_once_and_the_same_way_again(name):
     outcomes = []
     for _ in range(2):
-        requests = workload(conversation(), FLEETS["A"], 0.7, 300, seed=1)
+        requests = workload(conversation(), FLEETS["A"], 0.7, 100, seed=1)
         world = World(FLEETS["A"], requests, POLICIES[name], seed=1)
         world.run()
         outcomes.append(figures(requests, 3))
