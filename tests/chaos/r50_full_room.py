@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from geniehive.v1 import routing_service_pb2 as pb
@@ -13,7 +14,6 @@ from tests.chaos.waiting import BODY, gateway_before, gauges, slotted, slowly
 from tests.fakes.engine import Engine
 from tests.unit.gateway.crowd import Crowd
 
-SERVICES, WAITING = 100, 1_000
 STRATEGIES = {
     "least_loaded": pb.STRATEGY_LEAST_LOADED,
     "expected_completion": pb.STRATEGY_EXPECTED_COMPLETION,
@@ -25,30 +25,38 @@ SETTLE_S = 2.0
 PATIENCE_S = 60.0
 
 
-def run(folder: Path, *, passes: int, seconds: float, seed: int = 50) -> list[Figure]:
-    """Plan so many times, then ask a gateway how it is for `seconds`, with 1,000 that wait.
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many there are. services: of one slot each. waiting: requests."""
 
-    seconds: 0 leaves that out.
-    """
-    figures = [told("services, of one slot each", SERVICES), told("requests that wait", WAITING)]
+    services: int
+    waiting: int
+
+
+def run(folder: Path, *, size: Size, passes: int, seconds: float, seed: int = 50) -> list[Figure]:
+    """Plan so many times, then ask a gateway how it is for `seconds`, 0 to leave that out."""
+    figures = [
+        told("services, of one slot each", size.services),
+        told("requests that wait", size.waiting),
+    ]
     for name, strategy in STRATEGIES.items():
-        figures += asyncio.run(_planned(name, strategy, passes, random.Random(seed)))
-    return [*figures, *(asyncio.run(_asked(folder, seconds)) if seconds else ())]
+        figures += asyncio.run(_planned(name, strategy, size, passes, random.Random(seed)))
+    return [*figures, *(asyncio.run(_asked(folder, size, seconds)) if seconds else ())]
 
 
 async def _planned(
-    name: str, strategy: pb.Strategy, passes: int, draw: random.Random
+    name: str, strategy: pb.Strategy, size: Size, passes: int, draw: random.Random
 ) -> list[Figure]:
     """Let a service be done, and another client come, again and again."""
-    slots = {f"h/{number}": 1 for number in range(SERVICES)}
-    crowd = Crowd(slots, strategy=strategy, random=draw.random, limits={"waiting": WAITING})
-    for number in range(SERVICES + WAITING):
+    slots = {f"h/{number}": 1 for number in range(size.services)}
+    crowd = Crowd(slots, strategy=strategy, random=draw.random, limits={"waiting": size.waiting})
+    for number in range(size.services + size.waiting):
         crowd.come(principal=f"k{number % 20}", size=draw.randrange(1, 2_000))
     await crowd.turn()
     crowd.now += WORK_S  # or the first answers would teach that all is quick
     took, sent = [], 0
     for _ in range(passes):
-        crowd.now += WORK_S / SERVICES
+        crowd.now += WORK_S / size.services
         before = len(crowd.calls)
         crowd.finish(crowd.served[0])  # who was sent first
         begin = time.thread_time()
@@ -70,12 +78,12 @@ async def _planned(
     ]
 
 
-async def _asked(folder: Path, seconds: float) -> list[Figure]:
+async def _asked(folder: Path, size: Size, seconds: float) -> list[Figure]:
     """Keep all services busy and the room full, and take the pulse of the gateway."""
     failed = answered = 0
     async with Engine(lambda _: slowly(ANSWER_S)) as engine:
-        services = [slotted(f"h/{number}", engine.address, 1) for number in range(SERVICES)]
-        limits = {"waiting": 2 * WAITING}
+        services = [slotted(f"h/{number}", engine.address, 1) for number in range(size.services)]
+        limits = {"waiting": 2 * size.waiting}
         async with (
             gateway_before(folder, services, apart=True, limits=limits) as port,
             gauges(port) as said,
@@ -92,7 +100,7 @@ async def _asked(folder: Path, seconds: float) -> list[Figure]:
                     failed += not head.startswith(b"HTTP/1.1 200 ")
                     answered += 1
 
-            clients = [asyncio.create_task(client()) for _ in range(SERVICES + WAITING)]
+            clients = [asyncio.create_task(client()) for _ in range(size.services + size.waiting)]
             await asyncio.sleep(SETTLE_S)
             waiting = await said.waiting()
             before = answered
@@ -114,5 +122,7 @@ async def _asked(folder: Path, seconds: float) -> list[Figure]:
 
 
 PROMISE = Promise(
-    run, short={"passes": 50, "seconds": 0.0}, full={"passes": 2_000, "seconds": 60.0}
+    run,
+    short={"size": Size(30, 200), "passes": 50, "seconds": 0.0},
+    full={"size": Size(100, 1_000), "passes": 2_000, "seconds": 60.0},
 )
