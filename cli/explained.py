@@ -22,6 +22,7 @@ EXPECTED = {
 }
 NUMBERS = frozenset({"SCORE", "TIER", "BUSY", "WAIT", "COST", *EXPECTED})
 SHORT = {"benchmark": "BENCH", "guardrail": "GUARD"}  # titles of terms that are not their name
+NOT_NOW = frozenset({"slot", "memory"})  # gates of who serves, but not at once
 APART = "   "
 
 
@@ -155,10 +156,10 @@ def _share(weight: float) -> str:
 
 
 def _remark(one: pb.Explanation) -> str:
-    """Return why a service is no candidate; of one that is, that it is kept out, or full."""
+    """Return why a service is no candidate; of one that is, why it is not asked now."""
     if _serves(one):
         said = [ejected(one.ejection)] if one.HasField("ejection") else []
-        return "; ".join(said + [gate.detail for gate in one.gates if gate.name == "slot"])
+        return "; ".join(said + [gate.detail for gate in one.gates if gate.name in NOT_NOW])
     return "; ".join(_found(gate) for gate in one.gates if not gate.passed)
 
 

@@ -14,7 +14,7 @@ from control.inventory import Asset, Operation
 from control.ranking.candidates import Candidate, order
 from control.ranking.eligibility import Gate
 from control.ranking.offering import Rules
-from control.ranking.picking import Load, live, picked
+from control.ranking.picking import Load, live, picked, resident
 from control.ranking.questions import (
     Direct,
     InRole,
@@ -28,7 +28,8 @@ from control.ranking.terms import Term
 from control.ranking.whatif import Lead, lead, would_change
 
 MAX_REASONS = 3  # that are told of a role that nobody serves
-SLOT = "slot"  # what is passed by who serves, and whom requests have to wait for
+# Passed by who serves, but has no place for one more; or has to load what others have.
+SLOT, MEMORY = "slot", "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def _explained(
     loads = {one.service_id: one.seen.load for one in readings}
     strategy, steps = question.strategy, question.steps
     chosen = picked(strategy, candidates, loads, steps)
+    asked = {one.service_id for one in resident(strategy, candidates, loads)}
     first = chosen[0] if chosen else None
     serving = {one.service_id for one in candidates}
     refused = [_refused(question, one) for one in readings if one.service_id not in serving]
@@ -128,7 +130,15 @@ def _explained(
         "",
         strategy,
         (
-            *(_serves(question, case, chosen=case.candidate in chosen) for case in cases),
+            *(
+                _serves(
+                    question,
+                    case,
+                    spared=case.candidate.service_id not in asked,
+                    chosen=case.candidate in chosen,
+                )
+                for case in cases
+            ),
             *sorted(refused, key=lambda one: (shut(one.gates), one.service_id)),
         ),
         lead=lead(strategy, candidates, loads, steps),
@@ -146,14 +156,15 @@ def _serving(question: Question, readings: Iterable[Reading]) -> list[_Case]:
     return sorted(cases, key=lambda case: order(case.candidate))
 
 
-def _serves(question: Question, case: _Case, *, chosen: bool) -> Explanation:
+def _serves(question: Question, case: _Case, *, spared: bool, chosen: bool) -> Explanation:
+    """Explain who serves. spared: from loading what others have. chosen: is asked next."""
     one, candidate = case.one, case.candidate
     asset = _asset(one, candidate.asset_id)
     load = one.seen.load
     return Explanation(
         candidate.service_id,
         candidate.asset_id,
-        (*_gates(question, one, asset, serves=True), *_full(load)),
+        (*_gates(question, one, asset, serves=True), *_spared(spared), *_full(load)),
         question.terms(one, asset),
         candidate.score,
         candidate.tier,
@@ -165,6 +176,11 @@ def _serves(question: Question, case: _Case, *, chosen: bool) -> Explanation:
         load.expected(candidate) if candidate.asset_id in load.speeds else None,
         load.waiting,
     )
+
+
+def _spared(spared: bool) -> tuple[Gate, ...]:
+    why = "not asked while others have it in memory"
+    return (Gate(MEMORY, passed=True, detail=why),) if spared else ()
 
 
 def _full(load: Load) -> tuple[Gate, ...]:

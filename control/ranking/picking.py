@@ -84,6 +84,24 @@ def live(candidate: Candidate, load: Load, steps: QueueSteps) -> float:
     return live_score(candidate.score, candidate.runtime, load.waits, steps)
 
 
+def resident(
+    strategy: Strategy, candidates: Sequence[Candidate], loads: Mapping[str, Load]
+) -> list[Candidate]:
+    """Return those that load nothing which others have in memory.
+
+    Where it is reckoned what a load takes, they may, if it takes the place of nothing.
+    """
+    reckoned = strategy is Strategy.EXPECTED_COMPLETION
+    held = {candidate.asset_id for candidate in candidates if not candidate.absent}
+    return [
+        one
+        for one in candidates
+        if one.asset_id not in held
+        or not one.absent
+        or (reckoned and not loads.get(one.service_id, IDLE).loaded_assets)
+    ]
+
+
 def picked(
     strategy: Strategy,
     candidates: Sequence[Candidate],
@@ -98,17 +116,7 @@ def picked(
     """
     if not candidates:
         return []
-    # Nobody loads what others have in memory, but where it is reckoned what that takes, and it
-    # takes the place of nothing.
-    reckoned = strategy is Strategy.EXPECTED_COMPLETION
-    held = {candidate.asset_id for candidate in candidates if not candidate.absent}
-    there = [
-        one
-        for one in candidates
-        if one.asset_id not in held
-        or not one.absent
-        or (reckoned and not loads.get(one.service_id, IDLE).loaded_assets)
-    ]
+    there = resident(strategy, candidates, loads)
     tier = min(candidate.tier for candidate in there)
     equals = [candidate for candidate in there if candidate.tier == tier]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from control.api.strategies import QueueSteps, Strategy
 from control.ranking.candidates import Candidate
-from control.ranking.picking import IDLE, Load, live, picked
+from control.ranking.picking import IDLE, Load, live, picked, resident
 
 # Strategies that send the next request to one service, and no other.
 DECIDED = frozenset({Strategy.SCORED, Strategy.LEAST_LOADED, Strategy.EXPECTED_COMPLETION})
@@ -39,7 +39,8 @@ def lead(
     if strategy not in DECIDED or not candidates:
         return None
     (first,) = picked(strategy, candidates, loads, steps)
-    others = [one for one in candidates if one.tier == first.tier and one is not first]
+    there = resident(strategy, candidates, loads)
+    others = [one for one in there if one.tier == first.tier and one is not first]
     if not others:
         return None
     (second,) = picked(strategy, others, loads, steps)

@@ -23,7 +23,7 @@ from control.ranking.subject import Subject
 from control.ranking.whatif import Lead
 from tests.unit.control.ranking.registries import Registry, registry
 
-REGISTRIES = 10_000
+REGISTRIES = 3_000
 
 
 def table(registry: Registry):
@@ -122,7 +122,7 @@ def agree(registry: Registry, operation: Operation, name: str) -> int:
     return len(ways)
 
 
-def test_explanations_agree_with_decisions_in_10_000_registries():
+def test_explanations_agree_with_decisions_in_thousands_of_registries():
     random = Random(4)
     serving: defaultdict[int, int] = defaultdict(int)
     for _ in range(REGISTRIES):
@@ -325,6 +325,20 @@ def test_whom_requests_would_wait_for_is_told_beside_what_each_is_expected_to_ta
     assert by_id["a/s"].expected is not None
     assert by_id["a/s"].expected.slot > 0
     assert by_id["b/s"].expected is None  # nothing is known of it, or of others with the asset
+
+
+def test_who_would_load_what_others_have_is_said_to_be_spared():
+    warm = chat("a/s", Asset("m", (Operation.CHAT,), loaded=True))
+    cold = chat("b/s", Asset("m", (Operation.CHAT,)), load=Load(loaded_assets=1))
+    service = replace(cold.subject.service, loads_on_request=True)
+    cold = replace(cold, subject=replace(cold.subject, service=service))
+
+    def told(*seen):
+        found = explained("m", seen, strategy=Strategy.SCORED).explanations
+        return {one.service_id: (one.chosen, one.gates[-1].name) for one in found}
+
+    assert told(warm, cold) == {"a/s": (True, "direct_requests"), "b/s": (False, "memory")}
+    assert told(cold) == {"b/s": (True, "direct_requests")}
 
 
 def test_what_would_end_elsewhere_sooner_is_told_by_its_cost():

@@ -73,3 +73,17 @@ def test_a_model_that_leaves_takes_its_place_in_the_memory_along():
 
     assert "m unloaded" in told(2)
     assert "m unloaded" not in told(1)
+
+
+def test_nobody_leads_over_who_would_load_what_it_has():
+    """Or a busy one led by less than nothing over one that is not asked anyway."""
+    first = Candidate("tower/s", "m", True, 0.5, 0, 0.4)
+    cold = Candidate("laptop/s", "m", False, 0.9, 0, 0.4, absent=True)
+    loads = {"tower/s": Load(50, 50), "laptop/s": Load(loaded_assets=1)}
+
+    for strategy in (SCORED, LEAST, Strategy.EXPECTED_COMPLETION):
+        assert lead(strategy, [first, cold], loads, STEPS) is None
+    empty = {"tower/s": Load()}
+    found = lead(Strategy.EXPECTED_COMPLETION, [first, cold], empty, STEPS)
+    assert found is not None
+    assert found.by > 0
