@@ -10,7 +10,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from control.api.auth import KEY
-from control.api.priorities import Priority
+from control.api.priorities import NUMBERS, Priority
 from control.api.strategies import QueueSteps, Strategy
 from gateway import shaping
 from gateway.relay import Relay
@@ -199,7 +199,7 @@ def _target(message: pb.Target) -> Target:
         message.role,
         tuple(message.fallback_roles),
         _steps(message.queue_steps),
-        priority(message.priority),
+        NUMBERS.get(message.priority),
     )
 
 
@@ -230,14 +230,9 @@ def _steps(messages: Iterable[pb.QueueStep]) -> QueueSteps:
     return steps
 
 
-def priority(told: pb.Priority) -> Priority | None:
-    """Return a priority as it is told; None where none is, or one that is not known here."""
-    return Priority(int(told)) if int(told) in list(Priority) else None
-
-
 def _waiting(message: pb.RoomSettings) -> Waiting:
-    default = priority(message.priority) or Priority.NORMAL
-    highest = priority(message.highest_priority) or Priority.HIGH
+    default = NUMBERS.get(message.priority, Priority.NORMAL)
+    highest = NUMBERS.get(message.highest_priority, Priority.HIGH)
     return Waiting(message.waiting, default, highest)
 
 
