@@ -20,7 +20,7 @@ async def test_who_has_read_an_answer_may_ask_again_at_once(engine, door):
         front.offer(engine.address)
         front.allow("sk-one")
         clients = [await front.connect() for _ in range(2)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for number in range(20):  # by turns, so that no connection puts them in order
                 reader, writer = clients[number % 2]
                 writer.write(ASK)

@@ -80,7 +80,7 @@ def test_a_client_that_leaves_frees_the_slot(client, llamacpp):
     assert gauge(llamacpp, "requests_processing") == 1
     stream.close()
 
-    wait_until(lambda: gauge(llamacpp, "requests_processing") == 0, 10.0, "the slot is free")
+    wait_until(lambda: gauge(llamacpp, "requests_processing") == 0, 30, "the slot is free")
 
 
 def test_a_prompt_that_is_too_long_is_the_answer_of_the_engine(client):

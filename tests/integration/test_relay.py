@@ -139,7 +139,7 @@ async def test_who_does_not_speak_tls_is_not_waited_for(
     async with node_door(tls={"certificate": str(certificate), "key": str(key)}) as door:
         host, port = door.address.split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
 
 

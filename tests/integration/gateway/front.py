@@ -152,7 +152,7 @@ class Front:
         reader, writer = await self.connect()
         try:
             writer.write(data)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 return await reader.read()
         finally:
             writer.close()

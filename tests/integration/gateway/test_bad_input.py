@@ -296,7 +296,7 @@ async def test_who_may_not_enter_need_not_send_a_body(front: Front, length: int)
     reader, writer = await front.connect()
     writer.write(request(b"").replace(b"Content-Length: 0", b"Content-Length: %d" % length))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401 ")
     writer.close()
 

@@ -117,7 +117,7 @@ async def test_who_leaves_with_the_end_has_been_answered(front: Front, engine: E
     engine.script = lambda _: [*answers.chunked([A, used, DONE], headers=EVENTS)[:-1], Hang()]
     reader, writer = await front.connect()
     writer.write(request(b'{"model":"small","stream":true}'))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(DONE)
 
     writer.close()

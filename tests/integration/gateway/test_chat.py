@@ -172,7 +172,7 @@ async def test_a_token_is_not_held_back(front: Front, engine: Engine):
         b'Content-Length: 17\r\n\r\n{"model":"small"}'
     )
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await reader.readuntil(first)
     writer.close()
 

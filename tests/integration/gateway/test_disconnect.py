@@ -53,7 +53,7 @@ async def test_the_engine_is_freed(front: Front, engine: Engine, phase: str, how
     writer.write(request(b'{"model":"small"}'))
     arrived = await engine.request()
     if phase in SEEN_BY_CLIENT:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await reader.readuntil(SEEN_BY_CLIENT[phase])
     loop = asyncio.get_running_loop()
     left_at = loop.time()

@@ -76,7 +76,7 @@ async def test_the_body_is_invited(front: Front):
     reader, writer = await front.connect()
     wire = request(GOOD, "Expect: 100-continue", "Connection: close")
     writer.write(wire.removesuffix(GOOD))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(GOOD)
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -87,7 +87,7 @@ async def test_a_body_that_will_be_too_large_is_not_invited(front: Front):
     reader, writer = await front.connect()
     wire = request(b"", "Expect: 100-continue")
     writer.write(wire.replace(b"Content-Length: 0", b"Content-Length: 99999999"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await reader.readuntil(b"}}")
     writer.close()
 
@@ -114,7 +114,7 @@ async def test_any_slicing_of_a_request_is_the_same_request(front: Front, engine
         writer.write(bytes([byte]))
         await asyncio.sleep(0)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
     writer.close()
 
@@ -152,7 +152,7 @@ async def test_a_head_that_came_before_frames_the_same(front: Front, engine: Eng
         writer.write(wire[start:end])
         await writer.drain()
         await asyncio.sleep(random.choice([0, 0, 0.001]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     writer.close()
 
@@ -231,7 +231,7 @@ async def test_a_request_refused_by_its_head_gets_one_answer(
         wire = request(b"", path=path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
         reader, writer = await front.connect()
         writer.write(wire)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await reader.readuntil(said)
             await reader.readuntil(b"}}")
             writer.write(rest)
@@ -261,7 +261,7 @@ async def test_garbage_behind_a_request_never_stands_within_its_answer(
     arrived = await engine.request()
     writer.write(b"\x00garbage\r\n\r\n")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await reader.read() == b""
     await arrived.connection.closed_within(10)
     writer.close()
@@ -283,7 +283,7 @@ async def test_what_does_not_finish_in_time_is_told_so(front: Front, engine: Eng
     engine.script = lambda _: [*answers.events([answers.data({"n": 1})])[:3], Hang()]
     reader, writer = await front.connect()
     writer.write(request(GOOD))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b"\n\n")
         front.gateway.stop()
         rest = await reader.read()
@@ -311,7 +311,7 @@ async def test_an_upgrade_hides_no_second_request(front: Front, engine: Engine, 
         await asyncio.sleep(0.05)
         writer.write(body[30:] + INNER)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -370,7 +370,7 @@ async def test_a_client_that_stops_reading_is_cut_and_not_blamed_on_its_engine(
         stalled = await engine.request()
 
         await stalled.connection.closed_within(10)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while front.connections:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.01)
     assert "sent nothing" not in caplog.text
@@ -388,7 +388,7 @@ async def test_a_reset_connection_leaves_no_timer(front: Front, engine: Engine):
     assert door.timeout_keep_alive_task is not None
     leave(writer, "RST")
     await front.idle()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while front.connections:  # noqa: ASYNC110  # it sends no events
             await asyncio.sleep(0.01)
 
@@ -418,7 +418,7 @@ async def test_a_connection_on_which_a_head_begins_is_not_idle(front: Front):
     (door,) = front.connections
     now = front.gateway.clock()
     writer.write(request(GOOD, "Connection: close")[:30])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not front.gateway.incoming:  # noqa: ASYNC110  # it sends no events
             await asyncio.sleep(0.005)
     front.gateway.clock = lambda: now + door.timeout_keep_alive + 1
@@ -426,7 +426,7 @@ async def test_a_connection_on_which_a_head_begins_is_not_idle(front: Front):
     front.gateway.clock = lambda: now
     writer.write(request(GOOD, "Connection: close")[30:])
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
     writer.close()
 
@@ -463,7 +463,7 @@ async def test_a_pipelined_client_is_invited_in_its_turn(front: Front):
     reader, writer = await front.connect()
     second = request(GOOD, "Expect: 100-continue", "Connection: close").removesuffix(GOOD)
     writer.write(request(GOOD) + second)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b"}}")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(GOOD)
@@ -489,7 +489,7 @@ async def test_a_connection_that_is_over_leaves_nothing_to_the_collector(
         leave(writer, how)
         if not answered:
             await arrived.connection.closed_within(10)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while door() is not None:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
     finally:

@@ -227,7 +227,7 @@ async def make_known(front: Front) -> None:
     reader, writer = await front.connect()
     for _ in range(2):
         writer.write(PLAIN)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await reader.readuntil(b"}}")
     writer.close()
 
@@ -274,11 +274,11 @@ async def test_who_waits_for_us_is_not_late(engine: Engine):
             reader, writer = await front.connect()
             for cut in (0, len(PLAIN), 30):
                 writer.write(PLAIN + PLAIN[:cut])
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     await reader.readuntil(b'{"ok": 1}')
                 await asyncio.sleep(0.2 if cut else 1.0)
                 writer.write(PLAIN[cut:])
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     await reader.readuntil(b'{"ok": 1}')
             writer.close()
 
@@ -287,7 +287,7 @@ async def test_half_a_body_and_a_farewell_frees_the_connection(front: Front, eng
     _, writer = await front.connect()
     writer.write(PLAIN[:-5])
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while front.connections:  # noqa: ASYNC110  # it sends no events
             await asyncio.sleep(0.005)
 
@@ -307,7 +307,7 @@ async def test_more_connections_than_allowed_are_told_so(engine: Engine):
         assert b"retry-after: 1" in answer
         for _, writer in kept:
             writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while front.connections:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
         assert (await front.post(GOOD)).status_code == 200
@@ -323,7 +323,7 @@ async def test_slow_heads_hold_up_nobody(engine: Engine):
             slow[-1][1].write(b"POST / HTTP/1.1\r\nX-")
 
         assert await is_well(front)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for reader, writer in slow:
                 assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
                 writer.close()

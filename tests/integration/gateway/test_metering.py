@@ -98,7 +98,7 @@ async def test_a_client_that_leaves_is_not_the_engines_failure(front: Front, eng
     writer.write(request(b'{"model":"small"}'))
     arrived = await engine.request()
     writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await arrived.connection.closed_within(10)
     await front.idle()
 

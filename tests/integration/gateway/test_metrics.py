@@ -127,10 +127,10 @@ def test_what_all_workers_counted_and_remember_goes_on_when_both_were_killed(
         for _ in range(12):
             assert (ask(gateway), ask(gateway, api_base="x")) == (200, 400)
         # Each worker lets the others know within a second.
-        wait_until(lambda: counted(gateway) == (12, 12), 10, "all are counted")
+        wait_until(lambda: counted(gateway) == (12, 12), 30, "all are counted")
         assert scraped(gateway)["workers"] == 2
         # Eight connections meet both workers, so each has told the other of all it did.
-        wait_until(lambda: all(len(remembered(gateway)) == 24 for _ in range(8)), 10, "all is told")
+        wait_until(lambda: all(len(remembered(gateway)) == 24 for _ in range(8)), 30, "all is told")
         before = remembered(gateway)
         assert len({request_id[:20] for request_id in before}) == 2  # workers that served some
 
@@ -140,6 +140,6 @@ def test_what_all_workers_counted_and_remember_goes_on_when_both_were_killed(
             wait_until(lambda: pids(gateway)[number] != killed, 60, "a successor")  # noqa: B023
         settle(gateway, 1)
         assert counted(gateway) == (12, 12)
-        wait_until(lambda: remembered(gateway) == before, 10, "and of those of the dead")
+        wait_until(lambda: remembered(gateway) == before, 30, "and of those of the dead")
         assert ask(gateway) == 200
-        wait_until(lambda: counted(gateway) == (13, 12), 10, "and so is the next one")
+        wait_until(lambda: counted(gateway) == (13, 12), 30, "and so is the next one")

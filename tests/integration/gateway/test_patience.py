@@ -141,7 +141,7 @@ async def test_a_client_that_hears_pings_may_leave(door: str, engine: Engine):
         front.offer(engine.address)
         reader, writer = await front.connect()
         writer.write(request(json.dumps(STREAM).encode()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await reader.readuntil(b": ping\n\n")
 
         writer.close()

@@ -51,7 +51,7 @@ async def test_a_client_that_leaves(logging, engine: Engine):
     engine.script = lambda _: answers.cut(events, len(answers.sent(events)) - 10, Hang())
     reader, writer = await logging.connect()
     writer.write(request(b'{"model":"small","stream":true}'))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b'{"n"')
     writer.close()
     await logging.idle()
@@ -65,7 +65,7 @@ async def test_who_is_refused_before_the_body_is_read(logging):
     reader, writer = await logging.connect()
     writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n")
     writer.write(b"content-type: application/json\r\ncontent-length: 9\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     await logging.idle()
@@ -79,7 +79,7 @@ async def test_who_is_refused_before_the_body_is_read(logging):
 async def test_what_is_no_request_at_all(logging):
     reader, writer = await logging.connect()
     writer.write(b"nonsense\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     writer.close()
     (line,) = lines(logging)
@@ -101,7 +101,7 @@ async def test_requests_behind_one_that_a_client_leaves(engine: Engine):
         started.offer(engine.address)
         _, writer = await started.connect()
         writer.write(request(b'{"model":"small"}') * 3)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not started.gateway.active:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
         writer.close()

@@ -79,7 +79,7 @@ async def test_one_under_way_and_then_left(front: Front, engine: Engine):
     engine.script = lambda _: answers.cut(events, len(answers.sent(events)) - 10, Hang())
     reader, writer = await front.connect()
     writer.write(request(b'{"model":"small","stream":true}', "X-Request-Id: mine"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b'{"n"')
     running = await story(front, "mine")
     writer.close()

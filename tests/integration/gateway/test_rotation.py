@@ -36,7 +36,7 @@ async def fallen(gateway, *engines):
 
 
 async def until(fact):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not fact():  # noqa: ASYNC110  # a breaker sends no events
             await asyncio.sleep(0.005)
 

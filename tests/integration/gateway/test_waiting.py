@@ -86,7 +86,7 @@ async def said(stream: Any) -> list[str]:
 
 
 async def waiting(front: Front) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not front.gateway.room.waiting:  # noqa: ASYNC110  # it sends no events
             await asyncio.sleep(0.005)
 
@@ -138,7 +138,7 @@ async def test_a_client_of_openai_that_is_told_to_come_back_does(engine: Engine)
         asking = asyncio.ensure_future(
             local.chat.completions.create(model="small", messages=HELLO, stream=True)
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not front.gateway.refused["all_busy"]:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
         first.transport.abort()
@@ -216,7 +216,7 @@ async def test_that_a_client_left_while_it_waited_is_told(door: str, engine: Eng
         asking = asyncio.ensure_future(front.post(BODY))
         await waiting(front)
         asking.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while front.gateway.room.waiting:  # noqa: ASYNC110  # it sends no events
                 await asyncio.sleep(0.005)
         (left,) = [one.record() for one in front.gateway.recent.noteworthy]

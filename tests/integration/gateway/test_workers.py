@@ -128,7 +128,7 @@ def test_a_killed_worker_is_replaced_and_nobody_waits_for_it(tmp_path, spawn: Sp
         before = pids(gateway)
 
         os.kill(before[1], signal.SIGKILL)
-        wait_until(lambda: "worker 1 was ended by SIGKILL" in gateway.logged(), 10, "notice")
+        wait_until(lambda: "worker 1 was ended by SIGKILL" in gateway.logged(), 30, "notice")
         for _ in range(20):
             with client(gateway) as http:
                 assert http.post(CHAT, json={"model": "small", "messages": []}).status_code == 200
@@ -214,7 +214,7 @@ def test_what_does_not_end_in_time_is_told_so(tmp_path, spawn: Spawn, workers: i
         idle.get("/health")
         asked = time.monotonic()
         gateway.process.terminate()
-        wait_until(lambda: not answers(idle), 10, "not ready")
+        wait_until(lambda: not answers(idle), 30, "not ready")
         texts = ["".join(one.iter_text()) for one in open_streams]
 
         assert all('"code":"not_ready"' in text.replace(" ", "") for text in texts)

@@ -36,7 +36,7 @@ async def echoing() -> AsyncIterator[FaultProxy]:
 
 
 async def read(reader: asyncio.StreamReader, size: int) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await reader.readexactly(size)
 
 

@@ -143,7 +143,7 @@ class Control:
 
 async def until(fact):
     """Wait for something that control does by itself."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not fact():  # noqa: ASYNC110  # no event tells it
             await asyncio.sleep(0.005)
 

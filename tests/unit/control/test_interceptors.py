@@ -362,7 +362,7 @@ async def test_a_caller_that_goes_away_cancels_its_handler(call):
     await entered.wait()
     waiting.cancel()
 
-    await asyncio.wait_for(cancelled.wait(), 10)
+    await asyncio.wait_for(cancelled.wait(), 30)
 
 
 async def logged(caplog):
@@ -439,7 +439,7 @@ async def test_a_peer_that_never_reads_is_left_alone_and_told_so_if_it_ever_does
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_stream("/test/unary_stream")(b"")
-        await asyncio.wait_for(handlers.stopped.wait(), 10)
+        await asyncio.wait_for(handlers.stopped.wait(), 30)
         assert handlers.sent < 100  # as much as sockets and windows hold
         with pytest.raises(PeerTooSlow, match="not read within"), control_errors():
             _ = [message async for message in call]

@@ -121,7 +121,7 @@ async def test_what_a_scraper_does_not_read_is_not_kept_for_it(monkeypatch):
         *page._server.sockets[0].getsockname(), limit=1_024
     )
     writer.write(GET + b"\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b"\r\n")
         while page._connections:  # noqa: ASYNC110  # it sends no events
             await asyncio.sleep(0.001)

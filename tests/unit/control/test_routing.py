@@ -40,7 +40,7 @@ class Gateway:
 
     async def receive(self):
         with control_errors():
-            update = (await asyncio.wait_for(self.call.read(), 10)).update
+            update = (await asyncio.wait_for(self.call.read(), 30)).update
         if update.snapshot:
             self.resources = {}
         self.resources.update({one.name: one for one in update.upserts})
@@ -259,7 +259,7 @@ async def test_a_watcher_that_has_nothing_to_answer_is_waited_for(control, monke
     await asyncio.sleep(0.1)
     await register(control, "h1", service("h1/s", "m"))
 
-    assert (await asyncio.wait_for(gateway.call.read(), 10)).update.upserts
+    assert (await asyncio.wait_for(gateway.call.read(), 30)).update.upserts
 
 
 async def test_a_gateway_counts_while_it_watches(control):
@@ -302,7 +302,7 @@ class Load:
 
     async def answer(self):
         with control_errors():
-            return (await asyncio.wait_for(self.call.read(), 10)).loads
+            return (await asyncio.wait_for(self.call.read(), 30)).loads
 
     async def hear(self):
         return {one.service_id: (one.in_flight, one.queue_depth) for one in await self.answer()}
@@ -384,7 +384,7 @@ class Learning(Load):
         return await self.heard()
 
     async def heard(self):
-        answer = await asyncio.wait_for(self.call.read(), 10)
+        answer = await asyncio.wait_for(self.call.read(), 30)
         return {one.asset_id: one.prefill_tokens_per_second for one in answer.rates}
 
 

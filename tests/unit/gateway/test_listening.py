@@ -18,7 +18,7 @@ async def test_small_writes_to_a_client_are_not_held_back():
         lambda _, writer: accepted.set_result(writer), sock=listener
     )
     _, client = await asyncio.open_connection(*listener.getsockname())
-    writer = await asyncio.wait_for(accepted, 10)
+    writer = await asyncio.wait_for(accepted, 30)
     taken: socket.socket = writer.get_extra_info("socket")
 
     assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -48,7 +48,7 @@ class Node:
 
     async def __aexit__(self, *_):
         self.server.close()
-        await asyncio.wait_for(self.gone.wait(), 10)
+        await asyncio.wait_for(self.gone.wait(), 30)
 
     async def _answer(self, reader, writer):
         self.asked = await reader.readuntil(b"\r\n\r\n")
@@ -106,7 +106,7 @@ async def test_a_door_that_leads_nowhere_is_told_in_words(answer, said):
     async with Node(answer) as (node, relay):
         with pytest.raises(NoTunnel, match=said):
             await tunnel(relay, "h/e", Speaker, TRUST)
-        await asyncio.wait_for(node.gone.wait(), 10)
+        await asyncio.wait_for(node.gone.wait(), 30)
 
 
 async def test_what_comes_before_the_answer_is_taken_is_kept():
@@ -144,7 +144,7 @@ async def test_who_gives_up_waiting_leaves_no_connection_behind():
             async with asyncio.timeout(0.05):
                 await tunnel(relay, "h/e", Speaker, TRUST)
 
-        await asyncio.wait_for(node.gone.wait(), 10)
+        await asyncio.wait_for(node.gone.wait(), 30)
 
 
 async def test_the_door_of_a_node_opens_for_it(engine):

@@ -233,7 +233,7 @@ async def test_who_goes_away_while_the_disk_is_stuck_leaves_no_room_for_more(one
     """Their samples wait in memory all the same."""
     monkeypatch.setattr(service, "MAX_CALLS", 3)
     disk = StuckDisk()
-    async with serving(writer=disk) as control, asyncio.timeout(10):
+    async with serving(writer=disk) as control, asyncio.timeout(30):
         calls = [asyncio.ensure_future(ingest(control, sample(control, f"b{n}"))) for n in range(3)]
         await until(lambda: control.keeping.busy == 3)
         for call in calls:

@@ -17,7 +17,7 @@ PLAIN = ssl.create_default_context()
 
 async def ask(answer, path="/health", key="", base_path=""):
     """Return the reply, and the engine that gave it."""
-    async with Engine(lambda _: answer) as engine, asyncio.timeout(10):
+    async with Engine(lambda _: answer) as engine, asyncio.timeout(30):
         door = Door(Endpoint("http", engine.address, base_path), key)
         reply = await get(door, path, PLAIN, Names())
     return reply, engine
