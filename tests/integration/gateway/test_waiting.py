@@ -96,7 +96,7 @@ async def test_a_stream_that_waits_says_so_in_comments_and_in_its_head(door: str
     async with (
         one_slot(door, engine) as front,
         taken(front, engine) as first,
-        httpx.AsyncClient(trust_env=False, timeout=10) as http,
+        httpx.AsyncClient(trust_env=False, timeout=30) as http,
         http.stream("POST", front.url + CHAT, json={**BODY, "stream": True}) as answer,
     ):
         lines = answer.aiter_lines()

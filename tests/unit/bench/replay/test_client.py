@@ -8,7 +8,7 @@ import pytest
 
 from bench.replay import client
 from bench.replay.arrivals import Arrival
-from bench.replay.client import Asking, Run, opened, seen, send
+from bench.replay.client import Asking, Run, Sent, opened, seen, send
 from tests.fakes import answers
 from tests.fakes.engine import Engine, openai
 
@@ -40,7 +40,6 @@ async def test_requests_are_sent_when_they_are_due_and_heard_to_their_end():
     found = seen(run)
 
     assert (found.sent, found.answered, found.errors) == (4, 4, {})
-    assert found.goodput == 1
     assert 0 < found.ttft_p50 <= found.whole_p50
     assert run.under_way == 0
     assert all(one.late >= 0 for one in run.over)
@@ -48,12 +47,29 @@ async def test_requests_are_sent_when_they_are_due_and_heard_to_their_end():
     assert requests[0].header("authorization") == "Bearer key"
 
 
+@pytest.mark.parametrize(
+    ("first", "whole", "failure", "good"),
+    [
+        (2.5, 2.9, "", True),  # 2 s, and half a second for 1,000 tokens; 0.2 s for each token
+        (2.6, 2.9, "", False),
+        (2.5, 3.0, "", False),
+        (2.5, 2.9, "cut_off", False),
+    ],
+)
+def test_an_answer_is_good_that_begins_and_goes_on_in_time(first, whole, failure, good):
+    arrival = Arrival(0, 0, 1_000, 3, ())
+    one = Sent(arrival, first=first, whole=whole, tokens=3, failure=failure)
+
+    assert one.good is good
+    assert seen(Run(1, [one])).goodput == good
+
+
 @pytest.mark.anyio
 async def test_the_next_one_is_sent_whatever_becomes_of_those_before():
     def silent(_):
         return [answers.Hang()]
 
-    run, requests = await sent(silent, deadline_s=0.2)
+    run, requests = await sent(silent, deadline_s=1.0)
 
     assert len(requests) == 4
     assert seen(run).errors == {"timeout": 4}
@@ -117,7 +133,7 @@ async def test_who_falls_too_far_behind_is_told_and_not_sent(monkeypatch):
     def silent(_):
         return [answers.Hang()]
 
-    run, requests = await sent(silent, deadline_s=0.2)
+    run, requests = await sent(silent, deadline_s=1.0)
 
     assert len(requests) == 1
     assert seen(run).errors == {"not_sent": 3, "timeout": 1}
