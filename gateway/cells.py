@@ -2,7 +2,7 @@
 
 A table with a row for each service and a column for each worker. Only the worker itself
 writes into its column, so that no count is ever lost between two writers; when it dies,
-the parent clears the column.
+the parent clears the column, and when it is frozen, the counts in it.
 """
 
 import fcntl
@@ -73,6 +73,11 @@ class Cell:
         self.row[self.mine] = self.pending[self.mine] = 0
         self._told[self.mine] = self._told_pending[self.mine] = 0
 
+    def count(self, busy: Busy) -> None:
+        """Count what this worker has there, whatever became of what it counted before."""
+        self.row[self.mine] = HELD + busy.in_flight
+        self.pending[self.mine] = microseconds(busy.pending_s)
+
     def tell(self, busy: Busy) -> None:
         """Note what control may think that this worker has there."""
         self._told[self.mine] = busy.in_flight
@@ -126,6 +131,18 @@ class Cells:
             for index in range(number, ROWS * self._workers, self._workers):
                 table[index] = 0
 
+    def suspend(self, number: int) -> None:
+        """Count nothing for the worker with this number, until it tells what it has again.
+
+        Its rows stay in use: it is frozen, and may go on.
+        """
+        counts, *others = self._tables
+        for index in range(number, ROWS * self._workers, self._workers):
+            if counts[index]:
+                counts[index] = HELD
+                for table in others:
+                    table[index] = 0
+
     def cell(self, service_id: str) -> Cell:
         """Return the cell of a service; all workers that ask for it share the row.
 
@@ -137,7 +154,7 @@ class Cells:
         return cell
 
     def tell(self, loads: Mapping[str, Busy]) -> None:
-        """Note what control is told now, by service; who is missing has nothing to do.
+        """Note what control is told now, by service, and count it; who is missing has nothing.
 
         What it was told before counts until the next time: it may still tell that to siblings,
         who would take it for requests of other gateways.
@@ -151,6 +168,8 @@ class Cells:
             cell = self._held.get(service_id)
             if cell is not None:
                 cell.tell(noted.get(service_id, _IDLE))
+                if (busy := loads.get(service_id)) is not None:
+                    cell.count(busy)  # the parent may have taken us for frozen
         self._told, self._noted = loads, noted
 
     def unheard(self) -> None:

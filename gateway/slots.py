@@ -48,7 +48,7 @@ class Slots:
         if len(content) > HALF - _HEAD.size:
             raise ValueError(f"{len(content)} bytes are too much for a slot")
         start = self.number * _SLOT
-        turn = self._turn(self.number) + 1
+        turn = self.turn(self.number) + 1
         begin = start + _TURN.size + turn % 2 * HALF
         _HEAD.pack_into(self._memory, begin, len(content), zlib.crc32(content))
         begin += _HEAD.size
@@ -58,13 +58,13 @@ class Slots:
     def read(self, number: int) -> bytes:
         """Return what the worker with this number wrote last; nothing if it never did."""
         for _ in range(_TRIES):
-            turn = self._turn(number)
+            turn = self.turn(number)
             begin = number * _SLOT + _TURN.size + turn % 2 * HALF
             length, checksum = _HEAD.unpack_from(self._memory, begin)
             begin += _HEAD.size
             content = self._memory[begin : begin + min(length, HALF)]
             # The checksum, too: what another core wrote may be seen in another order.
-            if self._turn(number) == turn and zlib.crc32(content) == checksum:
+            if self.turn(number) == turn and zlib.crc32(content) == checksum:
                 return content
         return b""
 
@@ -72,7 +72,8 @@ class Slots:
         """Return what each worker wrote last, in the order of their numbers."""
         return [self.read(number) for number in range(self._workers)]
 
-    def _turn(self, number: int) -> int:
+    def turn(self, number: int) -> int:
+        """Return how often the worker with this number wrote, its predecessors included."""
         turn: int = _TURN.unpack_from(self._memory, number * _SLOT)[0]
         return turn
 

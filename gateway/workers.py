@@ -24,6 +24,8 @@ START_SECONDS = 60.0  # a cold disk; usually half a second
 STEADY_SECONDS = 60.0  # a worker that lived this long is restarted at once
 RESTART_SECONDS = 0.5  # for others, doubled each time
 MAX_RESTART_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # between two looks whether workers write, as they do once a second
+STILL = 5  # looks in a row at which one had written nothing: it is frozen
 KILL_SECONDS = 1.5  # after the time to drain; workers need less than a second of it
 
 
@@ -78,11 +80,12 @@ class Workers:
         keeping = [
             asyncio.create_task(self._keep(number)) for number in range(self._settings.workers)
         ]
-        stopping = asyncio.create_task(self._stop_in_time())
+        beside = [asyncio.create_task(self._stop_in_time()), asyncio.create_task(self._watch())]
         try:
             await asyncio.gather(*keeping)
         finally:
-            stopping.cancel()
+            for task in beside:
+                task.cancel()
             for worker in self._alive.values():
                 worker.end(signal.SIGKILL)
         return self._exit_code
@@ -96,6 +99,20 @@ class Workers:
         for worker in self._alive.values():
             log.error("worker %d did not stop: killed", worker.number + 1)
             worker.end(signal.SIGKILL)
+
+    async def _watch(self) -> None:
+        """Let nobody wait for what a frozen worker has at services."""
+        looks = dict.fromkeys(range(self._settings.workers), (0, 0))
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for number, (before, still) in looks.items():
+                turn = self._slots.turn(number)
+                still = still + 1 if turn == before and number in self._serving else 0
+                looks[number] = turn, still
+                if still == STILL:
+                    log.warning("worker %d is frozen: nobody waits for its requests", number + 1)
+                if still >= STILL:
+                    self._cells.suspend(number)
 
     async def _keep(self, number: int) -> None:
         """Start one worker again whenever it ends, until all are stopped."""

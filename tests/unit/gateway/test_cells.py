@@ -177,6 +177,20 @@ def test_a_dead_workers_column_is_cleared(table):
     assert (total(one), sum(one.pending)) == (0, 0)
 
 
+def test_a_frozen_worker_counts_for_nothing_until_it_tells_what_it_has(table):
+    one, two = worker(table, 0), worker(table, 1)
+    cell, frozen = one.cell("h/a"), two.cell("h/a")
+    frozen.row[frozen.mine], frozen.pending[frozen.mine] = HELD + 9, 1_000
+    two.tell({"h/a": Busy(9, 0.001)})
+    table.suspend(1)
+    assert (total(cell), sum(cell.pending), cell.told_by_siblings) == (0, 0, 0)
+
+    del cell  # which leaves the row to the other alone
+    two.tell({"h/a": Busy(8, 0.002)})
+    again = one.cell("h/a")
+    assert (total(again), sum(again.pending), again.told_by_siblings) == (8, 2_000, 9)
+
+
 def test_whoever_gets_a_row_anew_has_nothing_pending_there(table):
     cells = worker(table, 0)
     cell = cells.cell("h/a")

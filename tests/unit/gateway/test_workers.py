@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from gateway import workers
-from gateway.cells import Cells
+from gateway.cells import COUNT, Busy, Cells
 from gateway.config import Config
 from gateway.listening import SPREADS, address_of, listen, listen_together
 from gateway.place import READY, UP, VARIABLE, Place, place_in
@@ -112,6 +112,32 @@ class Started:
         await self._ended.wait()
         self._line.close()
         return 0
+
+
+@pytest.mark.anyio
+async def test_nobody_waits_for_what_a_frozen_worker_has(monkeypatch, caplog):
+    async def start(*_args: str, pass_fds: list[int], **_kwargs: object) -> Started:
+        return Started(pass_fds[0])
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.005)
+    config = Config(listen="127.0.0.1:0", workers=1)
+    with (
+        contextlib.closing(Cells.create(1)) as cells,
+        contextlib.closing(Slots.create(1)) as slots,
+    ):
+        cell = Cells(cells.fd, 1).cell("h/a")
+        cell.count(Busy(4, 0.5))
+        alone = workers.Workers(
+            config, listen_together(config.listen, 1), "g", cells, slots, insecure=False
+        )
+        running = asyncio.create_task(alone.run())
+        async with asyncio.timeout(20):
+            while sum(cell.row) & COUNT:  # noqa: ASYNC110  # it sends no events
+                await asyncio.sleep(0.005)
+        alone.stop()
+        await running
+    assert caplog.text.count("worker 1 is frozen") == 1
 
 
 @pytest.mark.anyio
