@@ -72,17 +72,27 @@ OF_SENDING = ("model", "rate", "speed", "duration", "scale", "whole_answers", "d
     "peers",
     multiple=True,
     metavar="NAME",
-    help="A published policy, or all; may be repeated.",
+    help="A published policy, such as herd or llm_d, or all; may be repeated.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each."
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Runs of each, with another part of the trace.",
 )
 @click.option(
     "--count",
     type=click.IntRange(10, 1_000_000),
     help="Requests taken of the trace. [default: 2500 simulated, else all]",
 )
-@click.option("--gateways", type=click.IntRange(1, 100), default=2, show_default=True)
+@click.option(
+    "--gateways",
+    type=click.IntRange(1, 100),
+    default=2,
+    show_default=True,
+    help="Simulated gateways, all before the same engines.",
+)
 @click.option(
     "--age",
     type=click.FloatRange(0, 60),
@@ -165,7 +175,8 @@ def replay(
     Without --target time and engines are simulated, and what decides is the gateway's own
     code, or a published policy. A TRACE is CSV or JSONL, as those of Azure and Mooncake, or
     with time, input_tokens, output_tokens and maybe prefix_block_ids; it may be packed (.gz).
-    The key of a client is read from GENIEHIVE_API_KEY.
+    Options from --fleet to --learn-slots, but --count, are for simulations; those from --model
+    to --deadline for a gateway. The key of a client is read from GENIEHIVE_API_KEY.
     """
     from bench.replay.arrivals import Pace
     from bench.replay.simulation import COUNT, Plan
