@@ -11,8 +11,8 @@ from control.ranking.speed import UNMEASURED, Speed, slower
 
 PROMPT = 500.0  # tokens of a usual request; gateways look at those that they have
 # As in gateways: seconds of prompts that are not read yet with which a service takes no more,
-# and what is believed where nothing is known.
-GATE_S = 0.5
+# slots that no engine has more of, and what is believed where nothing is known.
+GATE_S, MOST_SLOTS = 0.5, 1_024
 PREFILL, DECODE, ANSWER, LOAD_S, SLOTS = 1_000.0, 40.0, 200.0, 10.0, 8
 UNKNOWN: Mapping[str, Speed] = MappingProxyType({})
 
@@ -49,7 +49,8 @@ class Load:
     def slots(self) -> int:
         """Requests that it is believed to serve at the same time."""
         learned = max((one.slots or 0 for one in self.speeds.values()), default=0)
-        return self.concurrency or learned or SLOTS
+        told = self.concurrency if self.concurrency <= MOST_SLOTS else 0
+        return told or learned or SLOTS
 
     @property
     def free(self) -> bool:

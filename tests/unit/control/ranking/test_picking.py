@@ -11,9 +11,10 @@ from gateway.balance import USUAL, outlook, take
 from gateway.breaker import Breaker
 from gateway.config import Ejection, Limits
 from gateway.load import Load as Busy
-from gateway.rates import Learned, Told
+from gateway.rates import Learned
 from gateway.rotation import Occupied, Rotation
 from gateway.route import Choice, Route
+from gateway.told import Told
 
 STEPS = ((2, 0.03), (5, 0.06))
 BEST = Candidate("b", "m", True, 0.6, 0, 0.255)
@@ -180,6 +181,15 @@ def test_an_empty_memory_is_filled_where_it_is_reckoned_what_that_takes():
         reckoned = strategy is Strategy.EXPECTED_COMPLETION
         assert picked(strategy, [cold, NEXT], loads, STEPS) == [cold if reckoned else NEXT]
     assert picked(Strategy.EXPECTED_COMPLETION, [cold, NEXT], {}, STEPS) == [NEXT]
+
+
+def test_slots_are_what_its_node_tells_or_what_was_learned_and_never_what_no_engine_has():
+    learned = {"m": Speed(slots=3), "n": Speed(slots=4), "o": Speed(2_000.0)}
+
+    assert Load(concurrency=2, speeds=learned).slots == 2
+    assert Load(speeds=learned).slots == 4
+    assert Load(concurrency=10**6, speeds=learned).slots == 4
+    assert Load(concurrency=10**6).slots == 8
 
 
 def test_who_would_end_first_is_picked_busy_or_not():
