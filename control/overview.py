@@ -134,6 +134,8 @@ class Overview:
         """Return all that is known of a service of `member`."""
         membership, service_id = self._membership, offer.service.service_id
         well = membership.well(member, offer)
+        speeds = self._loads.speeds.of(service_id)
+        assets = [one.asset_id for one in offer.service.assets]
         return ServiceView(
             offer,
             member.heard_at,
@@ -149,7 +151,7 @@ class Overview:
             self._measurements.of(service_id),
             self._loads.ejections.of(service_id),
             self._loads.waiting.of(service_id),
-            self._loads.speeds.of(service_id),
+            {one: speeds[one] for one in assets if one in speeds},  # others it had once
         )
 
     def probe(self, service_id: str) -> Record | None:

@@ -405,7 +405,7 @@ async def test_gateways_start_with_what_all_others_measured_and_hear_of_changes_
 
 async def test_people_see_what_gateways_measured_of_a_service(control):
     await register(control, "h1", service("h1/s", "m"))
-    await Learning(control, "g1").learn(learned(slots=4))
+    await Learning(control, "g1").learn(learned(slots=4), learned("deleted"))
 
     asked = discovery.GetServiceRequest(service_id="h1/s")
     (found,) = (await control.discovery.GetService(asked)).service.learned
