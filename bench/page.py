@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bench import plot, tables
+from bench import marks, plot, tables
 from bench.peers import ROOT
 from bench.results import Results
 from cli.output import USAGE, Failure
 
-BEGIN, END = "<!-- made by `make bench`: begin -->", "<!-- end -->"
+MARK = "made by `make bench`"
 DOCS = ROOT / "docs"
 FIGURES, PICTURE, PAGE = "performance.json", "performance.svg", "performance.md"
 KEPT = Path("build", "bench")  # in the current folder
@@ -41,6 +41,4 @@ def filled(page: str, text: str) -> str:
     Raises:
         ValueError: it has no marks.
     """
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+    return marks.filled(page, MARK, text)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from bench import marks
 from bench.peers import ROOT
 from bench.progress import drawn
 from bench.replay import page, shown, trace
@@ -23,6 +24,7 @@ from cli.output import Output
 from control.api.strategies import Strategy
 
 DOCS = ROOT / "docs"
+MARK = "{}, made by `make replay`"
 LOADS = (0.5, 0.7, 0.9)
 LOAD = 0.7  # of what is changed
 SEEDS = 2  # of that
@@ -50,8 +52,9 @@ def main(paths: Sequence[str]) -> None:
     path = DOCS / "routing.md"
     text = path.read_text(encoding="utf-8")
     tables = "\n\n".join(page.comparison(rows, fleet) for fleet in FLEETS)
-    text = page.filled(text, "in simulation", tables)
-    text = page.filled(text, "when something is wrong", page.robustness(base, changes))
+    text = marks.filled(text, MARK.format("in simulation"), tables)
+    robustness = page.robustness(base, changes)
+    text = marks.filled(text, MARK.format("when something is wrong"), robustness)
     path.write_text(text, encoding="utf-8")
     (DOCS / "replay.svg").write_text(page.picture(rows), encoding="utf-8")
 

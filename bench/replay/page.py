@@ -8,7 +8,6 @@ from statistics import fmean
 from bench.replay import plot
 from bench.replay.simulation import Row
 
-END = "<!-- end -->"
 OURS = "expected_completion, room on"  # what all others are compared with
 # What the picture shows: more curves than these nobody can tell apart.
 DRAWN = (
@@ -32,18 +31,6 @@ class Change:
 
     what: str
     rows: Sequence[Row]
-
-
-def filled(page: str, mark: str, text: str) -> str:
-    """Return `page` with `text` between its marks.
-
-    Raises:
-        ValueError: it has no such marks.
-    """
-    begin = f"<!-- {mark}, made by `make replay`: begin -->"
-    before, rest = page.split(begin)
-    _, after = rest.split(END, 1)
-    return f"{before}{begin}\n\n{text}\n\n{END}{after}"
 
 
 def comparison(rows: Sequence[Row], fleet: str) -> str:

@@ -8,14 +8,14 @@ import pytest
 import yaml
 from anyio.from_thread import start_blocking_portal
 
+from bench import marks
 from tests.fakes.answers import Answer, completion_events, events
 from tests.fakes.engine import Engine, Request, openai
 from tests.processes import Service, stop_all
 from tests.transcript.benchmarks import (
-    BEGIN,
     CUT,
-    END,
     FADED_S,
+    MARK,
     MODEL,
     PAGE,
     POLICIES,
@@ -103,6 +103,7 @@ def test_nothing_but_the_benchmark_tells_them_apart(moments):
 
 
 def test_the_page_tells_this_story(moments):
-    shown = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+    page = PAGE.read_text()
+    written = marks.filled(page, MARK, told(moments).rstrip())
 
-    assert masked(told(moments).strip()) == masked(shown), "run `make benchmarks`"
+    assert masked(written) == masked(page), "run `make benchmarks`"

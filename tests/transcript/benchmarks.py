@@ -18,13 +18,13 @@ from typing import Any
 import httpx
 import yaml
 
+from bench import marks
 from control.ranking.runs import LAST_HALF_LIFE
 from tests.integration.conftest import start_llamacpp
 from tests.processes import START_SECONDS, Service, Spawn, spawning, stop_all, wait_until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
-BEGIN = "<!-- a run that changes a route, made by `make benchmarks`: begin -->"
-END = "<!-- end -->"
+MARK = "a run that changes a route, made by `make benchmarks`"
 
 MODEL, ROLE, WORKLOAD = "smollm2-135m", "help-desk", "chat.concise_support"
 # Of equals the smaller name serves. Its answers end after three tokens; the other's do not.
@@ -186,13 +186,6 @@ def told(moments: Sequence[Moment]) -> str:
     return "\n".join(parts)
 
 
-def filled(page: str, text: str) -> str:
-    """Return `page` with `text` between its marks."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END, 1)
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
-
-
 def main() -> None:
     """Run it with real servers, and write the page."""
     with ExitStack() as stack:
@@ -204,7 +197,7 @@ def main() -> None:
             engines[service_id] = f"http://127.0.0.1:{engine.port()}"
         here = stack.enter_context(scene(folder, engines))
         moments = story(here, lambda: time.sleep(FADED_S))
-    PAGE.write_text(filled(PAGE.read_text(), told(moments)))
+    PAGE.write_text(marks.filled(PAGE.read_text(), MARK, told(moments).rstrip()))
 
 
 if __name__ == "__main__":

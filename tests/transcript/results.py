@@ -7,13 +7,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import marks
 from tests.transcript import presets
 from tests.transcript.pair import HOSTS, SHARE
 from tests.transcript.runs import Answer, Load
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT, PAGE = DOCS / "routing.json", DOCS / "routing.md"
-END = "<!-- end -->"
 
 Answers = Mapping[str, Sequence[Answer]]  # by strategy
 
@@ -60,10 +60,7 @@ def filled(page: str, results: Results) -> str:
 
 
 def _replaced(page: str, mark: str, text: str) -> str:
-    begin = f"<!-- {mark}, made by `make routing`: begin -->"
-    before, rest = page.split(begin)
-    _, after = rest.split(END, 1)
-    return f"{before}{begin}\n\n{text}\n\n{END}{after}"
+    return marks.filled(page, f"{mark}, made by `make routing`", text)
 
 
 def _transcript(results: Results) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.marks import filled
 from tests.chaos.promise import quantile
 from tests.waiting.arrivals import Arrival, Fate, replay
 from tests.waiting.fleet import MODEL, Engine, Fleet, running_fleet
-from tests.waiting.pages import PAGE, replaced
+from tests.waiting.pages import PAGE
 
 MARK = "fairness, made by `make waiting`"
 TWO_SLOTS = Engine("desk", 2, 1.0)
@@ -72,7 +73,7 @@ def main() -> None:
             for way in WAYS:
                 rows.append(row(way, asyncio.run(measure(fleet, way, CROWD, MANY_S))))
                 print(rows[-1], file=sys.stderr, flush=True)
-    PAGE.write_text(replaced(PAGE.read_text(), MARK, "\n".join(rows)))
+    PAGE.write_text(filled(PAGE.read_text(), MARK, "\n".join(rows)))
 
 
 if __name__ == "__main__":

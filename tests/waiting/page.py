@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from statistics import mean
 
+from bench import marks
 from tests.waiting.measure import PATIENCE_S, SECONDS
-from tests.waiting.pages import replaced
 from tests.waiting.results import (
     PROMISED_S,
     PROMPTS,
@@ -26,7 +26,7 @@ Cells = dict[tuple[float, str, bool], list[Run]]
 
 def filled(page: str, results: Results) -> str:
     """Return `page` with what `results` say between its marks."""
-    return replaced(page, MARK, told(results))
+    return marks.filled(page, MARK, told(results))
 
 
 def told(results: Results) -> str:

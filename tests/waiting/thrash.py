@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.marks import filled
 from tests.chaos.promise import quantile
 from tests.integration.conftest import DEMO_MODEL, start_llama_server
 from tests.processes import Service, stop_all
 from tests.waiting.arrivals import Arrival, Fate, replay
 from tests.waiting.fleet import Fleet, serving
-from tests.waiting.pages import PAGE, replaced
+from tests.waiting.pages import PAGE
 
 MARK = "thrash, made by `make waiting`"
 MODELS = ("small-one", "small-two")
@@ -97,7 +98,7 @@ def main() -> None:
             fleet.open_room(room)
             rows.append(row(room, *asyncio.run(measure(fleet, router, REQUESTS, GAP_S))))
             print(rows[-1], file=sys.stderr, flush=True)
-    PAGE.write_text(replaced(PAGE.read_text(), MARK, "\n".join(rows)))
+    PAGE.write_text(filled(PAGE.read_text(), MARK, "\n".join(rows)))
 
 
 if __name__ == "__main__":

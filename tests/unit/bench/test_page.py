@@ -25,7 +25,8 @@ def test_the_picture_is_what_the_committed_figures_render_to():
 
 
 def test_publishing_replaces_what_is_between_the_marks(tmp_path):
-    (tmp_path / "performance.md").write_text(f"# A\n\n{page.BEGIN}\nold\n{page.END}\n\nafter\n")
+    begin, end = "<!-- made by `make bench`: begin -->", "<!-- end -->"
+    (tmp_path / "performance.md").write_text(f"# A\n\n{begin}\nold\n{end}\n\nafter\n")
 
     page.publish(FOUND, tmp_path)
 

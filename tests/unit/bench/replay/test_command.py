@@ -172,6 +172,3 @@ def test_the_page_has_tables_of_all_that_was_simulated():
     assert "| herd |" in page.comparison(rows, "A")
     assert table.splitlines()[-1].startswith("| nothing |")
     assert table.splitlines()[-1].count("(+0.0)") == 2
-    marked = "a\n<!-- m, made by `make replay`: begin -->\nold\n<!-- end -->\nb"
-    assert page.filled(marked, "m", "new").count("new") == 1
-    assert "old" not in page.filled(marked, "m", "new")
