@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from bench.replay.arrivals import WORDS
+from tests.chaos.promise import quantile
 from tests.waiting.fleet import authorization
 
 TIMEOUT_S = 300.0
@@ -48,6 +49,13 @@ class Fate:
     def token_s(self) -> float:
         """Seconds a token after the first one."""
         return (self.whole_s - self.first_s) / max(1, self.arrival.answer - 1)
+
+
+def told(fates: Sequence[Fate]) -> str:
+    """Return cells of a table: first token p50 and p95, and how many had no whole answer."""
+    firsts = [one.first_s for one in fates]
+    unanswered = sum(not one.whole_s for one in fates)
+    return f"{quantile(firsts, 0.5):.2f} s | {quantile(firsts, 0.95):.2f} s | {unanswered}"
 
 
 async def replay(

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.marks import filled
-from tests.chaos.promise import quantile
-from tests.waiting.arrivals import Arrival, Fate, replay
+from tests.waiting.arrivals import Arrival, Fate, replay, told
 from tests.waiting.fleet import MODEL, Engine, Fleet, running_fleet
 from tests.waiting.pages import PAGE
 
@@ -52,12 +51,7 @@ async def measure(fleet: Fleet, way: Way, crowd: int, seconds: int) -> list[Fate
 
 def row(way: Way, few: Sequence[Fate]) -> str:
     """Return a line of the table."""
-    firsts = [one.first_s for one in few]
-    unanswered = sum(not one.whole_s for one in few)
-    return (
-        f"| {way.words} | {quantile(firsts, 0.5):.2f} s | {quantile(firsts, 0.95):.2f} s"
-        f" | {unanswered} |"
-    )
+    return f"| {way.words} | {told(few)} |"
 
 
 def main() -> None:

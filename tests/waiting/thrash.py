@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.marks import filled
-from tests.chaos.promise import quantile
 from tests.integration.conftest import DEMO_MODEL, start_llama_server
 from tests.processes import Service, stop_all
-from tests.waiting.arrivals import Arrival, Fate, replay
+from tests.waiting.arrivals import Arrival, Fate, replay, told
 from tests.waiting.fleet import Fleet, serving
 from tests.waiting.pages import PAGE
 
@@ -75,12 +74,7 @@ async def measure(
 
 def row(room: bool, loads: int, fates: Sequence[Fate]) -> str:
     """Return a line of the table."""
-    firsts = [one.first_s for one in fates]
-    unanswered = sum(not one.whole_s for one in fates)
-    return (
-        f"| {WAYS[room]} | {loads} | {quantile(firsts, 0.5):.2f} s"
-        f" | {quantile(firsts, 0.95):.2f} s | {unanswered} |"
-    )
+    return f"| {WAYS[room]} | {loads} | {told(fates)} |"
 
 
 def main() -> None:
