@@ -15,7 +15,7 @@ WINDOWS = 3  # places where a part of a trace without sessions may begin
 
 def part(trace: Sequence[Entry], count: int, rng: random.Random, seed: int) -> list[Entry]:
     """Return about `count` requests: whole sessions drawn by `rng`, or else a window."""
-    if trace[0].session < 0:
+    if all(one.session < 0 for one in trace):
         start = max(0, len(trace) - count) * seed // WINDOWS
         return list(trace[start : start + count])
     sessions = sorted({one.session for one in trace})

@@ -1,9 +1,12 @@
+from collections import Counter
+from random import Random
+
 import pytest
 
 from bench.replay.engines import FLEETS
 from bench.replay.figures import figures
 from bench.replay.published import POLICIES, LeastLoaded
-from bench.replay.workload import workload
+from bench.replay.workload import part, workload
 from bench.replay.world import World
 from tests.unit.bench.replay.made import QUICK, conversation, request, singles
 
@@ -39,6 +42,13 @@ def test_a_part_has_whole_sessions():
 
     assert len(requests) == 100
     assert len({one.session for one in requests}) == 10
+
+
+def test_a_part_has_whole_sessions_though_the_first_request_is_of_none():
+    chosen = part([*singles(1), *conversation()], 100, Random(3), seed=3)
+    counts = Counter(one.session for one in chosen if one.session > 0)
+
+    assert set(counts.values()) == {10}
 
 
 def test_a_gateway_knows_its_own_at_once_and_others_late():
