@@ -123,12 +123,15 @@ class Capacity:
             if self._doubts >= _DOUBTS:  # it may be another engine by now
                 self._seen = max(self._seen // 2, 1)
                 self._doubts = 0
+                self._needed = 1
         self._bounds.append(bound)
         if len(self._bounds) >= _SIGNS:
             # Half way down to what is certain: never less than half of the truth.
             half_way = (self._seen + max(self._bounds) + 1) // 2
-            self.slots = min(self.slots, max(self._seen, half_way))
-            self._needed = min(self._needed * 4, _MOST_NEEDED)
+            fewer = max(self._seen, half_way)
+            if fewer < self.slots:
+                self.slots = fewer
+                self._needed = min(self._needed * 4, _MOST_NEEDED)
             self._settle()
 
     def _settle(self) -> None:

@@ -207,3 +207,19 @@ def test_whatever_comes_there_is_a_slot_and_not_too_many(signs):
         getattr(capacity, what)(*values)
 
         assert 1 <= capacity.slots <= MOST
+
+
+def test_after_a_bad_spell_it_is_soon_believed_again():
+    """As when something else has used the engine's GPU for a while."""
+    capacity = Capacity()
+    for _ in range(10):
+        capacity.started(7, 0.3, 0.3)
+    for _ in range(100):
+        capacity.started(capacity.slots - 1, 9.0, 0.3)
+    assert capacity.slots == 1
+
+    promptly = 0
+    while capacity.slots < 8:
+        capacity.started(capacity.slots - 1, 0.3, 0.3)
+        promptly += 1
+    assert promptly < 20
