@@ -11,7 +11,7 @@ from control.api.message_values import seconds
 from gateway.breaker import Ejected
 from gateway.cells import Busy, microseconds
 from gateway.load import Elsewhere
-from gateway.rates import Told
+from gateway.told import Told
 
 # Control keeps no more: of characters, and of services.
 MAX_REASON, MAX_SERVICES = 100, 1_000

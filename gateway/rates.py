@@ -1,7 +1,6 @@
 """How fast services are with their assets: learned from answers, told by others until then."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from control.api.completion import LEAST_PROMPT, OVERHEAD_S, prefill
@@ -10,6 +9,7 @@ from gateway.decoding import Decoding, slower
 from gateway.estimate import Estimate
 from gateway.reasoning import Usage
 from gateway.timings import Timings
+from gateway.told import Told, is_news
 
 # Believed where nothing is known.
 PREFILL, DECODE = 1_000.0, 40.0  # tokens a second; the latter of an answer that is alone
@@ -26,26 +26,6 @@ _WHOLE_ANSWER = 8  # tokens; shorter ones tell nothing of it
 _LONGEST_PAUSE_S, _BURST_S = 0.04, 1.0
 _GOLDEN = 0.618  # of a pause, more of the next: what always follows something else has its turn
 _MOST_STARTS = 10_000
-_NEWS = 1.05  # a value that moved by less is none
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How fast a service is with an asset, as gateways tell each other; what is unknown is None.
-
-    prefill: tokens a second. decode: how many answers were written at the same time, and the
-    tokens of one of them a second. answer: tokens. samples: answers that it was measured on.
-    """
-
-    service_id: str
-    asset_id: str
-    prefill: float | None = None
-    decode: tuple[tuple[int, float], ...] = ()
-    load_s: float | None = None
-    answer: float | None = None
-    bytes_per_token: float | None = None
-    slots: int | None = None
-    samples: int = 0
 
 
 class Rates:
@@ -278,7 +258,7 @@ class Rates:
     def news(self) -> Told | None:
         """Return what was measured here, unless that is nearly what was told last."""
         told = self.told(own=True)
-        if self._told is not None and not _is_news(self._told, told):
+        if self._told is not None and not is_news(self._told, told):
             return None
         self._told = told
         return told
@@ -368,21 +348,3 @@ class Learned:
         self._starts[key] = told
         if len(self._starts) > _MOST_STARTS:
             del self._starts[next(iter(self._starts))]
-
-
-def _is_news(before: Told, now: Told) -> bool:
-    """Return whether `now` tells something to who knows what was told before."""
-    if now.samples >= 2 * max(before.samples, 1):
-        return True
-    return any(map(_moved, _values(before), _values(now))) or len(before.decode) < len(now.decode)
-
-
-def _values(told: Told) -> tuple[float | None, ...]:
-    rates = (rate for _, rate in told.decode)
-    return told.prefill, told.load_s, told.answer, told.bytes_per_token, *rates
-
-
-def _moved(before: float | None, now: float | None) -> bool:
-    if before is None or now is None:
-        return before is not now
-    return not before / _NEWS <= now <= before * _NEWS

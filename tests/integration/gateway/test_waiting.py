@@ -12,7 +12,7 @@ from geniehive.v1 import inventory_pb2 as inventory
 from geniehive.v1 import routing_service_pb2 as pb
 
 from gateway import exchange, seeking
-from gateway.rates import Told
+from gateway.told import Told
 from tests.fakes import answers
 from tests.fakes.answers import Hang
 from tests.fakes.engine import Engine

@@ -15,7 +15,7 @@ from gateway.load_messages import (
     rate_messages,
     told,
 )
-from gateway.rates import Told
+from gateway.told import Told
 
 WHOLE = Told("h/a", "m", 2_400.0, ((1, 38.0), (4, 21.0)), 3.2, 210.0, 4.1, 6, 17)
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.api.completion import OVERHEAD_S
-from gateway.rates import Learned, Told
+from gateway.rates import Learned
 from gateway.reasoning import Usage
 from gateway.timings import Timings
+from gateway.told import Told
 
 READS, WRITES, BYTES = 2_000.0, 50.0, 5.0  # of the engine that is learned: tokens/s, and bytes
 

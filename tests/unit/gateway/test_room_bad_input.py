@@ -6,7 +6,7 @@ import pytest
 from geniehive.v1 import routing_service_pb2 as pb
 
 from gateway.load import Elsewhere
-from gateway.rates import Told
+from gateway.told import Told
 from tests.unit.gateway.crowd import Crowd
 
 pytestmark = pytest.mark.anyio
