@@ -146,6 +146,8 @@ class Exchange(Answering):
         """Stop reading from the engine until `resume`: the client reads too slowly."""
         if self._call is not None:
             self._paused = True
+            if self._started:
+                self._sample = None  # from now on it is the client who is measured
             self._call.pause()
             self._wait(self._gateway.clock(), self._waits.idle)
 

@@ -3,7 +3,7 @@
 from control.api.completion import OVERHEAD_S
 from gateway.load import DIGITS
 from gateway.reasoning import Usage
-from gateway.residency import Residency
+from gateway.residency import Residency, is_absent
 from gateway.route import Choice
 from gateway.timings import Timings
 
@@ -27,7 +27,7 @@ def is_telling(choice: Choice, now: float) -> bool:
     load = choice.upstream
     if not load.concurrency and load.in_flight + load.elsewhere >= load.capacity.slots:
         return True  # whether there are more slots shows only there
-    return choice.absent or choice.rates.due(now)
+    return is_absent(choice) or choice.rates.due(now)
 
 
 class Sample:
@@ -36,7 +36,7 @@ class Sample:
     events: of its answer. timings: what the engine told in it.
     """
 
-    __slots__ = ("_ahead_s", "_choice", "_depth", "_sent", "_size", "events", "timings")
+    __slots__ = ("_ahead_s", "_choice", "_depth", "_first_s", "_sent", "_size", "events", "timings")
 
     def __init__(self, choice: Choice, size: int, now: float) -> None:
         """size: bytes of the request. now: seconds of the clock, here and below."""
@@ -46,13 +46,15 @@ class Sample:
         self._sent = now
         self._depth = load.in_flight + load.elsewhere - 1  # others that are there
         self._ahead_s = load.unread_s
+        self._first_s: float | None = None  # until its first token, if that was seen
         self.events = 0
         self.timings: Timings | None = None
 
     def started(self, residency: Residency, now: float) -> None:
         """Take note of the first token."""
         load, rates = self._choice.upstream, self._choice.rates
-        took_s, foreseen_s = now - self._sent, self._foreseen_s
+        self._first_s = took_s = now - self._sent
+        foreseen_s = self._foreseen_s
         if self._loads_model:
             rates.loaded(took_s - foreseen_s)
             residency.started(self._choice, now)
@@ -71,22 +73,24 @@ class Sample:
     ) -> None:
         """Take note of the whole answer.
 
-        first_s: seconds until its first token; None where it came in one piece.
+        first_s: seconds until its first byte, which may be a comment; None where it came in one
+        piece.
         """
         load, rates = self._choice.upstream, self._choice.rates
         whole_s = now - self._sent
+        streamed = first_s is not None
         if first_s is None and not self._came_whole(residency, whole_s, usage, now):
             return
         beside = (self._depth + load.in_flight + load.elsewhere) // 2  # on the average
         rates.answered(
             self._size,
             min(beside, load.slots - 1),
-            whole_s if first_s is None else first_s,
+            self._first_s or first_s or whole_s,
             whole_s,
             usage,
             self.timings,
             self.events,
-            streamed=first_s is not None,
+            streamed=streamed,
             now=now,
         )
 

@@ -28,6 +28,8 @@ class Call:
     def cancel(self):
         pass
 
+    pause = resume = cancel
+
 
 class Asked(StubUpstream):
     """A service that waits to be told what to answer."""
@@ -77,6 +79,7 @@ class World:
         body = head + b"x" * (SIZE - len(head) - 2) + b'"}'
         exchange = Exchange(self.gateway, Client(), RequestHead(CHAT, b"/v1/chat/completions", []))
         exchange.run(body)
+        return exchange
 
     def answer(self, took_s, content, *, status=200):
         receiver = self.service.receiver
@@ -84,10 +87,12 @@ class World:
         receiver.upstream_head(AnswerHead(status, {b"content-type": b"application/json"}))
         receiver.upstream_data(content, done=True)
 
-    def stream(self, first_s, rest_s, last):
+    def stream(self, first_s, rest_s, last, *, comment=b""):
         receiver = self.service.receiver
-        self.now += first_s
         receiver.upstream_head(AnswerHead(200, {b"content-type": b"text/event-stream"}))
+        if comment:
+            receiver.upstream_data(comment, done=False)
+        self.now += first_s
         receiver.upstream_data(FIRST, done=False)
         self.now += rest_s
         receiver.upstream_data(LAST % last, done=True)
@@ -107,6 +112,28 @@ async def test_a_stream_tells_of_both_speeds():
     assert told.prefill == pytest.approx(2_000)
     assert told.decode == ((1, pytest.approx(50.0)),)
     assert (told.answer, told.bytes_per_token, told.samples) == (101, 4, 1)
+
+
+async def test_a_comment_before_it_is_no_part_of_an_answer():
+    world = World()
+    world.ask(stream=True)
+    world.stream(10.0, 2.0, DOCUMENT % USAGE, comment=b": loading\n\n")
+
+    assert world.learned.decode == ((1, pytest.approx(50.0)),)
+
+
+async def test_a_client_that_reads_slowly_makes_no_service_slow():
+    world = World()
+    exchange = world.ask(stream=True)
+    receiver = world.service.receiver
+    receiver.upstream_head(AnswerHead(200, {b"content-type": b"text/event-stream"}))
+    receiver.upstream_data(FIRST, done=False)
+    exchange.pause()
+    world.now += 100.0
+    exchange.resume()
+    receiver.upstream_data(LAST % (DOCUMENT % USAGE), done=True)
+
+    assert world.learned.decode == ()
 
 
 async def test_the_engine_s_own_timings_count_more():
