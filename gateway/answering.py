@@ -284,15 +284,14 @@ class Answering(Attempts):
     # What the room calls.
 
     def admitted(self, route: Route, choice: Choice) -> None:
-        self._stop_waiting()
         try:
             (self._ask_again if self._tried else self._ask)(route, choice)
         except Exception as error:  # noqa: BLE001  # see `_went_wrong`
             self._went_wrong(error)
 
     def turned_away(self, error: Exception) -> None:
-        self._stop_waiting()
         try:
+            self._stop_waiting()
             if self._tried and isinstance(error, GenieHiveError):
                 error = self._conclusion(self._gateway.clock())
         except Exception as bug:  # noqa: BLE001  # see `_went_wrong`

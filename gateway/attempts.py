@@ -3,6 +3,7 @@
 The only place where a request is tried again.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ class Attempts(Seeking):
         "_failures",
         "_first",
         "_lost",
+        "_reading",
         "_reading_s",
         "_retrying",
         "_sample",
@@ -78,6 +80,7 @@ class Attempts(Seeking):
         self._lost = False  # whether a service was lost with this request, maybe by it
         self._retrying = False  # whether it has a place in the retry budget
         self._reading_s = 0.0  # seconds of its prompt that count as unread where it was sent
+        self._reading: TimerHandle | None = None  # ends that, where the first token is not seen
 
     def _ask(self, route: Route, choice: Choice) -> None:
         """Ask the service of `choice`, one of `route`, where the request is counted already."""
@@ -87,8 +90,10 @@ class Attempts(Seeking):
         self._epoch = upstream.breaker.epoch
         assert self._body is not None
         try:
+            if self._waiter is not None:
+                self._stop_waiting()
             content = choice.shaped(self._body)
-        except GenieHiveError:
+        except Exception:
             self._release()  # the service was not asked, and is not to blame
             raise
         self._tried.append(choice)
@@ -123,7 +128,7 @@ class Attempts(Seeking):
         self._reading_s = seconds
         upstream.read(seconds)
         if not seen:
-            self._gateway.later(seconds, self._read)
+            self._reading = self._gateway.later(seconds, self._read)
 
     def _read(self) -> None:
         """Take note that the service has read the prompt; harmless when that is known."""
@@ -131,6 +136,9 @@ class Attempts(Seeking):
             assert self._choice is not None
             self._choice.upstream.read(-self._reading_s)
             self._reading_s = 0.0
+            if self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
             self._gateway.room.poke()
 
     def _ask_another(self, error: GenieHiveError, *, lost: bool, works: bool) -> None:
@@ -164,6 +172,8 @@ class Attempts(Seeking):
             raise self._conclusion(now) from nobody
         if found is not None:
             self._ask_again(*found)
+        elif self._retrying:  # nothing is under way that could multiply what fails
+            self._end_retry()
 
     def _ask_again(self, route: Route, choice: Choice) -> None:
         """Ask the service of `choice` after others, if so many retries may be made.
@@ -238,11 +248,12 @@ class Attempts(Seeking):
     def _failed(self, error: GenieHiveError) -> None:
         """The service did not do its part."""
         assert self._choice is not None
-        breaker, now = self._choice.upstream.breaker, self._gateway.clock()
+        upstream, now = self._choice.upstream, self._gateway.clock()
+        breaker = upstream.breaker
         if isinstance(error, AllBusy):
             breaker.answered(self._epoch, now)
             breaker.rests(float(error.retry_after or 1), now)
-            self._choice.upstream.capacity.refused(self._choice.upstream.ahead)
+            upstream.capacity.refused(upstream.in_flight + upstream.elsewhere)
         else:
             breaker.failed(self._epoch, error, now)
         self._blame(error)

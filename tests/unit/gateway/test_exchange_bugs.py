@@ -5,6 +5,7 @@ import pytest
 from control.api.errors import NotReady
 from gateway.exchange import Exchange
 from gateway.request_head import RequestHead
+from gateway.route import Choice
 from tests.unit.gateway.pushed import CHAT
 from tests.unit.gateway.test_exchange_life import DONE, EVENT, Client, World
 
@@ -69,6 +70,27 @@ async def test_one_that_cannot_end_well_does_not_keep_others_from_their_end(faul
     assert not world.gateway.active
     # The one of `World` itself, which was never run, is the only one that is left.
     assert world.gateway.admission.under_way == 1
+
+
+async def test_a_request_that_cannot_be_made_is_answered_and_blames_nobody(monkeypatch):
+    world, client = World(), Told()
+    monkeypatch.setattr(Choice, "shaped", broken)
+
+    asked(world, client)
+
+    assert (client.status, client.ends) == (500, 1)
+    assert not world.gateway.in_flight()
+    assert not world.gateway.admission.held
+
+
+class Told(Client):
+    def respond(self, status, head, content):
+        super().respond(status, head, content)
+        self.status = status
+
+
+def broken(*_):
+    raise RuntimeError("a bug")
 
 
 @pytest.mark.parametrize("fault", ["left", "over"])
