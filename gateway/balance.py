@@ -7,6 +7,7 @@ from itertools import chain, islice
 from control.api.completion import Expected, expected, prefill
 from control.api.strategies import QueueSteps, Strategy, live_score, waiting
 from gateway.load import Need
+from gateway.residency import is_absent
 from gateway.route import Choice, Route
 
 # Choices that one request looks at. Among more, some that are idle are found as well.
@@ -143,7 +144,7 @@ def outlook(choice: Choice, need: Need, now: float) -> Expected:
         ahead,
         slots,
         load.unread_s,
-        rates.load_s if choice.absent else 0.0,
+        rates.load_s if is_absent(choice) else 0.0,
         now - need.since,
     )
 

@@ -115,7 +115,7 @@ class Gateway:
         self.rotation = Rotation(config.ejection, random, self._ejected, self._returned)
         self.checkups = Checkups(self.rotation, clock)
         loop = asyncio.get_running_loop()
-        self.later: Callable[[float, Callable[[], None]], object] = loop.call_later
+        self.later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] = loop.call_later
         self.room = Room(self.rotation, config.limits.waiting, clock, loop.call_soon)
         self.learned = Learned()
         self.routes = Routes(self._open, self.learned.rates)
@@ -177,6 +177,7 @@ class Gateway:
 
     def loads(self) -> dict[str, Busy]:
         """Return how busy each service is that has anything to do, to tell control."""
+        self.room.tell()
         loads = {
             one.service_id: Busy(one.in_flight, one.pending, one.waiting)
             for one in self.routes.busy()

@@ -191,7 +191,8 @@ class Queue:
         self._classes = {one: _Class() for one in sorted(Priority, reverse=True)}
         self._entries: dict[Place, _Entry] = {}
         self._lanes: Counter[Hashable] = Counter()
-        self._positions: dict[Place, int] = {}
+        # By place: which it is in its lane, and the seconds of work of those before it there.
+        self._standings: dict[Place, tuple[int, float]] = {}
         self._added = 0
 
     def __len__(self) -> int:
@@ -213,7 +214,7 @@ class Queue:
         self._entries[place] = entry
         self._classes[place.priority].add(entry)
         self._lanes[place.lane] += 1
-        self._positions.clear()
+        self._standings.clear()
 
     def remove(self, place: Place) -> None:
         """Let somebody go who gets nothing."""
@@ -229,17 +230,22 @@ class Queue:
 
     def position(self, place: Place) -> int:
         """Return the place among those who wait for the same lane, from 1 on; 0: it does not."""
-        if not self._positions and self._entries:
+        return self.standing(place)[0]
+
+    def standing(self, place: Place) -> tuple[int, float]:
+        """Return the place as `position` does, and the seconds of work of those before it."""
+        if not self._standings and self._entries:
             self._number()
-        return self._positions.get(place, 0)
+        return self._standings.get(place, (0, 0.0))
 
     def _number(self) -> None:
         """Number all at once, until something changes: many ask in the same moment."""
-        counts: Counter[Hashable] = Counter()
+        lanes: dict[Hashable, tuple[int, float]] = {}
         for one in self._classes.values():
             for place in one.in_order():
-                counts[place.lane] += 1
-                self._positions[place] = counts[place.lane]
+                count, work = lanes.get(place.lane, (0, 0.0))
+                self._standings[place] = count + 1, work
+                lanes[place.lane] = count + 1, work + place.work
 
     def _leave(self, place: Place, charge: float) -> None:
         entry = self._entries.pop(place, None)
@@ -249,4 +255,4 @@ class Queue:
         self._lanes[place.lane] -= 1
         if not self._lanes[place.lane]:
             del self._lanes[place.lane]
-        self._positions.clear()
+        self._standings.clear()

@@ -5,8 +5,9 @@ load a model for it, that engine is taken to hold this model and no other, until
 knows of it.
 """
 
+from control.api.strategies import Strategy
 from gateway.load import Load, Switch
-from gateway.route import Choice
+from gateway.route import Choice, Route
 
 # After so long the table knows what came of a load, or never will.
 DOUBT_S = 15.0
@@ -79,13 +80,46 @@ class Residency:
         still_loading = load.in_flight and not switch.started
         return now - switch.began > DOUBT_S and not still_loading
 
+    def left_of(self, route: Route) -> Route:
+        """Return `route` without those who would load what others have in memory.
+
+        Where it is reckoned what that takes, one whose memory is empty is as good as another.
+        """
+        if not (route.absent or self.switching) or not any(map(is_absent, route.choices)):
+            return route
+        held = {one.asset for one in route.choices if not is_absent(one)}
+        reckoned = route.strategy is Strategy.EXPECTED_COMPLETION
+        left = [
+            one
+            for one in route.choices
+            if one.asset not in held
+            or not is_absent(one)
+            or (reckoned and is_free_to_load(one.upstream))
+        ]
+        if not reckoned:
+            left = self._ready(left)
+        return route.only(left) if len(left) < len(route.choices) else route
+
     def may_load(self, choice: Choice) -> bool:
         """Return whether the service of `choice` may be made to load its model now."""
         load = choice.upstream
-        switches = (one.switch for one in self._loads.values())
-        if any(one is not None and one.asset == choice.asset for one in switches):
-            return False  # it is on its way, here or elsewhere
+        if self.is_coming(choice.asset):
+            return False
         return is_free_to_load(load) or not load.ahead  # who is served there is so to the end
+
+    def is_coming(self, asset: bytes) -> bool:
+        """Return whether some service was made to load a model, which the table does not know."""
+        switches = (one.switch for one in self._loads.values())
+        return any(one is not None and one.asset == asset for one in switches)
+
+    def _ready(self, choices: list[Choice]) -> list[Choice]:
+        """Return `choices` without those of the best tier that serve others, and may not load yet.
+
+        If all do, who comes waits for one of them.
+        """
+        best = [one for one in choices if one.tier == choices[0].tier]
+        ready = [one for one in best if not is_absent(one) or self.may_load(one)]
+        return [*ready, *choices[len(best) :]] if ready else choices
 
     def _end(self, load: Load) -> None:
         load.switch = None

@@ -6,7 +6,7 @@ service that it is meant for free is sent; who does not keeps a place there, so 
 behind it reckon with that, and go to a slower one only when they are done sooner there.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Protocol
 
@@ -15,26 +15,29 @@ from control.api.priorities import Priority
 from gateway.balance import outlook
 from gateway.busy import busy, reason
 from gateway.load import Load, Need
+from gateway.pace import least_s, served_a_second, wait_s, work_s
 from gateway.queue import Place, Queue
+from gateway.reservations import Reservations
 from gateway.residency import is_absent, is_overdue
 from gateway.rotation import Occupied, Rotation
 from gateway.route import Choice, Route
 from gateway.waited import Refusal, Waited
 
 DEPTH = 16  # of one lane, who is looked at in one pass
-NEVER = float("inf")
-
-Lane = tuple[int, str]  # operation and model, as clients call it
 
 
 class Waiter(Protocol):
     """A request that waits. until: when its time is over, seconds of the clock."""
 
-    lane: Lane
     principal: str
     priority: Priority
     need: Need
     until: float
+
+    @property
+    def lane(self) -> Hashable:
+        """What it asks for, so that whoever could serve it could serve all of its lane."""
+        ...
 
     def routes(self) -> Iterable[Route]:
         """Return all that may serve it, in order."""
@@ -74,7 +77,7 @@ class Room:
         self._wanted: dict[Hashable, Sequence[Choice]] = {}  # whom a lane waited for last
         self._booked: list[Load] = []
         self._told: list[Load] = []  # whose `waiting` is not 0
-        self._reserved: dict[str, tuple[Waiter, Choice]] = {}  # by service: for whom it is kept
+        self._reserved = Reservations(rotation.residency)
         self._planned = self._planning = False
         self.waited = Waited()
 
@@ -99,42 +102,60 @@ class Room:
             except Occupied as found:
                 occupied = found
         choices = self._choices(waiter, occupied)
+        if len(self.places) >= self.limit:
+            position = self._queue.lanes().get(waiter.lane, 0) + 1
+            seconds = position / served_a_second(choices, waiter.need)
+            return self._spill(waiter, now, Refusal.FULL, choices, position, seconds)
         place = self._place(waiter, choices, now)
         self._queue.add(place)
         self.places[waiter] = place
-        full = len(self.places) > self.limit
         self._wanted.setdefault(waiter.lane, choices)
-        _, seconds = self.expectation(waiter)
-        if not full and now + seconds <= waiter.until:
-            self._tell()
+        position, seconds = self.expectation(waiter)
+        if now + least_s(choices, seconds) <= waiter.until:
             if occupied is None:
                 self.poke()
             return None
-        self.leave(waiter)
+        self._forget(waiter)
+        return self._spill(waiter, now, Refusal.DEADLINE, choices, position, seconds)
+
+    def _spill(
+        self,
+        waiter: Waiter,
+        now: float,
+        why: Refusal,
+        choices: Sequence[Choice],
+        position: int,
+        seconds: float,
+    ) -> tuple[Route, Choice]:
+        """Return whoever is free for one that may not wait, counted in flight there.
+
+        Raises:
+            AllBusy: there is nobody.
+            NoHealthyRoute: nobody can serve it.
+        """
         if self._planned and not self._planning:
             self.plan()  # whoever is free now is for those who wait already
         try:
-            return self._rotation.take(
-                waiter.routes(), waiter.tried(), now, waiter.need, spill=True
-            )
-        except AllBusy as refusal:
-            if not choices:
-                raise
-            self.waited.refuse(Refusal.FULL if full else Refusal.DEADLINE)
-            ahead = self._queue.lanes().get(waiter.lane, 0)
-            raise busy(choices, ahead, seconds) from refusal
+            return self._find(waiter, now, now, spill=True)
+        except (AllBusy, Occupied) as refusal:
+            self.waited.refuse(why)
+            raise busy(choices, position - 1, seconds) from refusal
 
     def leave(self, waiter: Waiter) -> None:
         """Let somebody go; harmless when it does not wait."""
+        if self._forget(waiter):
+            self.poke()  # it may have kept a place that others want
+
+    def _forget(self, waiter: Waiter) -> bool:
+        """Let somebody go; return whether it was waiting."""
         place = self.places.pop(waiter, None)
         if place is None:
-            return
+            return False
         self._queue.remove(place)
-        self._unreserve(waiter)
-        if self.places:
-            self.poke()  # it may have kept a place that others want
-        else:
+        self._reserved.end(waiter)
+        if not self.places:
             self._clear()
+        return True
 
     def expectation(self, waiter: Waiter) -> tuple[int, float]:
         """Return the place of `waiter` in its lane, from 1, and how many seconds it is to wait.
@@ -144,9 +165,9 @@ class Room:
         place = self.places.get(waiter)
         if place is None:
             return 0, 0.0
-        position = self._queue.position(place)
+        position, before_s = self._queue.standing(place)
         choices = self._wanted.get(waiter.lane, ())
-        return position, position / served_a_second(choices, waiter.need)
+        return position, wait_s(choices, waiter.need, place.work, before_s)
 
     def reason(self, waiter: Waiter) -> str:
         """Return in words what `waiter` waits for."""
@@ -180,7 +201,7 @@ class Room:
     def _plan(self, now: float) -> None:
         self._clear_bookings()
         self.residency.pass_time(now)
-        self._keep_reservations(now)
+        self._send_reserved(now)
         looked: Counter[Hashable] = Counter()
         full: set[str] = set()  # services that take nobody more in this pass
         in_order = self._queue.in_order()
@@ -193,8 +214,6 @@ class Room:
                 route, choice = self._find(waiter, now, place.since)
             except Occupied as occupied:
                 others = self._book(waiter, occupied, now)
-                if waiter.tried():  # those that failed it may be free for others of its lane
-                    continue
                 self._wanted[waiter.lane] = occupied.choices
                 looked[waiter.lane] += 1
                 if looked[waiter.lane] >= DEPTH or not others:
@@ -206,12 +225,12 @@ class Room:
                 continue
             self._queue.served(place)
             del self.places[waiter]
-            self._unreserve(waiter)
+            self._reserved.end(waiter)
             waiter.go(route, choice)
-        if self.places:
-            self._tell()
-        else:
+        if not self.places:
             self._clear()
+        elif len(self._wanted) > len(lanes := self._queue.lanes()):
+            self._wanted = {lane: self._wanted[lane] for lane in lanes if lane in self._wanted}
 
     def _is_full(self, waiter: Waiter, full: set[str]) -> bool:
         """Return whether nobody takes `waiter`, as far as that shows at little cost.
@@ -220,6 +239,8 @@ class Room:
         """
         route = next((one for one in waiter.routes() if one.choices), None)
         if route is None or route.absent or self.residency.switching or waiter.tried():
+            return False
+        if not self._rotation.is_whole(route):
             return False
         for one in route.pool:
             if one.upstream.service_id in full:
@@ -230,27 +251,28 @@ class Room:
         self._wanted[waiter.lane] = route.pool
         return True
 
-    def _find(self, waiter: Waiter, now: float, since: float) -> tuple[Route, Choice]:
-        """Return who serves `waiter` now, counted in flight there.
+    def _find(
+        self, waiter: Waiter, now: float, since: float, *, spill: bool = False
+    ) -> tuple[Route, Choice]:
+        """Return who serves `waiter` now, counted in flight there. spill: see `Rotation.take`.
 
         Raises:
             Occupied: it has to wait.
             AllBusy, NoHealthyRoute: as `Rotation.take`.
         """
         route, choice = self._rotation.take(
-            waiter.routes(), waiter.tried(), now, waiter.need, spill=False
+            waiter.routes(), waiter.tried(), now, waiter.need, spill=spill
         )
         if not is_absent(choice):
             return route, choice
-        choice.upstream.in_flight -= 1
+        self._rotation.give_back(choice)
         overdue = is_overdue(choice, since, now)
         if self.residency.may_load(choice) and (overdue or not self._serves_others(choice)):
             choice.upstream.in_flight += 1
             self.residency.begin(choice, now)
             return route, choice
-        if overdue and not choice.upstream.reserved:
-            choice.upstream.reserved = True
-            self._reserved[choice.upstream.service_id] = waiter, choice
+        if overdue:
+            self._reserved.begin(waiter, choice)
         raise Occupied([choice], None)  # a slot is of no use to it before that
 
     def _serves_others(self, choice: Choice) -> bool:
@@ -262,27 +284,15 @@ class Room:
             for one in choices
         )
 
-    def _keep_reservations(self, now: float) -> None:
-        """Send those for whom an engine was kept, as soon as nobody else is there."""
-        for waiter, choice in list(self._reserved.values()):
-            load = choice.upstream
-            if not any(route.of(load.service_id) for route in waiter.routes()):
-                self._unreserve(waiter)  # its service is gone
-                continue
-            if load.ahead or not self.residency.may_load(choice):
-                continue
+    def _send_reserved(self, now: float) -> None:
+        """Send those for whom a service was kept, as soon as nobody else is there."""
+        for waiter, route, choice in self._reserved.due(now):
             place = self.places.pop(waiter)
-            self._unreserve(waiter)
+            self._reserved.end(waiter)
             self._queue.served(place)
-            load.in_flight += 1
+            choice.upstream.in_flight += 1
             self.residency.begin(choice, now)
-            waiter.go(next(iter(waiter.routes())), choice)
-
-    def _unreserve(self, waiter: Waiter) -> None:
-        for service_id, (whose, choice) in list(self._reserved.items()):
-            if whose is waiter:
-                choice.upstream.reserved = False
-                del self._reserved[service_id]
+            waiter.go(route, choice)
 
     def _book(self, waiter: Waiter, occupied: Occupied, now: float) -> bool:
         """Keep a place for who waits; return whether anybody of its lane could be sent now."""
@@ -296,9 +306,9 @@ class Room:
     # Figures.
 
     def _place(self, waiter: Waiter, choices: Sequence[Choice], now: float) -> Place:
-        need = waiter.need
-        work = min((_alone(one, need) for one in choices), default=1.0)
-        return Place(waiter.lane, waiter.principal, waiter.priority, need.since, work, waiter)
+        work = work_s(choices, waiter.need)
+        since = waiter.need.since
+        return Place(waiter.lane, waiter.principal, waiter.priority, since, work, waiter)
 
     def _choices(self, waiter: Waiter, occupied: Occupied | None) -> Sequence[Choice]:
         """Return those whom `waiter` waits for, as far as can be told."""
@@ -307,7 +317,7 @@ class Room:
         known = self._wanted.get(waiter.lane)
         return known or next((route.pool for route in waiter.routes() if route.choices), ())
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Note at each service how many wait for it, or its part of those who wait for several."""
         for load in self._told:
             load.waiting = 0
@@ -327,20 +337,3 @@ class Room:
         """Forget what was only of use while somebody waited."""
         self._clear_bookings()
         self._wanted.clear()
-        self._tell()
-
-
-def _alone(choice: Choice, need: Need) -> float:
-    """Return the seconds that a request is worth to those who wait beside it."""
-    rates, slots = choice.rates, choice.upstream.capacity.slots
-    return rates.prefill_s(need.size) + rates.decode_s(need.most, slots) / slots
-
-
-def served_a_second(choices: Sequence[Choice], need: Need) -> float:
-    """Return how many requests such as this services finish in a second, all busy; above 0."""
-    loads: defaultdict[str, float] = defaultdict(float)
-    for one in choices:
-        slots, rates = one.upstream.capacity.slots, one.rates
-        seconds = rates.prefill_s(need.size) + rates.decode_s(need.most, slots)
-        loads[one.upstream.service_id] = slots / seconds
-    return sum(loads.values()) or 1.0

@@ -5,7 +5,7 @@ narrowed to those who may serve, once, until something about one of its services
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,11 +16,10 @@ from gateway.breaker import NEVER, Breaker, Ejected, Random, State
 from gateway.busy import busy
 from gateway.config import Ejection
 from gateway.load import Need
-from gateway.residency import Residency, is_absent, is_free_to_load
-from gateway.route import Choice, Route, order
+from gateway.narrowed import Narrowed, ids, narrowed
+from gateway.residency import Residency
+from gateway.route import Choice, Route
 
-# With fewer services behind a name, only the loss of all of them is more than a few faults.
-PANIC_FROM = 5
 # Routes that are narrowed at a time: what is gone is forgotten with the others.
 MAX_VIEWS = 1_024
 
@@ -70,7 +69,7 @@ class Rotation:
         self._kept_out: set[str] = set()
         self._special: dict[str, Breaker] = {}  # those that are not whole, by service
         self._doubtful: dict[str, Breaker] = {}
-        self._views: dict[Route, _View] = {}
+        self._views: dict[Route, Narrowed] = {}
         self._wake = NEVER  # when time alone will change something
 
     def breaker(self, service_id: str) -> Breaker:
@@ -102,8 +101,21 @@ class Rotation:
         """
         if now >= self._wake:
             self.pass_time(now)
+        if self.residency.switching:
+            self.residency.pass_time(now)
         routes = [route for route in routes if route.choices]
         return self._take_carefully(routes, Asking(tried, need, now, spill))
+
+    def is_whole(self, route: Route) -> bool:
+        """Return whether nothing but load decides who serves `route`."""
+        return self.quiet or self._view(route).whole is route
+
+    def give_back(self, choice: Choice) -> None:
+        """Take note that who took `choice` does not ask it."""
+        upstream = choice.upstream
+        upstream.in_flight -= 1
+        if upstream.breaker.attentive:
+            upstream.breaker.left(upstream.breaker.epoch)  # it may have been a trial
 
     def pass_time(self, now: float) -> None:
         """End what is over by now: rests, and the time in which services come back."""
@@ -137,7 +149,9 @@ class Rotation:
         if any(view.whole.choices or view.coming or view.resting for view in views):
             return None
         out = (
-            _breaker(one).ejection(now) for view in views for one in (*view.failing, *view.silent)
+            one.upstream.breaker.ejection(now)
+            for view in views
+            for one in (*view.failing, *view.silent)
         )
         return min((one.remaining for one in out if one is not None), default=None)
 
@@ -161,26 +175,28 @@ class Rotation:
         self._views.clear()
         self._wake = min(self._wake, breaker.next_end)
 
-    def _take_carefully(self, routes: Iterable[Route], asking: "Asking") -> tuple[Route, Choice]:
+    def _take_carefully(self, routes: Iterable[Route], asking: Asking) -> tuple[Route, Choice]:
         views = [self._view(route) for route in routes]
         ways = (self._in_rotation, self._resting, self._on_trial, self._out)
         for way in ways[:-1] if asking.tried else ways:
             for view in views:
                 if (choice := way(view, asking)) is not None:
                     return view.route, choice
+        if not asking.spill:
+            self._wait_for_resting(views, asking)
         raise self._nobody(views, asking)
 
-    def _view(self, route: Route) -> "_View":
+    def _view(self, route: Route) -> Narrowed:
         view = self._views.get(route)
         if view is None or view.pool is not route.pool:
-            view = _view(route, self._special, self._rules.panic)
+            view = narrowed(route, self._special, self._rules.panic)
             if not self.quiet:  # or routes would be held here long after they are gone
                 if len(self._views) >= MAX_VIEWS:
                     self._views.clear()
                 self._views[route] = view
         return view
 
-    def _in_rotation(self, view: "_View", asking: "Asking") -> Choice | None:
+    def _in_rotation(self, view: Narrowed, asking: Asking) -> Choice | None:
         """Take one of those in rotation, or try one that may come back to them.
 
         Raises:
@@ -189,11 +205,11 @@ class Rotation:
         left, wide = view.left, view.wide
         if tried := asking.tried:
             left = view.whole.without(tried)
-            wide = wide.without({*tried, *_ids(view.failing)}) if view.coming else left
+            wide = wide.without({*tried, *ids(view.failing)}) if view.coming else left
         trial = None if tried else self._on_trial(view, asking, _tier(wide))
         if trial is not None:
             return trial
-        left, wide = self._resident(left), self._resident(wide)
+        left, wide = self.residency.left_of(left), self.residency.left_of(wide)
         for _ in range(2):
             if not wide.choices:
                 return None
@@ -201,18 +217,19 @@ class Rotation:
             if choice.upstream.fits:
                 return choice
             choice.upstream.in_flight -= 1
-            free = [one for one in wide.choices if _free(one, ())]
-            if choice.upstream.gated and not asking.spill:
-                # Who would finish first is waited for, whoever else is free.
-                wanted = choice if wide.strategy is Strategy.EXPECTED_COMPLETION else None
-                free = [] if wanted else [one for one in free if one.tier == choice.tier]
-                if not free:
-                    raise Occupied(wide.pool, wanted)
+            waits = choice.upstream.gated and not asking.spill
+            if waits and wide.strategy is Strategy.EXPECTED_COMPLETION:
+                raise Occupied(wide.pool, choice)  # whoever else is free
+            free = [one for one in (wide.pool if waits else wide.choices) if _free(one, ())]
+            if waits and not free:
+                raise Occupied(wide.pool, None)
             left = left.only([one for one in left.choices if _free(one, ())])
             wide = wide.only(free)
+        if waits:  # a sibling was quicker, twice
+            raise Occupied(wide.pool, None)
         return None
 
-    def _take_or_leave(self, left: Route, wide: Route, asking: "Asking") -> Choice:
+    def _take_or_leave(self, left: Route, wide: Route, asking: Asking) -> Choice:
         """Take one of `wide`; of those that come back only for a part of the requests.
 
         Who has nothing to do yet would else get all there is, and fall again.
@@ -229,28 +246,21 @@ class Rotation:
         choice.upstream.in_flight -= 1
         return other
 
-    def _resident(self, route: Route) -> Route:
-        """Return `route` without those who would load what others have in memory.
-
-        Where it is reckoned what that takes, one whose memory is empty is as good as another.
-        """
-        if not route.absent and not self.residency.switching:
-            return route
-        held = {one.asset for one in route.choices if not is_absent(one)}
-        reckoned = route.strategy is Strategy.EXPECTED_COMPLETION
-        left = [
-            one
-            for one in route.choices
-            if one.asset not in held
-            or not is_absent(one)
-            or (reckoned and is_free_to_load(one.upstream))
-        ]
-        return route.only(left) if len(left) < len(route.choices) else route
-
-    def _resting(self, view: "_View", asking: "Asking") -> Choice | None:
+    def _resting(self, view: Narrowed, asking: Asking) -> Choice | None:
         return self._one_of(view, view.resting, asking)
 
-    def _on_trial(self, view: "_View", asking: "Asking", tier: float = NEVER) -> Choice | None:
+    def _wait_for_resting(self, views: Iterable[Narrowed], asking: Asking) -> None:
+        """Let who finds nobody else wait for services that are busy, as they said themselves.
+
+        Raises:
+            Occupied: there is one.
+        """
+        for view in views:
+            left = [one for one in view.resting if one.upstream.service_id not in asking.tried]
+            if left and left[0].upstream.gated:
+                raise Occupied(left, None)
+
+    def _on_trial(self, view: Narrowed, asking: Asking, tier: float = NEVER) -> Choice | None:
         """Take one whose turn it is to be tried. tier: of who would serve else."""
         for one in view.triable:
             if one.tier <= tier and _free(one, asking.tried):
@@ -259,7 +269,7 @@ class Rotation:
                 return one
         return None
 
-    def _out(self, view: "_View", asking: "Asking") -> Choice | None:
+    def _out(self, view: Narrowed, asking: Asking) -> Choice | None:
         """Take one that is out: nobody else is there, and it may have recovered.
 
         Who is silent holds up who asks it, so that only one does.
@@ -275,13 +285,13 @@ class Rotation:
                 return one
         return None
 
-    def _one_of(self, view: "_View", choices: Iterable[Choice], asking: "Asking") -> Choice | None:
+    def _one_of(self, view: Narrowed, choices: Iterable[Choice], asking: Asking) -> Choice | None:
         free = [one for one in choices if _free(one, asking.tried)]
         if not free:
             return None
         return take(view.route.only(free), self._random, asking.need, asking.now)
 
-    def _nobody(self, views: Iterable["_View"], asking: "Asking") -> AllBusy | NoHealthyRoute:
+    def _nobody(self, views: Iterable[Narrowed], asking: Asking) -> AllBusy | NoHealthyRoute:
         for view in views:
             there = (*view.whole.choices, *view.coming, *view.resting)
             if left := [one for one in there if one.upstream.service_id not in asking.tried]:
@@ -296,60 +306,6 @@ class Rotation:
             f"no service can serve it now; {name} is out of rotation ({reason})",
             retry_after=max(1, math.ceil(soonest)),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What may be asked of a route, until something about one of its services changes.
-
-    pool: of the route, by which a change of it is known. whole: who is that. left: these,
-    and in panic those that fail. wide: these, and those that come back. Lists are in order.
-    """
-
-    route: Route
-    pool: Sequence[Choice]
-    whole: Route
-    left: Route
-    wide: Route
-    coming: list[Choice]  # back, with a part of the requests
-    resting: list[Choice]
-    triable: list[Choice]
-    failing: list[Choice]  # out, and quick to say so
-    silent: list[Choice]  # out, and whoever asks them waits
-
-
-def _view(route: Route, special: Mapping[str, Breaker], panic: float) -> _View:
-    found = [one for one in map(route.of, special) if one is not None]
-    found.sort(key=order)
-    back = [one for one in found if _breaker(one).state is State.IN]
-    out = [one for one in found if _breaker(one).state is not State.IN]
-    coming = [one for one in back if not _breaker(one).rests_now]
-    failing = [one for one in out if not _breaker(one).silent]
-    aside = _ids(found)
-    whole = left = route.without(aside) if aside else route
-    if len(route.choices) >= PANIC_FROM and len(out) > panic * len(route.choices):
-        aside -= _ids(failing)
-        left = route.without(aside)
-    return _View(
-        route,
-        route.pool,
-        whole,
-        left,
-        wide=route.without(aside - _ids(coming)) if coming else left,
-        coming=coming,
-        resting=[one for one in back if _breaker(one).rests_now],
-        triable=[one for one in out if _breaker(one).may_be_tried],
-        failing=failing,
-        silent=[one for one in out if _breaker(one).silent],
-    )
-
-
-def _ids(choices: Iterable[Choice]) -> set[str]:
-    return {one.upstream.service_id for one in choices}
-
-
-def _breaker(choice: Choice) -> Breaker:
-    return choice.upstream.breaker
 
 
 def _tier(route: Route) -> float:

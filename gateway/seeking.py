@@ -37,6 +37,7 @@ class Seeking:
         "_principal",
         "_queue_position",
         "_queue_reason",
+        "_queued_at",
         "_queued_s",
         "_request_id",
         "_tried",
@@ -50,6 +51,7 @@ class Seeking:
     _due: float  # when patience with what it waits for ends
     _until: float  # when that has to be over
     _last: float  # when the request has to be over
+    _queued_at: float  # when it waited first
 
     def __init__(self, gateway: Gateway, head: RequestHead) -> None:
         self._gateway = gateway
@@ -119,12 +121,14 @@ class Seeking:
         priority = gateway.priorities.of(self._head.priority, principal, of_role)
         if not gateway.routes.waiting.on:
             return gateway.rotation.take(self.succession(), self.asked_before(), now, need)
-        lane = self._head.operation, self._model
+        lane = self._head.operation, self._model, frozenset(self.asked_before())
         waiter = Waiter(self, lane, principal, priority, need, self._last)
         found = gateway.room.take(waiter, now)
         if found is None:
             self._waiter, self._entered = waiter, now
-            self._queue_position = self._queue_position or gateway.room.expectation(waiter)[0]
+            if not self._queue_position:
+                self._queued_at = now
+                self._queue_position, _ = gateway.room.expectation(waiter)
             self._queue_reason = gateway.room.reason(waiter)
             self._until = self._last
             if self._ping_at != NEVER:
@@ -176,4 +180,4 @@ class Seeking:
             return None
         now = self._gateway.clock()
         seconds = self._queued_s + (now - self._entered if self._waiter is not None else 0.0)
-        return Queued(self._entered - began, seconds, self._queue_position, self._queue_reason)
+        return Queued(self._queued_at - began, seconds, self._queue_position, self._queue_reason)

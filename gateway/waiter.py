@@ -19,7 +19,7 @@ class Waiter:
     def __init__(
         self,
         seeking: "Seeking",
-        lane: tuple[int, str],
+        lane: tuple[int, str, frozenset[str]],
         principal: str,
         priority: Priority,
         need: Need,

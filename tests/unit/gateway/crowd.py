@@ -82,6 +82,7 @@ class Crowd:
         room=True,
         strategy=pb.STRATEGY_LEAST_LOADED,
         absent=(),
+        tiers=(),
         sent=lambda guest, upstream: None,
         random=lambda: 0.0,
         **settings,
@@ -90,6 +91,7 @@ class Crowd:
         self.slots, self.room, self.strategy = dict(slots), room, strategy
         self.models = models or {"m": list(slots)}
         self.absent = set(absent)  # of (model, service)
+        self.tiers = dict(tiers)  # by service, where it is none of the best
         self.guests, self.calls, self._by_exchange = [], {}, {}
         self._told = sent
         self.gateway = ScriptedGateway(Config(**settings), lambda: self.now, random, self._sent)
@@ -111,14 +113,16 @@ class Crowd:
             resources.append(told)
         for model, services in self.models.items():
             candidates = [
-                (name, 0.5, {"asset_id": model, "absent": (model, name) in self.absent})
-                for name in services
-                if name in self.slots
+                (name, 0.5, self._candidate(model, name)) for name in services if name in self.slots
             ]
             resources.append(target(model, *candidates, strategy=self.strategy))
         table = self.gateway.route_table
         table.current = {one.name: read_resource(one) for one in resources}
         follow_all(self.gateway.routes, table)
+
+    def _candidate(self, model, name):
+        absent = (model, name) in self.absent
+        return {"asset_id": model, "absent": absent, "tier": self.tiers.get(name, 0)}
 
     # What clients do.
 

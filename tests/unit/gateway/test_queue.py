@@ -146,6 +146,7 @@ def test_positions_are_those_of_a_lane():
     queue = queue_of(second, other, first)
 
     assert [queue.position(one) for one in (first, second, other)] == [1, 2, 1]
+    assert [queue.standing(one)[1] for one in (first, second, other)] == [0.0, first.work, 0.0]
     assert queue.lanes() == {"chat": 2, "embeddings": 1}
     queue.served(first)
     assert [queue.position(one) for one in (first, second, other)] == [0, 1, 1]

@@ -1,5 +1,7 @@
 """Two models at an engine that holds one of them: who is served, and when it makes way."""
 
+import math
+
 import pytest
 
 from control.api.strategies import Strategy
@@ -100,7 +102,7 @@ def resident(strategy, *choices):
         rates = learned.rates(service_id, asset)
         choice = Choice(upstream, asset.encode(), b"", 0.5, 0, 0.0, None, rates, absent)
         route.change({service_id: choice})
-    return [one.upstream.service_id for one in rotation._resident(route).choices]
+    return [one.upstream.service_id for one in rotation.residency.left_of(route).choices]
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -122,6 +124,20 @@ def test_another_model_that_is_there_is_no_reason_against_the_one_that_is_prefer
     choices = [("h/a", "good", 1, True), ("h/b", "other", 1, False)]
 
     assert resident(Strategy.SCORED, *choices) == ["h/a", "h/b"]
+
+
+async def test_a_model_that_is_back_is_there_from_its_first_token_on_though_the_table_is_older():
+    crowd = two_models()
+    crowd.finish(crowd.come("two"))
+    crowd.gateway.learned.rates("h/0", "one")._due_at = math.inf  # nothing of it is measured
+    first = crowd.come("one", stream=True)
+    second = crowd.come("one")
+    await crowd.turn()
+    assert crowd.served == [first]
+
+    crowd.begin(first)
+    await crowd.turn()
+    assert crowd.served == [first, second]
 
 
 async def test_a_load_is_not_doubted_while_it_takes_longer_than_usual():

@@ -13,8 +13,9 @@ from control.api.errors import AllBusy, NoHealthyRoute, UpstreamError, UpstreamT
 from control.api.strategies import Strategy
 from gateway.breaker import State
 from gateway.config import Ejection
+from gateway.narrowed import PANIC_FROM
 from gateway.rates import Learned
-from gateway.rotation import MAX_VIEWS, PANIC_FROM, Rotation
+from gateway.rotation import MAX_VIEWS, Rotation
 from gateway.route import Choice, Route
 from tests.unit.gateway.pushed import StubUpstream
 
