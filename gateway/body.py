@@ -118,13 +118,11 @@ def parse(raw: bytes) -> Body:
     place = raw.find(b'"model"')
     found = None if has_escapes(raw) else _model_at(raw, place)
     if found is not None and raw.rfind(b'"model"') == place:
-        return Body(raw, request.model, *found.span(1), request.stream is True, _most(request))
-    return Body(raw, request.model, *_walk_to_model(raw), request.stream is True, _most(request))
-
-
-def _most(request: InferenceRequest) -> int:
-    most = request.max_completion_tokens or request.max_tokens
-    return most if most is not None and most > 0 else 0
+        start, end = found.span(1)
+    else:
+        start, end = _walk_to_model(raw)
+    most = request.max_completion_tokens or request.max_tokens or 0
+    return Body(raw, request.model, start, end, request.stream is True, max(0, most))
 
 
 def depth(raw: bytes) -> int:

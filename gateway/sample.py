@@ -3,7 +3,7 @@
 from control.api.completion import OVERHEAD_S
 from gateway.load import DIGITS
 from gateway.reasoning import Usage
-from gateway.residency import Residency, is_absent
+from gateway.residency import Residency
 from gateway.route import Choice
 from gateway.timings import Timings
 
@@ -25,9 +25,11 @@ def is_telling(choice: Choice, now: float) -> bool:
     now: seconds of the clock.
     """
     load = choice.upstream
+    if choice.absent or load.switch is not None:
+        return True
     if not load.concurrency and load.in_flight + load.elsewhere >= load.capacity.slots:
         return True  # whether there are more slots shows only there
-    return is_absent(choice) or choice.rates.due(now)
+    return choice.rates.due(now)
 
 
 class Sample:
