@@ -12,6 +12,8 @@ from tests.processes import START_SECONDS, Service, spawning, stop_all, wait_unt
 MESSAGES = [{"role": "user", "content": "Say hello"}]
 STREAMS = 4
 BOTH = ["h1/one", "h1/two"]  # ties go to the first
+# However fast a busy machine lets either of them seem, they stay alike.
+ALIKE = {"runtime": {"latency_ms": [], "slower": 0, "tokens_per_second": []}}
 
 
 class Pair:
@@ -27,6 +29,7 @@ class Pair:
             f"{self.urls[number]}/v1/chat/completions",
             json={"model": "small", "messages": MESSAGES},
             trust_env=False,
+            timeout=START_SECONDS,
         )
         return answer.headers.get("x-geniehive-service", "none")
 
@@ -46,7 +49,7 @@ class Pair:
     def streaming(self, number: int, service: str) -> Iterator[None]:
         """Keep long answers of one service under way through a gateway."""
         body = {"model": service, "messages": MESSAGES, "stream": True}
-        with httpx.Client(trust_env=False) as client, ExitStack() as streams:
+        with httpx.Client(trust_env=False, timeout=START_SECONDS) as client, ExitStack() as streams:
             for _ in range(STREAMS):
                 answer = streams.enter_context(
                     client.stream("POST", f"{self.urls[number]}/v1/chat/completions", json=body)
@@ -72,7 +75,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 def pair(engines: list[str], tmp_path: Path) -> Iterator[Pair]:
     with spawning(tmp_path) as spawn:
         storage = {"sqlite_path": str(tmp_path / "geniehive.sqlite3")}
-        control = spawn("control", {"listen": "127.0.0.1:0", "storage": storage})
+        routing = {"default_strategy": "least_loaded", "scoring": ALIKE}
+        settings = {"listen": "127.0.0.1:0", "storage": storage, "routing": routing}
+        control = spawn("control", settings)
         address = f"127.0.0.1:{control.port()}"
         services = [
             {"service_id": name, "endpoint": url}
