@@ -16,6 +16,8 @@ from tests.integration.conftest import DEMO_MODEL, start_llama_server
 from tests.processes import START_SECONDS, stop_all, wait_until
 
 REQUESTS, TOKENS = 3, 16
+# By how much a machine that is busy with other tests, too, may hold up who measures from outside.
+SEEN = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def learn(one: Rates, answer: Answer, *, streamed: bool, timed: bool) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
-def test_learned_speeds_are_within_twice_what_the_engine_counts(engine, streamed):
+def test_learned_speeds_are_near_what_the_engine_counts(engine, streamed):
     timed, measured = Learned().rates("h/a", "m"), Learned().rates("h/a", "m")
     answers = [ask(engine, 10 + streamed * REQUESTS + n, stream=streamed) for n in range(REQUESTS)]
     for answer in answers:
@@ -109,15 +111,16 @@ def test_learned_speeds_are_within_twice_what_the_engine_counts(engine, streamed
         learn(measured, answer, streamed=streamed, timed=False)
 
     reads, writes = counted(engine)
-    for one in (timed, measured) if streamed else (timed,):
-        assert 0.5 <= one.prefill / reads <= 2.0
-        assert 0.5 <= 1 / one.token_s(1) / writes <= 2.0
+    for one, off in ((timed, 2.0), (measured, SEEN))[: 1 + streamed]:
+        assert 1 / off <= one.prefill / reads <= off
+        assert 1 / off <= 1 / one.token_s(1) / writes <= off
         assert one.answer == TOKENS
     answer = answers[0]
     assert answer.usage is not None
     assert timed.prompt(answer.size) == pytest.approx(answer.usage.prompt_tokens, rel=0.2)
     mean_s = sum(answer.whole_s for answer in answers) / REQUESTS
-    assert 0.5 <= (measured.prefill_s(answer.size) + measured.decode_s(0, 1)) / mean_s <= 2.0
+    whole_s = measured.prefill_s(answer.size) + measured.decode_s(0, 1)
+    assert 1 / SEEN <= whole_s / mean_s <= SEEN
 
 
 def test_what_the_engine_says_of_a_request_is_what_it_was(engine):
