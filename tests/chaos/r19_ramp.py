@@ -18,15 +18,18 @@ BINS = 5  # of the time in which it returns
 PATIENCE_S = 30.0
 
 
-def run(folder: Path, *, rounds: int, slow_start: float, rate: float) -> list[Figure]:
+def run(
+    folder: Path, *, rounds: int, slow_start: float, rate: float, scatter: float = 0.0
+) -> list[Figure]:
     """Kill one of three engines under load and let it return, `rounds` times.
 
-    slow_start: seconds of its return. rate: requests a second.
+    slow_start: seconds of its return. rate: requests a second. scatter: points by which a
+    share of few requests may be off by chance.
     """
-    return asyncio.run(_measure(rounds, slow_start, rate))
+    return asyncio.run(_measure(rounds, slow_start, rate, scatter))
 
 
-async def _measure(rounds: int, slow_start: float, rate: float) -> list[Figure]:
+async def _measure(rounds: int, slow_start: float, rate: float, scatter: float) -> list[Figure]:
     settings = {"ejection": {"failures": 3, "pause": 1.0, "slow_start": slow_start}}
     async with (
         Engine(_slow()) as first,
@@ -51,8 +54,10 @@ async def _measure(rounds: int, slow_start: float, rate: float) -> list[Figure]:
         told("requests while it returned", sum(of_all for _, of_all in counts[:BINS])),
         told("its share in the first fifth", round(100 * shares[0], 1), "%"),
         told("its share in the last fifth", round(100 * shares[BINS - 1], 1), "%"),
-        Figure("most above a linear ramp", round(100 * max(above), 1), "points", at_most=10),
-        Figure("its share afterwards", round(100 * shares[BINS], 1), "%", at_least=20),
+        Figure(
+            "most above a linear ramp", round(100 * max(above), 1), "points", at_most=10 + scatter
+        ),
+        Figure("its share afterwards", round(100 * shares[BINS], 1), "%", at_least=20 - scatter),
         told("streams that were cut, because their engine was killed", cut),
         none("other requests that failed", load.failed - cut),
     ]
@@ -99,6 +104,7 @@ def _slow() -> Script:
 
 PROMISE = Promise(
     run,
-    short={"rounds": 1, "slow_start": 2.0, "rate": 100.0},
+    # 40 requests in a fifth of the time, of which every third one: twice 7 points.
+    short={"rounds": 1, "slow_start": 2.0, "rate": 100.0, "scatter": 14.0},
     full={"rounds": 12, "slow_start": 10.0, "rate": 100.0},
 )
