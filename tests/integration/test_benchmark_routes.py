@@ -107,6 +107,8 @@ def scene(folder: Path) -> Iterator[Scene]:
         "listen": "127.0.0.1:0",
         "storage": {"sqlite_path": str(folder / "geniehive.sqlite3")},
         "roles_path": str(catalog),
+        # Only with its next beat a node notices that control was started again.
+        "registry": {"heartbeat_interval_s": 0.5, "lease_intervals": 20},
         "routing": {"scoring": {"benchmark": {"half_life_s": HALF_LIFE_S}}},
     }
     with ExitStack() as stack:

@@ -46,6 +46,8 @@ ROLES = {
         }
     ]
 }
+# Some of what is shown comes with a second beat.
+BEATS = {"grace_s": 0, "heartbeat_interval_s": 0.5, "lease_intervals": 20}
 EXAMPLE = re.compile(r"^```console\n(?P<command>\$ .*\n(?:> .*\n)*)(?:.*\n)*?```$", re.M)
 SETUP = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 
@@ -90,7 +92,7 @@ def small_cluster(**routing: object) -> Iterator[tuple[str, str]]:
         settings = {
             "listen": "127.0.0.1:0",
             "storage": {"sqlite_path": str(folder / "geniehive.sqlite3")},
-            "registry": {"grace_s": 0},
+            "registry": BEATS,
             "roles_path": str(roles),
             "auth": KEYS,
             "routing": routing,
