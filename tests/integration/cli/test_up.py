@@ -76,6 +76,17 @@ def up(tmp_path):
         one.kill()
 
 
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, fake_engine):
+    """One that runs, for tests that only look at it."""
+    running = Up(tmp_path_factory.mktemp("up") / "state", "--engine", fake_engine)
+    try:
+        running.ready()
+        yield running
+    finally:
+        running.kill()
+
+
 def geniehive(*arguments, **environment):
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
@@ -99,12 +110,9 @@ def run_in_shell(call):
     return json.loads(ended.stdout)
 
 
-def test_one_line_on_stdout_then_a_call_that_works_when_pasted(up, fake_engine):
-    running = up("--engine", fake_engine)
-    address = running.ready()
-
-    assert running.out.read_text() == f"geniehive ready: {address}\n"
-    screen = running.err.read_text()
+def test_one_line_on_stdout_then_a_call_that_works_when_pasted(one):
+    assert one.out.read_text() == f"geniehive ready: {one.ready()}\n"
+    screen = one.err.read_text()
     steps = [line.split()[:2] for line in screen.splitlines() if line.startswith("  ")]
     assert ["control", "ready"] in steps
     assert ["node", "ready"] in steps
@@ -114,28 +122,23 @@ def test_one_line_on_stdout_then_a_call_that_works_when_pasted(up, fake_engine):
     assert answer["choices"][0]["message"]["content"]
 
 
-def test_status_finds_it_by_its_state_folder(up, fake_engine):
-    running = up("--engine", fake_engine)
-    running.ready()
-
-    ended = geniehive("status", "--state-dir", running.state, "--check")
+def test_status_finds_it_by_its_state_folder(one):
+    ended = geniehive("status", "--state-dir", one.state, "--check")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("1 of 1 host up | 1 model, 1 loaded | ")
     assert "\x1b" not in ended.stdout
 
-    ended = geniehive("status", "--state-dir", running.state, "--json")
+    ended = geniehive("status", "--state-dir", one.state, "--json")
     made = json.loads(ended.stdout)
     assert (made["schema"], made["healthy"]) == ("geniehive.status/1", True)
 
 
-def test_second_one_on_the_same_folder_is_refused(up, fake_engine):
-    running = up("--engine", fake_engine)
-    running.ready()
-    ended = geniehive("up", "--state-dir", running.state)
+def test_second_one_on_the_same_folder_is_refused(one):
+    ended = geniehive("up", "--state-dir", one.state)
 
     assert ended.returncode == 2
     expected = (
-        rf"error: already running since \d\d:\d\d \(pid {running.process.pid}\): geniehive status\n"
+        rf"error: already running since \d\d:\d\d \(pid {one.process.pid}\): geniehive status\n"
     )
     assert re.fullmatch(expected, ended.stderr)
 
