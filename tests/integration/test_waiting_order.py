@@ -18,7 +18,7 @@ from tests.fakes.engine import Engine, Request
 from tests.integration.cluster import Cluster, running_cluster
 from tests.processes import wait_until
 
-SECONDS = 20.0
+SECONDS = 30.0
 KEYS = ["sk-desk", "sk-batch"]
 ROLES = {
     "roles": [
@@ -50,7 +50,7 @@ def ask(cluster: Cluster, said: str, model: str = "desk", key: str = "sk-desk", 
 def wait_for(count: int, cluster: Cluster) -> None:
     """Wait until so many requests wait in the gateway."""
     line = f"geniehive_gateway_waiting_requests {count}.0"
-    how = {"headers": {"X-Api-Key": KEYS[0]}, "trust_env": False}
+    how = {"headers": {"X-Api-Key": KEYS[0]}, "trust_env": False, "timeout": SECONDS}
 
     def fact() -> bool:
         return line in httpx.get(f"{cluster.url}/metrics", **how).text.splitlines()

@@ -66,6 +66,7 @@ class Fleet:
             params={"model": model, "explain": "1"},
             headers=authorization(key),
             trust_env=False,
+            timeout=START_SECONDS,
         )
         found = answer.raise_for_status().json()["explanation"]["explanations"]
         return not any(one["in_flight"] or one["queue_depth"] for one in found)
@@ -118,7 +119,7 @@ def serving(
         "listen": "127.0.0.1:0",
         "storage": {"sqlite_path": str(folder / "geniehive.sqlite3")},
         # What waits inside an engine travels with beats.
-        "registry": {"grace_s": 0, "heartbeat_interval_s": 0.5},
+        "registry": {"grace_s": 0, "heartbeat_interval_s": 0.5, "lease_intervals": 20},
         "roles_path": str(catalog),
         "auth": {"client_api_keys": list(keys)},
     }
@@ -151,5 +152,6 @@ def _started(folder: Path, engine: Engine, stack: ExitStack) -> Service:
 
 
 def _serving(url: str, model: str, key: str) -> set[str]:
-    answer = httpx.get(f"{url}/v1/models/{model}", headers=authorization(key), trust_env=False)
+    how: Any = {"headers": authorization(key), "trust_env": False, "timeout": START_SECONDS}
+    answer = httpx.get(f"{url}/v1/models/{model}", **how)
     return set(answer.json()["geniehive"]["services"]) if answer.is_success else set()
