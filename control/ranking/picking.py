@@ -103,6 +103,10 @@ def resident(
     ]
 
 
+def _ready(candidate: Candidate, load: Load) -> bool:
+    return not (candidate.absent and load.loaded_assets and load.total)
+
+
 def picked(
     strategy: Strategy,
     candidates: Sequence[Candidate],
@@ -120,6 +124,9 @@ def picked(
     there = resident(strategy, candidates, loads)
     tier = min(candidate.tier for candidate in there)
     equals = [candidate for candidate in there if candidate.tier == tier]
+    if strategy is not Strategy.EXPECTED_COMPLETION:
+        # Who serves others with another model loads nothing before it is done.
+        equals = [one for one in equals if _ready(one, loads.get(one.service_id, IDLE))] or equals
 
     def load(candidate: Candidate) -> Load:
         return loads.get(candidate.service_id, IDLE)

@@ -66,6 +66,13 @@ def picks(strategy: Strategy, pairs, steps):
     def busy(pair):
         return pair[0].load.in_flight + pair[0].load.queue_depth
 
+    if not reckoned:
+        # Who is busy with another model loads nothing now.
+        first = [
+            pair
+            for pair in first
+            if not (pair[1].absent and pair[0].load.loaded_assets and busy(pair))
+        ] or first
     match strategy:
         case Strategy.SCORED:
             best = max(map(score, first))
