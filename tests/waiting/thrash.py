@@ -20,9 +20,9 @@ from tests.waiting.pages import PAGE
 
 MARK = "thrash, made by `make waiting`"
 MODELS = ("small-one", "small-two")
-REQUESTS, GAP_S = 60, 0.6  # between two requests, which are for one model and the other
+REQUESTS, GAP_S = 60, 0.2  # between two requests, which are for one model and the other
 PROMPT, ANSWER = 20, 20
-ROUNDS = 3
+ROUNDS = 2
 WAYS = {True: "in the gateway", False: "in the engine"}
 
 
