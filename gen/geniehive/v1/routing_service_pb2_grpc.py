@@ -117,9 +117,11 @@ class RoutingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExchangeLoad(self, request_iterator, context):
-        """Carries in-flight totals of one gateway up and those of all others down.
+        """Carries up how busy services are with requests of one gateway, and how fast it measured
+        them to be; and down the same of all others.
 
-        What a gateway reported is dropped when its stream ends.
+        What a gateway reported of load is dropped when its stream ends; others are not told of
+        it while the gateway is silent for two seconds. What it measured outlives it.
         Callers: gateways.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
