@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -100,8 +101,14 @@ def test_a_request_goes_where_it_is_told_to_go(cluster: Cluster, model: str):
 
 
 def test_why_is_told_alike_over_http_and_to_the_command(cluster: Cluster):
-    over_http = resolve(cluster, model="scholar", explain="1").json()["explanation"]
-    ended = route(cluster, "explain", "scholar", "--json")
+    def explained() -> Any:
+        return resolve(cluster, model="scholar", explain="1").json()["explanation"]
+
+    over_http, before = explained(), None
+    while over_http != before:  # what was measured of its speed may come in between
+        before = over_http
+        ended = route(cluster, "explain", "scholar", "--json")
+        over_http = explained()
     typed = json.loads(ended.stdout)
 
     assert ended.returncode == 0, ended.stderr

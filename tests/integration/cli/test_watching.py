@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from fcntl import ioctl
 
+import psutil
 import pytest
 
 from cli.terminal import ENTER, LEAVE
@@ -100,6 +101,9 @@ def test_in_place_until_q_with_the_terminal_as_it_was(hive):
         screen.process.send_signal(signal.SIGTSTP)
         screen.until(re.escape(LEAVE))
         wait_until(lambda: screen.modes() & termios.ICANON, START_SECONDS, "the shell's modes")
+        # It gives the terminal back before it stops: told to go on too soon, it stops after that.
+        stopped = psutil.Process(screen.process.pid)
+        wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, START_SECONDS, "its stop")
         screen.process.send_signal(signal.SIGCONT)
         screen.until(re.escape(ENTER))
         screen.until(r"1 of 1 host up")
