@@ -62,6 +62,29 @@ class Load:
     clock. reserved: whether it is kept for who needs another model than it holds.
     """
 
+    # Beyond 30 attributes a dictionary is no longer shared, and each look at one costs more.
+    __slots__ = (
+        "_limits",
+        "booked",
+        "booked_s",
+        "capacity",
+        "concurrency",
+        "elsewhere",
+        "gated",
+        "host_id",
+        "in_flight",
+        "loaded_assets",
+        "most",
+        "pending",
+        "pending_elsewhere",
+        "queue_depth",
+        "reserved",
+        "service_id",
+        "switch",
+        "switched",
+        "waiting",
+    )
+
     shared = False  # whether other processes count in `elsewhere` at the same time
     elsewhere: int
     pending: float

@@ -7,10 +7,10 @@ from control.api.strategies import Strategy
 from control.ranking.candidates import Candidate
 from control.ranking.picking import Load, live, picked
 from control.ranking.speed import Speed
+from gateway import load as gateway_load
 from gateway.balance import USUAL, outlook, take
 from gateway.breaker import Breaker
 from gateway.config import Ejection, Limits
-from gateway.load import Load as Busy
 from gateway.rates import Learned
 from gateway.rotation import Occupied, Rotation
 from gateway.route import Choice, Route
@@ -58,6 +58,10 @@ def test_nobody_is_picked_of_nobody_and_one_is_picked_of_one():
     for strategy in Strategy:
         assert picked(strategy, [], {}, STEPS) == []
         assert picked(strategy, [NEXT], {"c": Load(50, 50)}, STEPS) == [NEXT]
+
+
+class Busy(gateway_load.Load):
+    """A service as gateways see it, without connections."""
 
 
 def route_of(strategy, candidates, loads):
