@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from bench.gateway_client import gateway_client
 from bench.replay.arrivals import Arrival, body
 from bench.replay.figures import SHARES, at_share, good, plain
 from bench.runs.listening import MAX_BYTES, Heard, Unreadable, count, failure_in, parsed
@@ -71,17 +72,8 @@ class Asking:
 
 def opened(url: str, key: str | None) -> httpx.AsyncClient:
     """Open a client of the gateway at a URL."""
-    headers = {"accept-encoding": "identity", "user-agent": "geniehive-bench"}
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    return httpx.AsyncClient(
-        base_url=url,
-        headers=headers,
-        # The deadline is that of the whole request; a proxy is meant for the internet.
-        timeout=httpx.Timeout(None, connect=CONNECT_S),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-        trust_env=False,
-    )
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+    return gateway_client(url, key, limits, CONNECT_S)
 
 
 async def send(

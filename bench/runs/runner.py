@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from bench.gateway_client import gateway_client
 from bench.runs.asking import UNREACHABLE, Question, ask
 from bench.runs.record import Record
 from bench.runs.workload import Workload
@@ -74,17 +75,8 @@ Tell = Callable[[Progress], None]
 
 def client(gateway: str, key: str | None, concurrency: int) -> httpx.AsyncClient:
     """Open a client of the gateway at a URL."""
-    headers = {"accept-encoding": "identity", "user-agent": "geniehive-bench"}
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    return httpx.AsyncClient(
-        base_url=gateway,
-        headers=headers,
-        # The deadline is that of the whole request; a proxy is meant for the internet.
-        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        trust_env=False,
-    )
+    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    return gateway_client(gateway, key, limits, CONNECT_SECONDS)
 
 
 async def run(
